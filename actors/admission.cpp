@@ -1,0 +1,51 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/admission.hpp"
+
+#include "core/limits.hpp"
+
+namespace cloister::actors {
+
+admission::admission(std::shared_ptr<node_usage> node,
+                     std::shared_ptr<scope_usage> scope)
+  : node_(std::move(node)), scope_(std::move(scope)) {
+}
+
+admission& admission::operator=(admission&& other) noexcept {
+  if (this != &other) {
+    leave();
+    node_ = std::move(other.node_);
+    scope_ = std::move(other.scope_);
+  }
+  return *this;
+}
+
+admission::~admission() {
+  leave();
+}
+
+void admission::leave() {
+  if (node_)
+    node_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  if (scope_)
+    scope_->in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
+
+result<admission> admission::enter(std::shared_ptr<node_usage> node,
+                                   std::shared_ptr<scope_usage> scope) {
+  auto of_node = node->in_flight.fetch_add(1, std::memory_order_relaxed);
+  auto of_scope = scope->in_flight.fetch_add(1, std::memory_order_relaxed);
+  admission place{std::move(node), std::move(scope)};
+  if (of_scope >= limits::in_flight_per_scope_max)
+    return error{errc::overloaded, "this scope has too many requests in "
+                                   "flight; try again shortly",
+                 limits::overload_retry_hint};
+  if (of_node >= limits::in_flight_per_node_max)
+    return error{errc::overloaded, "the node has too many requests in flight; "
+                                   "try again shortly",
+                 limits::overload_retry_hint};
+  return place;
+}
+
+} // namespace cloister::actors

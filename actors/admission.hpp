@@ -1,0 +1,51 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "core/error.hpp"
+
+namespace cloister::actors {
+
+/// What one active scope uses; shared by its actor, its callers and the
+/// directory. Thread-safe.
+struct scope_usage {
+  std::atomic<std::uint32_t> in_flight{0};
+  std::atomic<std::int64_t> memory_bytes{0};
+  /// Steady time of the last request, in nanoseconds.
+  std::atomic<std::int64_t> last_used{0};
+};
+
+/// What all scopes of a node use together. Thread-safe.
+struct node_usage {
+  std::atomic<std::uint32_t> in_flight{0};
+  std::atomic<std::int64_t> memory_bytes{0};
+  std::atomic<std::uint32_t> active_scopes{0};
+};
+
+/// A place among the requests in flight, given back on destruction. CAF's
+/// mailboxes have no bound, so the bound stands before them.
+class admission {
+public:
+  /// Fails with `overloaded` and a retry hint when either bound is reached.
+  static result<admission> enter(std::shared_ptr<node_usage> node,
+                                 std::shared_ptr<scope_usage> scope);
+
+  admission(admission&& other) noexcept = default;
+  admission& operator=(admission&& other) noexcept;
+  ~admission();
+
+private:
+  admission(std::shared_ptr<node_usage> node,
+            std::shared_ptr<scope_usage> scope);
+  void leave();
+
+  std::shared_ptr<node_usage> node_;
+  std::shared_ptr<scope_usage> scope_;
+};
+
+} // namespace cloister::actors

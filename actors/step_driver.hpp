@@ -1,0 +1,270 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include <caf/event_based_actor.hpp>
+#include <caf/response_promise.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include "actors/interfaces.hpp"
+#include "core/limits.hpp"
+#include "core/overloaded.hpp"
+
+/// Does for an engine what its steps say; included by the actors that own one.
+namespace cloister::actors {
+
+constexpr std::chrono::seconds load_timeout{600};
+constexpr std::chrono::seconds commit_timeout{600};
+/// Half of what is promised, so that the sync itself fits in.
+constexpr std::chrono::milliseconds audit_flush_delay
+  = limits::audit_sync_delay_max / 2;
+
+/// What an actor with an engine keeps. `Engine` is scope_engine or node_engine,
+/// `Asked` what it is asked.
+template <class Engine, class Asked>
+struct driver_state {
+  using promise = caf::typed_response_promise<performed>;
+
+  struct parked_job {
+    std::uint64_t job = 0;
+    std::shared_ptr<Asked> asked;
+  };
+
+  std::unique_ptr<Engine> engine;
+  loader_actor loaders;
+  committer_actor committer;
+  /// Reads the engine's state again, on a loader; answers what to do with it.
+  std::function<std::function<result<void>(Engine&)>()> read_again;
+  std::unordered_map<std::uint64_t, promise> jobs;
+  std::uint64_t last_job = 0;
+  /// Changes that wait for a reload.
+  std::vector<parked_job> parked;
+  bool flush_scheduled = false;
+  bool reloading = false;
+};
+
+inline performed to_performed(result<engine::answer> outcome) {
+  return {std::make_shared<result<engine::answer>>(std::move(outcome))};
+}
+
+inline error crashed_error() {
+  return {errc::unavailable, "the scope failed and is being restarted; the "
+                             "outcome is unknown, try again",
+          limits::overload_retry_hint};
+}
+
+template <class Self>
+void finish(Self self, std::uint64_t job, result<engine::answer> outcome) {
+  auto found = self->state.jobs.find(job);
+  if (found == self->state.jobs.end())
+    return;
+  auto promise = std::move(found->second);
+  self->state.jobs.erase(found);
+  if (promise.pending())
+    promise.deliver(to_performed(std::move(outcome)));
+}
+
+/// Answers everybody and ends; the supervisor decides what is next. What the
+/// exception says is not repeated: it may quote content.
+template <class Self>
+void crash(Self self) {
+  while (!self->state.jobs.empty())
+    finish(self, self->state.jobs.begin()->first, crashed_error());
+  self->quit(caf::exit_reason::unhandled_exception);
+}
+
+template <class Self, class F>
+void guarded(Self self, F run) {
+  try {
+    run();
+  } catch (...) {
+    crash(self);
+  }
+}
+
+template <class Self>
+void drive(Self self, std::uint64_t job, engine::step next);
+
+/// What every piece of work ends with: audit entries and reloads are seen to.
+template <class Self>
+void after_work(Self self) {
+  auto& state = self->state;
+  if (state.engine->has_pending_audit() && !state.flush_scheduled) {
+    state.flush_scheduled = true;
+    self->delayed_send(self, audit_flush_delay, flush_audit{});
+  }
+  if (state.engine->needs_reload() && !state.engine->has_in_flight()
+      && !state.reloading) {
+    state.reloading = true;
+    self->send(self, reload{});
+  }
+}
+
+template <class Self>
+void drive_offload(Self self, std::uint64_t job, engine::offload next) {
+  auto work = std::make_shared<std::function<void()>>(std::move(next.work));
+  auto then = std::make_shared<std::function<engine::step()>>(
+    std::move(next.then));
+  self->request(self->state.loaders, load_timeout, load_job{std::move(work)})
+    .then(
+      [self, job, then](const load_done&) {
+        guarded(self, [&] { drive(self, job, (*then)()); });
+      },
+      [self, job](const caf::error&) {
+        finish(self, job, error{errc::unavailable, "reading timed out"});
+      });
+}
+
+template <class Self>
+void drive_commit(Self self, std::uint64_t job, engine::commit next) {
+  auto then = std::make_shared<std::function<engine::step(result<void>)>>(
+    std::move(next.then));
+  self
+    ->request(self->state.committer, commit_timeout,
+              commit_batch{std::move(next.batch)})
+    .then(
+      [self, job, then](const commit_outcome& done) {
+        guarded(self, [&] { drive(self, job, (*then)(done.outcome)); });
+      },
+      [self, job, then](const caf::error&) {
+        guarded(self, [&] {
+          drive(self, job,
+                (*then)(error{errc::unavailable,
+                              "writing timed out and its outcome is unknown; "
+                              "try again"}));
+        });
+      });
+}
+
+template <class Self>
+void drive(Self self, std::uint64_t job, engine::step next) {
+  std::visit(
+    overloaded{
+      [&](result<engine::answer>& done) {
+        finish(self, job, std::move(done));
+      },
+      [&](engine::offload& load) { drive_offload(self, job, std::move(load)); },
+      [&](engine::commit& write) { drive_commit(self, job, std::move(write)); },
+      [&](engine::again& later) {
+        self->send(self, resume{job, std::make_shared<engine::again>(
+                                       std::move(later))});
+      },
+    },
+    next.what);
+  after_work(self);
+}
+
+template <class Self>
+std::uint64_t add_job(Self self,
+                      caf::typed_response_promise<performed> promise) {
+  auto job = ++self->state.last_job;
+  self->state.jobs.emplace(job, std::move(promise));
+  return job;
+}
+
+/// Starts what a caller asked for, or puts it aside until the engine is up to
+/// date again.
+template <class Self, class Asked>
+caf::result<performed> start(Self self, const std::shared_ptr<Asked>& asked,
+                             bool changes) {
+  auto promise = self->template make_response_promise<performed>();
+  auto job = add_job(self, promise);
+  if (changes && self->state.engine->needs_reload()) {
+    self->state.parked.push_back({job, asked});
+    after_work(self);
+  } else {
+    guarded(self, [&] {
+      drive(self, job, self->state.engine->begin(std::move(*asked)));
+    });
+  }
+  return promise;
+}
+
+template <class Self>
+void on_resume(Self self, const resume& later) {
+  guarded(self, [&] { drive(self, later.job, later.next->then()); });
+}
+
+template <class Self>
+void on_flush(Self self) {
+  self->state.flush_scheduled = false;
+  auto job = add_job(self, {});
+  guarded(self, [&] { drive(self, job, self->state.engine->flush_audit()); });
+}
+
+/// The engine's state was read, or could not be.
+template <class Self>
+void on_reloaded(Self self, const result<void>& outcome) {
+  auto& state = self->state;
+  state.reloading = false;
+  auto parked = std::exchange(state.parked, {});
+  if (outcome.has_error()) {
+    for (const auto& waiting : parked)
+      finish(self, waiting.job, outcome.error());
+    // A scope that cannot be read must not go on with what it remembers.
+    if (outcome.error().code == errc::corrupted)
+      crash(self);
+    return;
+  }
+  for (const auto& waiting : parked)
+    guarded(self, [&] {
+      drive(self, waiting.job, state.engine->begin(std::move(*waiting.asked)));
+    });
+  after_work(self);
+}
+
+template <class Self>
+void on_reload(Self self) {
+  auto& state = self->state;
+  if (state.engine->has_in_flight()) {
+    state.reloading = false;
+    return;
+  }
+  using engine_type = typename std::decay_t<decltype(*state.engine)>;
+  using adopt = std::function<result<void>(engine_type&)>;
+  auto adopted = std::make_shared<adopt>();
+  auto work = std::make_shared<std::function<void()>>(
+    [adopted, read = state.read_again] { *adopted = read(); });
+  self->request(state.loaders, load_timeout, load_job{std::move(work)})
+    .then(
+      [self, adopted](const load_done&) {
+        guarded(self, [&] {
+          on_reloaded(self, (*adopted)(*self->state.engine));
+        });
+      },
+      [self](const caf::error&) {
+        on_reloaded(self, error{errc::unavailable, "reading timed out"});
+      });
+}
+
+/// Ends the actor if there is nothing to do; brings audit entries home first.
+template <class Self>
+slept on_sleep(Self self) {
+  auto& state = self->state;
+  auto idle = state.jobs.empty() && !state.engine->has_in_flight()
+              && !state.reloading;
+  if (idle && !state.engine->has_pending_audit()) {
+    self->quit();
+    return {true};
+  }
+  if (idle && !state.engine->needs_reload())
+    on_flush(self);
+  return {false};
+}
+
+/// CAF's own handlers print what they do not know, content included.
+template <class Self>
+void silence(Self self) {
+  self->set_default_handler(
+    [](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> {
+      return caf::sec::unexpected_message;
+    });
+  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
+}
+
+} // namespace cloister::actors

@@ -1,0 +1,165 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/supervisor.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/committer.hpp"
+#include "actors/directory.hpp"
+#include "actors/loader.hpp"
+#include "actors/node.hpp"
+#include "actors/step_driver.hpp"
+#include "actors/sweeper.hpp"
+
+namespace cloister::actors {
+
+namespace {
+
+constexpr std::chrono::milliseconds first_pause{50};
+constexpr std::chrono::milliseconds longest_pause{5000};
+constexpr std::chrono::milliseconds sleep_retry{5};
+constexpr int sleep_tries = 1000;
+
+struct supervisor_state {
+  static inline const char* name = "cloister.supervisor";
+
+  std::shared_ptr<supervisor_options> options;
+  std::vector<caf::actor> children;
+  committer_actor committer;
+  loader_actor loaders;
+  std::chrono::milliseconds pause = first_pause;
+  caf::typed_response_promise<slept> ended;
+  int sleep_tries_left = sleep_tries;
+  bool shutting_down = false;
+};
+
+using supervisor_self = supervisor_actor::stateful_pointer<supervisor_state>;
+
+template <class Handle>
+void watch(supervisor_self self, const Handle& child) {
+  self->monitor(child);
+  self->state.children.push_back(caf::actor_cast<caf::actor>(child));
+}
+
+void start_all(supervisor_self self) {
+  auto& state = self->state;
+  const auto& o = *state.options;
+  auto head
+    = engine::read_head(engine::context_of(o.with.catalog.node()),
+                        o.with.records);
+  if (head.has_error()) {
+    self->delayed_send(self, state.pause, start_core{});
+    return;
+  }
+  state.committer
+    = spawn_committer(self->system(), {o.records, o.slots, o.directory});
+  state.loaders = spawn_loader(self->system(), o.loader_threads);
+  auto node_engine = std::make_unique<engine::node_engine>(o.with, *head);
+  const auto& recovered = o.with.journal.recovered();
+  if (auto left
+      = recovered.find(persistence::node_identity::tag_of_node());
+      left != recovered.end())
+    node_engine->add_recovered(left->second);
+  core_actors::handles core;
+  core.node = spawn_node(self->system(), {std::move(node_engine), o.with,
+                                          state.loaders, state.committer});
+  core.directory
+    = spawn_directory(self->system(),
+                      {o.with, state.loaders, state.committer, o.usage,
+                       o.memory_budget_bytes, o.idle_after});
+  core.sweeper
+    = spawn_sweeper(self->system(), {o.with, state.loaders, core.directory,
+                                     state.committer, o.sweep_interval});
+  watch(self, state.committer);
+  watch(self, state.loaders);
+  watch(self, core.node);
+  watch(self, core.directory);
+  watch(self, core.sweeper);
+  o.core->set(std::move(core));
+}
+
+void stop_children(supervisor_self self) {
+  for (auto& child : std::exchange(self->state.children, {})) {
+    self->demonitor(child);
+    self->send_exit(child, caf::exit_reason::kill);
+  }
+  self->state.options->core->set({});
+  self->state.committer = nullptr;
+  self->state.loaders = nullptr;
+}
+
+/// One of the core died: its siblings may wait for its answers for ever, so all
+/// start anew. What was being written is unknown.
+void on_down(supervisor_self self) {
+  auto& state = self->state;
+  if (state.shutting_down || state.children.empty())
+    return;
+  stop_children(self);
+  state.options->records->poison();
+  self->delayed_send(self, state.pause, start_core{});
+  state.pause = std::min(state.pause * 2, longest_pause);
+}
+
+void end(supervisor_self self) {
+  stop_children(self);
+  self->state.ended.deliver(slept{true});
+  self->quit();
+}
+
+/// All scopes sleep: the node's chain is the last to be written.
+void put_node_to_sleep(supervisor_self self) {
+  self
+    ->request(self->state.options->core->get().node, load_timeout, sleep{})
+    .then(
+      [self](const slept& done) {
+        if (done.asleep || --self->state.sleep_tries_left == 0)
+          end(self);
+        else
+          self->delayed_send(self, sleep_retry, put_node_down{});
+      },
+      [self](const caf::error&) { end(self); });
+}
+
+caf::result<slept> shut_down_all(supervisor_self self) {
+  auto& state = self->state;
+  state.shutting_down = true;
+  state.ended = self->make_response_promise<slept>();
+  auto promise = state.ended;
+  auto core = state.options->core->get();
+  if (!core.directory) {
+    end(self);
+    return promise;
+  }
+  self->send_exit(core.sweeper, caf::exit_reason::kill);
+  self->request(core.directory, load_timeout, shut_down{})
+    .then(
+      [self](const slept&) { put_node_to_sleep(self); },
+      [self](const caf::error&) { end(self); });
+  return promise;
+}
+
+supervisor_actor::behavior_type
+supervisor_behavior(supervisor_self self,
+                    std::shared_ptr<supervisor_options> options) {
+  silence(self);
+  self->set_down_handler([self](const caf::down_msg&) { on_down(self); });
+  self->state.options = std::move(options);
+  start_all(self);
+  return {
+    [self](const start_core&) { start_all(self); },
+    [self](const put_node_down&) { put_node_to_sleep(self); },
+    [self](const shut_down&) { return shut_down_all(self); },
+  };
+}
+
+} // namespace
+
+supervisor_actor spawn_supervisor(caf::actor_system& system,
+                                  supervisor_options options) {
+  return system.spawn(supervisor_behavior,
+                      std::make_shared<supervisor_options>(
+                        std::move(options)));
+}
+
+} // namespace cloister::actors

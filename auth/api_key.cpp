@@ -1,0 +1,180 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "auth/api_key.hpp"
+
+#include "core/assert.hpp"
+#include "core/encoding.hpp"
+#include "core/limits.hpp"
+#include "crypto/random.hpp"
+
+namespace cloister::auth {
+
+namespace {
+
+constexpr std::string_view key_prefix = "cloister_";
+constexpr std::size_t id_characters = 24;
+constexpr std::size_t checksum_characters = 7;
+constexpr std::size_t key_characters_max = 8192;
+constexpr std::uint8_t id_version = 1;
+constexpr std::uint8_t record_version = 1;
+
+error not_a_key() {
+  return {errc::unauthenticated,
+          "this is not a Cloister API key; give the whole text that `cloister "
+          "key create` printed"};
+}
+
+std::string checksum_of(std::string_view text) {
+  bytes sum;
+  byte_writer{sum}.u32(crypto::checksum(text));
+  return to_base32(sum);
+}
+
+result<presented_key> decode_secret(const key_id& id, bytes_view data) {
+  byte_reader reader{data};
+  presented_key key;
+  key.id = id;
+  auto count = reader.u8();
+  if (count > limits::restrictions_max)
+    return not_a_key();
+  for (int i = 0; i < count; ++i)
+    key.restrictions.emplace_back(reader.raw(reader.u16()));
+  key.tail = reader.array<32>();
+  if (!reader.complete())
+    return not_a_key();
+  return key;
+}
+
+void write_time(byte_writer& writer, const std::optional<timestamp>& at) {
+  writer.i64(at ? at->milliseconds : 0);
+}
+
+std::optional<timestamp> read_time(byte_reader& reader) {
+  auto value = reader.i64();
+  return value == 0 ? std::nullopt : std::optional{timestamp{value}};
+}
+
+} // namespace
+
+bytes_view presented_key::organization_locator() const {
+  return view_of(id).substr(2, 5);
+}
+
+std::string to_string(const key_id& id) {
+  return to_base32(view_of(id));
+}
+
+result<key_id> parse_key_id(std::string_view text) {
+  auto data = from_base32(text);
+  if (!data || data->size() != key_id{}.size())
+    return error{errc::invalid_argument,
+                 "not a key id; `cloister key list` shows them"};
+  return byte_reader{*data}.array<15>();
+}
+
+key_id make_key_id(bytes_view organization_tag, std::uint8_t signing_version) {
+  CLOISTER_ASSERT(organization_tag.size() >= 5);
+  key_id id;
+  crypto::random_bytes(id.data(), id.size());
+  id[0] = id_version;
+  id[1] = signing_version;
+  for (std::size_t i = 0; i < 5; ++i)
+    id[2 + i] = static_cast<std::uint8_t>(organization_tag[i]);
+  return id;
+}
+
+std::string make_api_key(const key_id& id,
+                         const crypto::secret_key& signing_key) {
+  auto tail = crypto::hmac_sha256(signing_key.view(), view_of(id));
+  bytes secret;
+  byte_writer writer{secret};
+  writer.u8(0);
+  writer.raw(tail);
+  auto text = std::string{key_prefix} + to_string(id) + '_' + to_base32(secret);
+  return text + checksum_of(text);
+}
+
+result<presented_key> parse_api_key(std::string_view text) {
+  auto shortest = key_prefix.size() + id_characters + 1 + checksum_characters;
+  if (text.size() <= shortest || text.size() > key_characters_max
+      || !text.starts_with(key_prefix)
+      || text[key_prefix.size() + id_characters] != '_')
+    return not_a_key();
+  auto body = text.substr(0, text.size() - checksum_characters);
+  if (checksum_of(body) != text.substr(body.size()))
+    return not_a_key();
+  auto id = from_base32(text.substr(key_prefix.size(), id_characters));
+  auto secret
+    = from_base32(body.substr(key_prefix.size() + id_characters + 1));
+  if (!id || id->size() != key_id{}.size() || !secret
+      || static_cast<std::uint8_t>((*id)[0]) != id_version)
+    return not_a_key();
+  return decode_secret(byte_reader{*id}.array<15>(), *secret);
+}
+
+bool is_genuine(const presented_key& key,
+                const crypto::secret_key& signing_key) {
+  auto tail = crypto::hmac_sha256(signing_key.view(), view_of(key.id));
+  for (const auto& restriction : key.restrictions)
+    tail = crypto::hmac_sha256(view_of(tail), restriction);
+  return crypto::equal_in_constant_time(view_of(tail), view_of(key.tail));
+}
+
+bytes encode_key_record(const key_record& record) {
+  bytes out;
+  byte_writer writer{out};
+  writer.u8(record_version);
+  writer.raw(record.id);
+  writer.u8(record.permissions.bits());
+  writer.u32(record.root_incarnation);
+  writer.i64(record.created_at.milliseconds);
+  write_time(writer, record.expires_at);
+  write_time(writer, record.revoked_at);
+  writer.u8(static_cast<std::uint8_t>(record.ancestors.which));
+  writer.string(record.root.path());
+  writer.string(record.label);
+  writer.string(record.ancestors.limit ? record.ancestors.limit->path() : "");
+  writer.string(record.promote_to ? record.promote_to->path() : "");
+  return out;
+}
+
+result<key_record> decode_key_record(bytes_view data) {
+  error malformed{errc::corrupted, "an API key's record is malformed"};
+  byte_reader reader{data};
+  if (reader.u8() != record_version)
+    return malformed;
+  auto id = reader.array<15>();
+  auto permissions = permission_set::from_bits(reader.u8());
+  auto incarnation = reader.u32();
+  auto created = timestamp{reader.i64()};
+  auto expires = read_time(reader);
+  auto revoked = read_time(reader);
+  auto bound = reader.u8();
+  auto root = scope::parse(reader.string());
+  auto label = std::string{reader.string()};
+  auto limit = reader.string();
+  auto promote = reader.string();
+  if (!reader.complete() || root.has_error() || bound < 1 || bound > 3)
+    return malformed;
+  key_record record{id,      std::move(*root), permissions,
+                    incarnation, created,      expires,
+                    revoked, std::move(label), {},
+                    {}};
+  record.ancestors.which = static_cast<ancestor_bound::kind>(bound);
+  if (!limit.empty()) {
+    auto parsed = scope::parse(limit);
+    if (parsed.has_error())
+      return malformed;
+    record.ancestors.limit = std::move(*parsed);
+  }
+  if (!promote.empty()) {
+    auto parsed = scope::parse(promote);
+    if (parsed.has_error())
+      return malformed;
+    record.promote_to = std::move(*parsed);
+  }
+  return record;
+}
+
+} // namespace cloister::auth

@@ -1,0 +1,148 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "auth/audit_entry.hpp"
+
+#include "core/encoding.hpp"
+
+namespace cloister::auth {
+
+namespace {
+
+constexpr std::uint8_t entry_version = 1;
+constexpr std::uint8_t flag_effects = 1;
+constexpr std::uint8_t flag_anchor = 2;
+constexpr std::uint8_t flag_wanted = 4;
+constexpr std::uint8_t flag_narrowings = 8;
+constexpr std::uint8_t known_flags = 15;
+constexpr std::size_t effect_bytes = 1 + 8 + 4 + 16;
+
+std::uint8_t flags_of(const audit_entry& entry) {
+  unsigned flags = 0;
+  flags |= entry.effects.empty() ? 0u : flag_effects;
+  flags |= entry.anchor ? flag_anchor : 0u;
+  flags |= entry.wanted ? flag_wanted : 0u;
+  flags |= entry.narrowings.empty() ? 0u : flag_narrowings;
+  return static_cast<std::uint8_t>(flags);
+}
+
+void read_effects(byte_reader& reader, audit_entry& entry) {
+  auto count = reader.u32();
+  if (reader.rest().size() / effect_bytes < count)
+    count = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    audit_effect effect;
+    effect.which = static_cast<audit_effect::kind>(reader.u8());
+    effect.sequence = reader.u64();
+    effect.revision = reader.u32();
+    effect.tag = reader.array<16>();
+    entry.effects.push_back(effect);
+  }
+}
+
+void read_optional_parts(byte_reader& reader, std::uint8_t flags,
+                         audit_entry& entry) {
+  if ((flags & flag_effects) != 0)
+    read_effects(reader, entry);
+  if ((flags & flag_anchor) != 0) {
+    audit_anchor anchor;
+    anchor.child = reader.array<16>();
+    anchor.length = reader.u64();
+    anchor.head = reader.array<32>();
+    entry.anchor = anchor;
+  }
+  if ((flags & flag_wanted) != 0)
+    entry.wanted = reader.array<16>();
+  if ((flags & flag_narrowings) != 0) {
+    auto count = reader.u8();
+    for (int i = 0; i < count; ++i)
+      entry.narrowings.push_back(reader.array<16>());
+  }
+}
+
+} // namespace
+
+bytes encode_audit_entry(const audit_entry& entry) {
+  bytes out;
+  out.reserve(128 + entry.targets.size() * 16
+              + entry.effects.size() * effect_bytes);
+  byte_writer writer{out};
+  writer.u8(entry_version);
+  writer.u8(flags_of(entry));
+  writer.i64(entry.at.milliseconds);
+  writer.raw(entry.request);
+  writer.u8(static_cast<std::uint8_t>(entry.principal));
+  writer.raw(entry.key);
+  writer.u8(static_cast<std::uint8_t>(entry.what));
+  writer.u8(static_cast<std::uint8_t>(entry.outcome));
+  writer.raw(entry.scope);
+  writer.u32(entry.count);
+  writer.string(entry.reason);
+  writer.u32(static_cast<std::uint32_t>(entry.targets.size()));
+  for (const auto& id : entry.targets)
+    writer.raw(id.octets);
+  if (!entry.effects.empty()) {
+    writer.u32(static_cast<std::uint32_t>(entry.effects.size()));
+    for (const auto& effect : entry.effects) {
+      writer.u8(static_cast<std::uint8_t>(effect.which));
+      writer.u64(effect.sequence);
+      writer.u32(effect.revision);
+      writer.raw(effect.tag);
+    }
+  }
+  if (entry.anchor) {
+    writer.raw(entry.anchor->child);
+    writer.u64(entry.anchor->length);
+    writer.raw(entry.anchor->head);
+  }
+  if (entry.wanted)
+    writer.raw(*entry.wanted);
+  if (!entry.narrowings.empty()) {
+    writer.u8(static_cast<std::uint8_t>(entry.narrowings.size()));
+    for (const auto& digest : entry.narrowings)
+      writer.raw(digest);
+  }
+  return out;
+}
+
+result<audit_entry> decode_audit_entry(bytes_view data) {
+  error malformed{errc::corrupted, "an audit entry is malformed"};
+  byte_reader reader{data};
+  if (reader.u8() != entry_version)
+    return malformed;
+  auto flags = reader.u8();
+  if ((flags & ~known_flags) != 0)
+    return malformed;
+  audit_entry entry;
+  entry.at = {reader.i64()};
+  entry.request = reader.array<16>();
+  entry.principal = static_cast<principal_kind>(reader.u8());
+  entry.key = reader.array<15>();
+  entry.what = static_cast<operation>(reader.u8());
+  entry.outcome = static_cast<errc>(reader.u8());
+  entry.scope = reader.array<16>();
+  entry.count = reader.u32();
+  entry.reason = reader.string();
+  auto targets = reader.u32();
+  if (reader.rest().size() / 16 < targets)
+    return malformed;
+  for (std::uint32_t i = 0; i < targets; ++i)
+    entry.targets.push_back({reader.array<16>()});
+  read_optional_parts(reader, flags, entry);
+  if (!reader.complete())
+    return malformed;
+  return entry;
+}
+
+audit_entry entry_for(const authority& who, operation what,
+                      const request_id& request, timestamp at) {
+  audit_entry entry;
+  entry.at = at;
+  entry.request = request;
+  entry.principal = who.kind;
+  entry.key = who.id;
+  entry.what = what;
+  return entry;
+}
+
+} // namespace cloister::auth

@@ -1,0 +1,85 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "auth/authority.hpp"
+#include "core/memory_id.hpp"
+#include "crypto/hash.hpp"
+
+namespace cloister::auth {
+
+/// A scope's random name in audit entries; see persistence/storage_key.hpp.
+using pseudonym = std::array<std::uint8_t, 16>;
+
+/// One record that a change put or erased, by which a lost or resurrected
+/// record can be told after damage.
+struct audit_effect {
+  enum class kind : std::uint8_t { put = 1, erase = 2 };
+  kind which = kind::put;
+  std::uint64_t sequence = 0;
+  std::uint32_t revision = 0;
+  /// The authentication tag of what was put; zeros for an erasure.
+  std::array<std::uint8_t, 16> tag{};
+
+  friend bool operator==(const audit_effect&, const audit_effect&) = default;
+};
+
+/// The state of a child's chain, in its parent's.
+struct audit_anchor {
+  pseudonym child{};
+  std::uint64_t length = 0;
+  crypto::digest head{};
+
+  friend bool operator==(const audit_anchor&, const audit_anchor&) = default;
+};
+
+// One line of the audit trail. Never any content.
+//
+//   entry   := version:u8 flags:u8 time:be64 request:16 principal:u8 key:15
+//              operation:u8 outcome:u8 scope:16 count:be32 reason:string
+//              targets:be32 (id:16)*
+//              [effects:be32 (kind:u8 sequence:be64 revision:be32 tag:16)*]
+//                                                                    flag 1
+//              [child:16 length:be64 head:32]                        flag 2
+//              [wanted:16]                                           flag 4
+//              [narrowings:u8 (digest:16)*]                          flag 8
+//
+// Flags are part of the format: never renumber, only append.
+struct audit_entry {
+  timestamp at;
+  request_id request{};
+  principal_kind principal = principal_kind::anonymous;
+  key_id key{};
+  operation what = operation::get_memory;
+  errc outcome = errc::ok;
+  /// The scope it happened to, by pseudonym; where that does not exist, the
+  /// nearest ancestor.
+  pseudonym scope{};
+  /// How many memories were answered or changed.
+  std::uint32_t count = 0;
+  std::string reason;
+  std::vector<memory_id> targets;
+  std::vector<audit_effect> effects;
+  std::optional<audit_anchor> anchor;
+  /// The tag of a scope that does not exist.
+  std::optional<pseudonym> wanted;
+  /// What a narrowed key went through.
+  std::vector<std::array<std::uint8_t, 16>> narrowings;
+
+  friend bool operator==(const audit_entry&, const audit_entry&) = default;
+};
+
+bytes encode_audit_entry(const audit_entry& entry);
+/// Fails with `corrupted`.
+result<audit_entry> decode_audit_entry(bytes_view data);
+
+/// An entry that says who asked for what; the rest is up to the caller.
+audit_entry entry_for(const authority& who, operation what,
+                      const request_id& request, timestamp at);
+
+} // namespace cloister::auth

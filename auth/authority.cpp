@@ -1,0 +1,99 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "auth/authority.hpp"
+
+#include "crypto/random.hpp"
+
+namespace cloister::auth {
+
+namespace {
+
+bool is_read(operation what) {
+  return required_for(what) == permission::read;
+}
+
+/// Whether the principal's root, or an exception to it, covers the target.
+bool reaches(const authority& who, operation what, const scope& target) {
+  if (who.root.contains(target))
+    return true;
+  if (what == operation::receive_memory && who.promote_to)
+    return *who.promote_to == target;
+  return is_read(what) && may_inherit_from(who, target);
+}
+
+bool permits(const authority& who, operation what, const scope& target) {
+  if (who.permissions.contains(required_for(what)))
+    return true;
+  return what == operation::receive_memory && who.promote_to
+         && *who.promote_to == target
+         && who.permissions.contains(permission::share);
+}
+
+} // namespace
+
+request_id make_request_id() {
+  return crypto::random_array<16>();
+}
+
+authority_ptr operator_authority(scope root) {
+  authority who{principal_kind::operator_, {},  "operator", std::move(root),
+                permission_set::all(),     {},  {},         {},
+                nullptr};
+  return std::make_shared<const authority>(std::move(who));
+}
+
+authority_ptr system_authority(scope root) {
+  authority who{principal_kind::system, {},  "system", std::move(root),
+                permission_set::all(),  {},  {},       {},
+                nullptr};
+  return std::make_shared<const authority>(std::move(who));
+}
+
+authority_ptr key_authority(const key_record& record,
+                            std::shared_ptr<const std::atomic<bool>> revoked) {
+  authority who{principal_kind::key,
+                record.id,
+                record.label.empty() ? to_string(record.id) : record.label,
+                record.root,
+                record.permissions,
+                record.ancestors,
+                record.expires_at,
+                record.promote_to,
+                std::move(revoked)};
+  return std::make_shared<const authority>(std::move(who));
+}
+
+result<grant> decide(const authority_ptr& who, operation what,
+                     const scope& target, timestamp now,
+                     const request_id& request) {
+  if (who->revoked && who->revoked->load(std::memory_order_acquire))
+    return error{errc::unauthenticated, "the API key was revoked"};
+  if (who->expires_at && *who->expires_at <= now)
+    return error{errc::unauthenticated, "the API key has expired"};
+  if (!reaches(*who, what, target))
+    return error{errc::forbidden, "the key does not reach that scope"};
+  if (!permits(*who, what, target))
+    return error{errc::forbidden,
+                 "the key lacks the permission \""
+                   + to_string(permission_set{required_for(what)}) + '"'};
+  return grant{who, what, target, request};
+}
+
+bool may_inherit_from(const authority& who, const scope& ancestor) {
+  if (who.root.contains(ancestor))
+    return true;
+  if (!ancestor.contains(who.root))
+    return false;
+  switch (who.ancestors.which) {
+    case ancestor_bound::kind::all:
+      return true;
+    case ancestor_bound::kind::none:
+      return false;
+    case ancestor_bound::kind::up_to:
+      return who.ancestors.limit && who.ancestors.limit->contains(ancestor);
+  }
+  return false;
+}
+
+} // namespace cloister::auth

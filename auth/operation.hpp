@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace cloister::auth {
+
+/// Everything that can be asked of a scope, or that happens to it. The values
+/// are part of the audit format: never renumber, only append.
+enum class operation : std::uint8_t {
+  create_memory = 1,
+  get_memory = 2,
+  list_memories = 3,
+  search_memories = 4,
+  update_memory = 5,
+  delete_memory = 6,
+  delete_all_memories = 7,
+  memory_history = 8,
+  restore_memory = 9,
+  /// Reading the source of a copy.
+  share_memory = 10,
+  /// Writing the copy.
+  receive_memory = 11,
+  create_key = 12,
+  list_keys = 13,
+  revoke_key = 14,
+  list_scopes = 15,
+  show_scope = 16,
+  list_audit = 17,
+  verify_audit = 18,
+  /// Listing the scopes below, for `visibility: subtree`.
+  read_subtree = 19,
+  /// Presenting an API key.
+  authenticate = 20,
+  // What happens without anybody asking.
+  open_scope = 64,
+  expire_memory = 65,
+  start_node = 66,
+  initialize_node = 67,
+  create_organization = 68,
+  list_organizations = 69,
+  repair = 70,
+};
+
+/// The name in audit lists, e.g. "memory.create".
+std::string_view to_string(operation what) noexcept;
+
+/// The inverse; nothing for an unknown name.
+std::optional<operation> parse_operation(std::string_view name) noexcept;
+
+} // namespace cloister::auth

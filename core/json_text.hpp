@@ -1,0 +1,21 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+
+namespace cloister {
+
+/// Parses a JSON object and writes it again without white space. Fails with
+/// `invalid_argument` if it is anything but one object, or nests too deep.
+result<std::string> canonical_json_object(std::string_view text);
+
+/// RFC 7396: `patch` merged into `target`, both JSON objects.
+result<std::string> merge_json_object(std::string_view target,
+                                      std::string_view patch);
+
+} // namespace cloister

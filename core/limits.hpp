@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// What the runtime refuses to exceed. Names end in the unit and the bound.
+namespace cloister::limits {
+
+using namespace std::chrono_literals;
+
+// -- scopes -------------------------------------------------------------------
+constexpr std::size_t scope_depth_max = 5;
+constexpr std::size_t scope_name_bytes_max = 128;
+/// The longest kind prefix is "customer_".
+constexpr std::size_t scope_segment_bytes_max = 9 + scope_name_bytes_max;
+constexpr std::size_t scope_path_bytes_max
+  = scope_depth_max * (scope_segment_bytes_max + 1) - 1;
+/// Scopes named by one `scopes` option.
+constexpr std::size_t scopes_per_request_max = 16;
+/// Scopes that one `visibility: subtree` may cover.
+constexpr std::size_t subtree_scopes_max = 10'000;
+
+// -- memories -----------------------------------------------------------------
+constexpr std::size_t content_bytes_max = 64 * 1024;
+constexpr std::size_t type_bytes_max = 64;
+constexpr std::size_t metadata_bytes_max = 16 * 1024;
+constexpr std::size_t metadata_depth_max = 32;
+constexpr std::size_t memory_key_bytes_max = 256;
+constexpr std::size_t embedding_dimensions_max = 4096;
+constexpr std::size_t idempotency_key_bytes_max = 256;
+constexpr std::size_t label_bytes_max = 256;
+/// Old revisions kept; the oldest is dropped beyond.
+constexpr std::size_t revisions_kept_max = 100;
+constexpr std::size_t batch_memories_max = 1000;
+constexpr std::chrono::hours idempotency_lifetime = 24h;
+
+// -- lists and searches -------------------------------------------------------
+constexpr std::size_t page_results_max = 1000;
+constexpr std::size_t page_results_default = 50;
+constexpr std::size_t search_results_default = 10;
+constexpr std::size_t query_bytes_max = 64 * 1024;
+constexpr std::size_t query_terms_max = 256;
+/// A longer run of letters is cut here before it is indexed.
+constexpr std::size_t term_bytes_max = 64;
+
+// -- keys ---------------------------------------------------------------------
+constexpr std::size_t restrictions_max = 8;
+constexpr std::size_t keys_per_organization_max = 10'000;
+
+// -- time ---------------------------------------------------------------------
+constexpr std::chrono::milliseconds request_timeout_default = 30s;
+/// What one call into an engine may use of a scheduler thread.
+constexpr std::chrono::microseconds engine_budget = 2ms;
+/// A read's audit entry is synced no later than this after its answer.
+constexpr std::chrono::milliseconds audit_sync_delay_max = 100ms;
+
+// -- work in flight -----------------------------------------------------------
+constexpr std::size_t in_flight_per_scope_max = 512;
+constexpr std::size_t in_flight_per_node_max = 8192;
+constexpr std::chrono::milliseconds overload_retry_hint = 50ms;
+
+// -- memory -------------------------------------------------------------------
+/// Plaintext records one active scope keeps; the rest is read when asked for.
+constexpr std::size_t scope_content_cache_bytes_max = 16 * 1024 * 1024;
+constexpr std::size_t node_memory_budget_bytes_default
+  = std::size_t{2} * 1024 * 1024 * 1024;
+constexpr std::chrono::milliseconds scope_idle_default = 10min;
+
+// -- the disk -----------------------------------------------------------------
+/// Below this only deletions and erasures are accepted.
+constexpr std::uint64_t free_space_bytes_min = 64 * 1024 * 1024;
+/// Preallocated, and released before the database is reopened on a full disk.
+constexpr std::uint64_t reserve_bytes = 16 * 1024 * 1024;
+/// Batches joined into one synced write stop growing here.
+constexpr std::size_t commit_group_bytes_max = 4 * 1024 * 1024;
+
+static_assert(scope_path_bytes_max < 1024,
+              "a scope path is part of every request, keep it short");
+static_assert(search_results_default <= page_results_max);
+static_assert(page_results_default <= page_results_max);
+
+} // namespace cloister::limits

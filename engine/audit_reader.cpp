@@ -1,0 +1,331 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "engine/audit_reader.hpp"
+
+#include "auth/audit_chain.hpp"
+#include "crypto/aead.hpp"
+#include "engine/key_ring.hpp"
+#include "engine/ledger.hpp"
+
+namespace cloister::engine {
+
+using persistence::identity_ptr;
+using persistence::record_kind;
+
+namespace {
+
+constexpr std::size_t audit_index_bytes = 8;
+
+result<auth::audit_entry> open_entry(const ledger_context& context,
+                                     bytes_view sealed) {
+  auto plain = crypto::open(*context.audit,
+                            auth::audit_context(view_of(context.tag)), sealed);
+  if (plain.has_error())
+    return plain.error();
+  return auth::decode_audit_entry(*plain);
+}
+
+/// Puts names to pseudonyms and key ids of one organization.
+class name_resolver {
+public:
+  name_resolver(const services& with, identity_ptr identity)
+    : with_(with), identity_(std::move(identity)) {
+  }
+
+  std::string scope_of(const auth::pseudonym& pseudonym) {
+    if (!identity_)
+      return node_scope(pseudonym);
+    const auto& root = identity_->root();
+    auto tags = with_.catalog.find_pseudonym(root, pseudonym);
+    if (tags.has_error())
+      return "erased";
+    auto found = with_.catalog.follow(root.tag, *tags);
+    return found ? std::string{(*found)->name.path()} : "erased";
+  }
+
+  std::string principal_of(const auth::audit_entry& entry) {
+    switch (entry.principal) {
+      case auth::principal_kind::operator_:
+        return "operator";
+      case auth::principal_kind::system:
+        return "system";
+      case auth::principal_kind::anonymous:
+        return "anonymous";
+      case auth::principal_kind::key:
+        break;
+    }
+    auto label = identity_ ? label_of(entry.key) : std::string{};
+    return label.empty() ? auth::to_string(entry.key) : label;
+  }
+
+private:
+  std::string node_scope(const auth::pseudonym& pseudonym) {
+    if (pseudonym == with_.catalog.node().pseudonym)
+      return "node";
+    std::string name = "erased";
+    static_cast<void>(with_.catalog.children(nullptr, [&](auto child) {
+      if (child && (*child)->pseudonym == pseudonym)
+        name = std::string{(*child)->name.path()};
+      return name == "erased";
+    }));
+    return name;
+  }
+
+  std::string label_of(const auth::key_id& id) {
+    const auto& root = identity_->root();
+    auto key = root.space().key(record_kind::api_key,
+                                key_record_rest(root.organization->tag, id));
+    auto sealed = with_.records.get(key);
+    if (sealed.has_error() || !*sealed)
+      return {};
+    auto plain = crypto::open(root.keys.control, key.view(), **sealed);
+    if (plain.has_error())
+      return {};
+    auto record = auth::decode_key_record(*plain);
+    return record ? record->label : std::string{};
+  }
+
+  const services& with_;
+  identity_ptr identity_;
+};
+
+bool matches(const audit_line& line, const list_audit& wanted) {
+  if (wanted.what && line.entry.what != *wanted.what)
+    return false;
+  if (wanted.outcome && line.entry.outcome != *wanted.outcome)
+    return false;
+  if (wanted.since && line.entry.at < *wanted.since)
+    return false;
+  return !wanted.principal || line.principal == *wanted.principal
+         || auth::to_string(line.entry.key) == *wanted.principal;
+}
+
+result<audit_page> read_page(const services& with,
+                             const ledger_context& context,
+                             name_resolver names, const list_audit& wanted) {
+  auto prefix = context.space.range(record_kind::audit_entry);
+  bytes before;
+  if (wanted.before)
+    byte_writer{before}.u64(*wanted.before);
+  else
+    before = bytes(audit_index_bytes + 1, '\xff');
+  // Links first, names afterwards: looking up a name reads the store, which
+  // must not happen under the iterator's lock.
+  std::vector<std::pair<std::uint64_t, bytes>> found;
+  audit_page page;
+  for (;;) {
+    found.clear();
+    auto done = with.records.scan_back(
+      prefix, before, [&](bytes_view key, bytes_view value) {
+        found.emplace_back(byte_reader{persistence::rest_of(key)}.u64(),
+                           bytes{value});
+        return found.size() < wanted.limit;
+      });
+    if (done.has_error())
+      return done.error();
+    for (auto& [index, value] : found) {
+      auto link = auth::decode_link(index, value);
+      if (link.has_error())
+        return link.error();
+      auto entry = open_entry(context, link->sealed);
+      if (entry.has_error())
+        return entry.error();
+      if (wanted.since && entry->at < *wanted.since)
+        return page;
+      audit_line line{index, std::move(*entry), {}, {}, {}};
+      line.principal = names.principal_of(line.entry);
+      if (!matches(line, wanted))
+        continue;
+      if (page.lines.size() == wanted.limit) {
+        page.next = page.lines.back().index;
+        return page;
+      }
+      line.scope = names.scope_of(line.entry.scope);
+      if (line.entry.anchor)
+        line.child = names.scope_of(line.entry.anchor->child);
+      page.lines.push_back(std::move(line));
+    }
+    if (found.size() < wanted.limit)
+      return page;
+    before.clear();
+    byte_writer{before}.u64(found.back().first);
+  }
+}
+
+/// What one chain says about the chains below it.
+struct chain_result {
+  std::map<auth::pseudonym, auth::audit_anchor> anchors;
+};
+
+/// Verifies chains into a report; the first break stands.
+class chain_checker {
+public:
+  explicit chain_checker(const services& with) : with_(with) {
+  }
+
+  audit_report report() const {
+    return report_;
+  }
+
+  /// Verifies one chain against its own head and its parent's anchor.
+  result<chain_result> check(const ledger_context& context,
+                             const std::string& name,
+                             const auth::audit_anchor* anchor) {
+    chain_result out;
+    auth::chain_verifier verifier{view_of(context.tag)};
+    std::optional<persistence::scope_head> head;
+    std::optional<std::uint64_t> broken;
+    bool head_met = false;
+    bool anchor_met = anchor == nullptr;
+    std::string reason;
+    auto compare = [&] {
+      if (anchor != nullptr && verifier.length() == anchor->length)
+        anchor_met = verifier.head() == anchor->head;
+      if (head && verifier.length() == head->audit_length)
+        head_met = verifier.head() == head->audit_head;
+    };
+    // The head first: entries are only ever added, and the scan sees one
+    // moment that is not before the head's.
+    auto stored = read_head(context, with_.records);
+    if (stored.has_error() && stored.error().code == errc::unavailable)
+      return stored.error();
+    if (stored)
+      head = *stored;
+    compare();
+    auto done = with_.records.scan(
+      context.space.range(record_kind::audit_entry), {},
+      [&](bytes_view key, bytes_view value) {
+        auto index = byte_reader{persistence::rest_of(key)}.u64();
+        auto link = auth::decode_link(index, value);
+        if (link.has_error() || !verifier.follow(*link)) {
+          broken = verifier.length();
+          reason = "an entry is missing, altered or out of order";
+          return false;
+        }
+        auto entry = open_entry(context, link->sealed);
+        if (entry.has_error()) {
+          broken = index;
+          reason = "an entry does not open";
+          return false;
+        }
+        if (entry->anchor)
+          out.anchors[entry->anchor->child] = *entry->anchor;
+        compare();
+        return true;
+      });
+    if (done.has_error() && done.error().code != errc::corrupted)
+      return done.error();
+    if (done.has_error()) {
+      broken = verifier.length();
+      reason = "an entry cannot be read";
+    }
+    if (!broken && (!head || !head_met)) {
+      broken = verifier.length();
+      reason = head ? "the chain does not end as the scope's head says"
+                    : "the scope's head is missing or damaged";
+    }
+    if (!broken && !anchor_met) {
+      broken = 0;
+      reason = "the parent's chain does not anchor this one";
+    }
+    ++report_.chains;
+    report_.entries += verifier.length();
+    if (broken)
+      note_break(name + '#' + std::to_string(*broken), reason);
+    return out;
+  }
+
+  void note_break(std::string where, std::string reason) {
+    if (report_.intact) {
+      report_.first_broken = std::move(where);
+      report_.reason = std::move(reason);
+    }
+    report_.intact = false;
+  }
+
+  /// Verifies a chain and all below it. Children are listed before their
+  /// parent's chain is read, so that one created meanwhile is not missed there.
+  result<void> check_tree(const ledger_context& context,
+                          const identity_ptr& identity,
+                          const auth::audit_anchor* anchor) {
+    auto name = identity ? std::string{identity->name.path()} : "node";
+    auto children = children_of(identity, name);
+    if (children.has_error())
+      return children.error();
+    auto own = check(context, name, anchor);
+    if (own.has_error())
+      return own.error();
+    for (const auto& child : *children) {
+      auto found = own->anchors.find(child->pseudonym);
+      auto missing = found == own->anchors.end();
+      if (missing)
+        note_break(std::string{child->name.path()} + "#0",
+                   "the parent's chain does not anchor this one");
+      auto done = check_tree(context_of(*child), child,
+                             missing ? nullptr : &found->second);
+      if (done.has_error())
+        return done;
+    }
+    return {};
+  }
+
+private:
+  result<std::vector<identity_ptr>> children_of(const identity_ptr& parent,
+                                                const std::string& name) {
+    std::vector<identity_ptr> children;
+    result<void> failure;
+    auto done = with_.catalog.children(parent, [&](auto child) {
+      if (child)
+        children.push_back(*child);
+      else if (child.error().code == errc::unavailable)
+        failure = child.error();
+      else if (child.error().code != errc::erased)
+        note_break(name + "/(unreadable)", child.error().detail);
+      return failure.has_value();
+    });
+    if (done.has_error())
+      return done.error();
+    if (failure.has_error())
+      return failure.error();
+    return children;
+  }
+
+  const services& with_;
+  audit_report report_;
+};
+
+} // namespace
+
+result<audit_page> read_audit(const services& with,
+                              const identity_ptr& identity,
+                              const list_audit& wanted) {
+  return read_page(with, context_of(*identity), name_resolver{with, identity},
+                   wanted);
+}
+
+result<audit_page> read_node_audit(const services& with,
+                                   const list_audit& wanted) {
+  return read_page(with, context_of(with.catalog.node()),
+                   name_resolver{with, nullptr}, wanted);
+}
+
+result<audit_report> verify_chains(const services& with,
+                                   const identity_ptr& identity) {
+  chain_checker checker{with};
+  if (auto done = checker.check_tree(context_of(*identity), identity, nullptr);
+      done.has_error())
+    return done.error();
+  return checker.report();
+}
+
+result<audit_report> verify_node_chains(const services& with) {
+  chain_checker checker{with};
+  if (auto done
+      = checker.check_tree(context_of(with.catalog.node()), nullptr, nullptr);
+      done.has_error())
+    return done.error();
+  return checker.report();
+}
+
+} // namespace cloister::engine

@@ -1,0 +1,45 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "engine/key_ring.hpp"
+
+#include <algorithm>
+
+#include "core/encoding.hpp"
+
+namespace cloister::engine {
+
+void key_ring::put(auth::key_record record, const record_tag& tag) {
+  auto& slot = entries_.try_emplace(record.id, entry{record, tag, nullptr})
+                 .first->second;
+  if (!slot.revoked)
+    slot.revoked = std::make_shared<std::atomic<bool>>(false);
+  if (record.revoked_at)
+    slot.revoked->store(true, std::memory_order_release);
+  slot.record = std::move(record);
+  slot.tag = tag;
+}
+
+const key_ring::entry* key_ring::find(const auth::key_id& id) const {
+  auto found = entries_.find(id);
+  return found == entries_.end() ? nullptr : &found->second;
+}
+
+std::vector<auth::key_record> key_ring::below(const scope& root) const {
+  std::vector<auth::key_record> out;
+  for (const auto& [id, known] : entries_)
+    if (root.contains(known.record.root))
+      out.push_back(known.record);
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+    return a.created_at < b.created_at;
+  });
+  return out;
+}
+
+bytes key_record_rest(const crypto::secret_key& tag_key,
+                      const auth::key_id& id) {
+  auto hash = crypto::keyed_short_hash(tag_key, {"api key", view_of(id)});
+  return bytes{view_of(hash)};
+}
+
+} // namespace cloister::engine

@@ -1,0 +1,125 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "engine/ledger.hpp"
+
+#include "crypto/aead.hpp"
+
+namespace cloister::engine {
+
+using persistence::record_kind;
+
+ledger_context context_of(const persistence::scope_identity& identity) {
+  return {identity.space(),        identity.tag,
+          identity.root().tag,     identity.pseudonym,
+          &identity.keys.control,  &identity.keys.fingerprint,
+          &identity.organization->audit};
+}
+
+ledger_context context_of(const persistence::node_identity& node) {
+  return {node.space(),
+          persistence::node_identity::tag_of_node(),
+          persistence::node_identity::tag_of_node(),
+          node.pseudonym,
+          &node.keys.control,
+          &node.keys.fingerprint,
+          &node.audit};
+}
+
+ledger::ledger(ledger_context context, persistence::scope_head head,
+               persistence::audit_journal& journal)
+  : context_(std::move(context)), head_(head), journal_(journal) {
+}
+
+bytes ledger::seal(auth::audit_entry entry) const {
+  entry.scope = context_.pseudonym;
+  return crypto::seal(*context_.audit, 0,
+                      auth::audit_context(view_of(context_.tag)),
+                      auth::encode_audit_entry(entry));
+}
+
+result<void> ledger::note(auth::audit_entry entry) {
+  auto sealed = seal(std::move(entry));
+  auto position = journal_.append(context_.organization, context_.tag, sealed);
+  if (position.has_error())
+    return position.error();
+  pending_.push_back({*position, false, std::move(sealed)});
+  return {};
+}
+
+void ledger::reset(const persistence::scope_head& head) {
+  head_ = head;
+  add_pending(std::exchange(pending_, {}));
+}
+
+void ledger::add_pending(std::vector<journaled_entry> entries) {
+  std::erase_if(entries, [this](const journaled_entry& entry) {
+    return entry.position.sequence <= head_.journal_sequence;
+  });
+  pending_.insert(pending_.begin(), std::make_move_iterator(entries.begin()),
+                  std::make_move_iterator(entries.end()));
+}
+
+void ledger::chain(persistence::write_batch& batch, bytes_view sealed) {
+  auto key = context_.space.key(record_kind::audit_entry, head_.audit_length);
+  batch.put(key, auth::encode_link(head_.audit_head, sealed));
+  head_.audit_head
+    = auth::next_head(head_.audit_head, head_.audit_length, sealed);
+  ++head_.audit_length;
+}
+
+std::vector<journaled_entry> ledger::close(persistence::write_batch& batch,
+                                           const auth::audit_entry* entry) {
+  for (const auto& pending : pending_) {
+    chain(batch, pending.sealed);
+    head_.journal_sequence
+      = std::max(head_.journal_sequence, pending.position.sequence);
+  }
+  if (entry != nullptr)
+    chain(batch, seal(*entry));
+  ++head_.batch_number;
+  auto key = context_.space.key(record_kind::head);
+  batch.put(key, crypto::seal(*context_.control, 0, key.view(),
+                              head_.encode()));
+  return std::exchange(pending_, {});
+}
+
+void ledger::settle(const std::vector<journaled_entry>& entries) {
+  for (std::size_t i = 0; i < entries.size();) {
+    auto file = entries[i].position.file;
+    std::size_t count = 0;
+    for (; i < entries.size() && entries[i].position.file == file; ++i)
+      count += entries[i].recovered ? 0u : 1u;
+    if (count > 0)
+      journal_.settle(file, count);
+  }
+}
+
+void put_first_head(
+  persistence::write_batch& batch, const persistence::scope_identity& identity,
+  const std::vector<persistence::registry_addition>& registry) {
+  persistence::scope_head head;
+  head.audit_head = auth::first_head(view_of(identity.tag));
+  for (const auto& addition : registry)
+    head.registry.add(identity.keys.fingerprint, addition.key, addition.tag);
+  auto key = identity.space().key(record_kind::head);
+  batch.put(key, crypto::seal(identity.keys.control, 0, key.view(),
+                              head.encode()));
+}
+
+result<persistence::scope_head> read_head(const ledger_context& context,
+                                          const persistence::store& records) {
+  auto key = context.space.key(record_kind::head);
+  auto sealed = records.get(key);
+  if (sealed.has_error())
+    return sealed.error();
+  if (!*sealed)
+    return error{errc::corrupted, "a scope's head is missing; run `cloister "
+                                  "doctor`"};
+  auto plain = crypto::open(*context.control, key.view(), **sealed);
+  if (plain.has_error())
+    return plain.error();
+  return persistence::scope_head::decode(*plain);
+}
+
+} // namespace cloister::engine

@@ -1,0 +1,200 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "crypto/aead.hpp"
+#include "engine/scope_engine.hpp"
+#include "engine/stored_records.hpp"
+#include "persistence/record_codec.hpp"
+
+namespace cloister::engine {
+
+using persistence::record_kind;
+
+namespace {
+
+constexpr std::uint8_t idempotency_version = 1;
+
+record_tag tag_of(bytes_view sealed) {
+  return byte_reader{crypto::tag_of(sealed)}.array<16>();
+}
+
+/// Reads the record kinds of one scope, one after the other, and adds up what
+/// it finds, for comparison with the head.
+class scope_loader {
+public:
+  scope_loader(const services& with,
+               const persistence::scope_identity& identity)
+    : with_(with),
+      identity_(identity),
+      space_(identity.space()),
+      out_(new_scope(with)) {
+  }
+
+  result<loaded_scope> load() {
+    auto head = read_head(context_of(identity_), with_.records);
+    if (head.has_error())
+      return head.error();
+    out_.head = *head;
+    using reader = result<void> (scope_loader::*)(bytes_view, bytes_view);
+    std::vector<std::pair<record_kind, reader>> kinds{
+      {record_kind::memory, &scope_loader::read_memory},
+      {record_kind::revision, &scope_loader::read_revision},
+      {record_kind::idempotency, &scope_loader::read_idempotency}};
+    if (!identity_.parent)
+      kinds.emplace_back(record_kind::api_key, &scope_loader::read_key);
+    for (auto [kind, read] : kinds)
+      if (auto done = scan(kind, read); done.has_error())
+        return done.error();
+    if (found_ != out_.head.contents)
+      return error{errc::corrupted,
+                   "this scope has lost or regained records; run `cloister "
+                   "doctor`"};
+    if (auto done = check_last_link(); done.has_error())
+      return done.error();
+    out_.memories.shrink_cache();
+    return std::move(out_);
+  }
+
+private:
+  result<void> scan(record_kind kind,
+                    result<void> (scope_loader::*read)(bytes_view,
+                                                       bytes_view)) {
+    result<void> failure;
+    auto done = with_.records.scan(space_.range(kind), {},
+                                   [&](bytes_view key, bytes_view value) {
+                                     failure = (this->*read)(key, value);
+                                     return failure.has_value();
+                                   });
+    if (done.has_error())
+      return done;
+    return failure;
+  }
+
+  void count(bytes_view key, bytes_view sealed) {
+    found_.add(identity_.keys.fingerprint, key, crypto::tag_of(sealed));
+  }
+
+  result<void> read_memory(bytes_view key, bytes_view sealed) {
+    count(key, sealed);
+    auto record = open_record(identity_, key, sealed);
+    if (record.has_error())
+      return record.error();
+    auto summary = persistence::decode_summary(*record);
+    if (summary.has_error())
+      return summary.error();
+    memory_row row{byte_reader{persistence::rest_of(key)}.u64(),
+                   summary->id,
+                   summary->expires_at ? summary->expires_at->milliseconds : 0,
+                   summary->revision,
+                   type_hash(summary->type),
+                   tag_of(sealed),
+                   {}};
+    // The views point into the record, which moves into the row.
+    auto memory_key = summary->key ? std::optional{bytes{*summary->key}}
+                                   : std::nullopt;
+    bytes content{summary->content};
+    row.record = std::move(*record);
+    std::optional<std::string_view> key_view;
+    if (memory_key)
+      key_view = *memory_key;
+    out_.memories.insert(std::move(row), key_view, content);
+    return {};
+  }
+
+  result<void> read_revision(bytes_view key, bytes_view sealed) {
+    count(key, sealed);
+    byte_reader rest{persistence::rest_of(key)};
+    auto sequence = rest.u64();
+    auto revision = rest.u32();
+    out_.history[sequence].push_back({revision, tag_of(sealed)});
+    return {};
+  }
+
+  result<void> read_idempotency(bytes_view key, bytes_view sealed) {
+    count(key, sealed);
+    auto plain = open_record(identity_, key, sealed);
+    if (plain.has_error())
+      return plain.error();
+    auto record = decode_idempotency(*plain);
+    if (record.has_error())
+      return record.error();
+    record->tag = tag_of(sealed);
+    out_.idempotency.emplace(std::string{persistence::rest_of(key)}, *record);
+    return {};
+  }
+
+  result<void> read_key(bytes_view key, bytes_view sealed) {
+    auto plain = crypto::open(identity_.keys.control, key, sealed);
+    if (plain.has_error())
+      return plain.error();
+    auto record = auth::decode_key_record(*plain);
+    if (record.has_error())
+      return record.error();
+    out_.keys.put(std::move(*record), tag_of(sealed));
+    return {};
+  }
+
+  /// The chain must end as the head says. The whole chain is `audit verify`'s.
+  result<void> check_last_link() {
+    const auto& head = out_.head;
+    if (head.audit_length == 0)
+      return {};
+    auto index = head.audit_length - 1;
+    auto value = with_.records.get(space_.key(record_kind::audit_entry, index));
+    if (value.has_error())
+      return value.error();
+    error broken{errc::corrupted, "the end of this scope's audit chain is "
+                                  "missing or altered; run `cloister doctor`"};
+    if (!*value)
+      return broken;
+    auto link = auth::decode_link(index, **value);
+    if (link.has_error())
+      return link.error();
+    if (auth::next_head(link->previous, index, link->sealed)
+        != head.audit_head)
+      return broken;
+    return {};
+  }
+
+  const services& with_;
+  const persistence::scope_identity& identity_;
+  persistence::key_space space_;
+  loaded_scope out_;
+  persistence::record_set found_;
+};
+
+} // namespace
+
+bytes encode_idempotency(const idempotency_record& record) {
+  bytes out;
+  byte_writer writer{out};
+  writer.u8(idempotency_version);
+  writer.raw(record.id.octets);
+  writer.raw(record.draft);
+  writer.i64(record.expires_at.milliseconds);
+  return out;
+}
+
+result<idempotency_record> decode_idempotency(bytes_view data) {
+  byte_reader reader{data};
+  auto version = reader.u8();
+  idempotency_record record;
+  record.id.octets = reader.array<16>();
+  record.draft = reader.array<16>();
+  record.expires_at = {reader.i64()};
+  if (version != idempotency_version || !reader.complete())
+    return error{errc::corrupted, "an idempotency record is malformed"};
+  return record;
+}
+
+loaded_scope new_scope(const services& with) {
+  return {with.records.generation(), {}, memory_table{with.content_cache_bytes},
+          {}, {}, {}};
+}
+
+result<loaded_scope> load_scope(const services& with,
+                                const persistence::scope_identity& identity) {
+  return scope_loader{with, identity}.load();
+}
+
+} // namespace cloister::engine

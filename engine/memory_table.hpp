@@ -1,0 +1,108 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/bytes.hpp"
+#include "core/clock.hpp"
+#include "core/memory_id.hpp"
+#include "search/inverted_index.hpp"
+
+namespace cloister::engine {
+
+using record_tag = std::array<std::uint8_t, 16>;
+
+/// One memory of an active scope. The plaintext record may be dropped and read
+/// again; the rest stays.
+struct memory_row {
+  /// 0 for a free row.
+  std::uint64_t sequence = 0;
+  memory_id id;
+  std::int64_t expires_at = 0;
+  std::uint32_t revision = 0;
+  std::uint32_t type_hash = 0;
+  /// Authentication tag of the sealed record.
+  record_tag tag{};
+  /// Plaintext record; empty when not cached.
+  bytes record;
+};
+
+/// The committed memories of one scope and their index. Rows are numbered like
+/// the index's documents. One thread at a time.
+class memory_table {
+public:
+  explicit memory_table(std::size_t cache_bytes_max)
+    : cache_bytes_max_(cache_bytes_max) {
+  }
+
+  /// Adds a memory and indexes it. `record` is its plaintext.
+  void insert(memory_row row, const std::optional<std::string_view>& key,
+              std::string_view content);
+
+  /// Takes a memory out; `record` is its plaintext, cached or not.
+  void erase(std::uint32_t row, bytes_view record);
+
+  void clear();
+
+  /// Takes over another table's content. Searches in progress notice.
+  void replace(memory_table other);
+
+  std::optional<std::uint32_t> find(const memory_id& id) const;
+  std::optional<std::uint32_t> find_key(const std::string& key) const;
+  std::optional<std::uint32_t> find_sequence(std::uint64_t sequence) const;
+
+  const memory_row& at(std::uint32_t row) const {
+    return rows_[row];
+  }
+
+  /// Rows in descending order of sequence, from below `before` on, until
+  /// `visit` answers false.
+  void newest_first(std::optional<std::uint64_t> before,
+                    const std::function<bool(std::uint32_t)>& visit) const;
+
+  /// Puts a record back that was read again.
+  void cache(std::uint32_t row, bytes record);
+
+  /// Drops records, oldest rows first, until the cache fits its bound.
+  void shrink_cache();
+
+  const search::inverted_index& index() const {
+    return index_;
+  }
+
+  std::size_t size() const {
+    return order_.size();
+  }
+
+  /// Bytes of heap memory, roughly.
+  std::size_t memory_bytes() const;
+
+private:
+  std::size_t slot_of(const memory_id& id) const;
+  void erase_slot(const memory_id& id);
+  void rehash();
+
+  std::size_t cache_bytes_max_;
+  std::size_t cached_bytes_ = 0;
+  std::size_t eviction_hand_ = 0;
+  std::vector<memory_row> rows_;
+  std::vector<std::uint32_t> free_rows_;
+  /// Rows by ascending sequence.
+  std::vector<std::uint32_t> order_;
+  /// Open addressing: row plus one, 0 for empty. A power of two long.
+  std::vector<std::uint32_t> slots_;
+  std::unordered_map<std::string, std::uint32_t> keys_;
+  search::inverted_index index_;
+};
+
+/// A short hash of a type, to pass over rows without their records.
+std::uint32_t type_hash(std::string_view type);
+
+} // namespace cloister::engine

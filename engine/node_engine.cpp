@@ -1,0 +1,211 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "engine/node_engine.hpp"
+
+#include "core/assert.hpp"
+#include "core/overloaded.hpp"
+#include "core/limits.hpp"
+#include "core/personal_data.hpp"
+#include "engine/audit_reader.hpp"
+
+namespace cloister::engine {
+
+node_engine::node_engine(services with, persistence::scope_head head)
+  : with_(std::move(with)),
+    ledger_(context_of(with_.catalog.node()), head, with_.journal),
+    generation_(with_.records.generation()) {
+}
+
+void node_engine::reload(const persistence::scope_head& head) {
+  CLOISTER_ASSERT(in_flight_ == 0);
+  ledger_.reset(head);
+  organizations_in_flight_.clear();
+  generation_ = with_.records.generation();
+  load_ = next_load();
+  stale_ = false;
+}
+
+void node_engine::add_recovered(
+  const std::vector<persistence::recovered_entry>& entries) {
+  std::vector<journaled_entry> pending;
+  for (const auto& entry : entries)
+    pending.push_back({{entry.sequence, 0}, true, entry.sealed});
+  ledger_.add_pending(std::move(pending));
+}
+
+step node_engine::begin(node_operation what) {
+  return std::visit(
+    overloaded{
+      [&](const create_organization& op) { return create(op.name); },
+      [&](const list_organizations&) { return list(); },
+      [&](const list_node_audit& op) {
+        return after_flush(auth::operation::list_audit,
+                           [wanted = op.wanted,
+                            with = with_]() -> result<answer> {
+                             auto page = read_node_audit(with, wanted);
+                             if (page.has_error())
+                               return page.error();
+                             return answer{std::move(*page)};
+                           });
+      },
+      [&](const verify_node_audit&) {
+        return after_flush(auth::operation::verify_audit,
+                           [with = with_]() -> result<answer> {
+                             auto report = verify_node_chains(with);
+                             if (report.has_error())
+                               return report.error();
+                             return answer{std::move(*report)};
+                           });
+      },
+      [&](const note_node& op) -> step {
+        auto entry = entry_of(op.what);
+        entry.principal = op.who;
+        entry.outcome = op.outcome;
+        entry.reason = op.reason;
+        if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
+          return noted.error();
+        return answer{nothing{}};
+      },
+    },
+    what);
+}
+
+auth::audit_entry node_engine::entry_of(auth::operation what) const {
+  auth::audit_entry entry;
+  entry.at = with_.time->now();
+  entry.request = auth::make_request_id();
+  entry.principal = auth::principal_kind::operator_;
+  entry.what = what;
+  return entry;
+}
+
+step node_engine::create(const scope& name) {
+  CLOISTER_ASSERT(name.kind() == scope_kind::org);
+  if (auto kind = personal_data_in(name.name());
+      kind && !with_.allow_personal_ids)
+    return error{errc::invalid_argument,
+                 "\"" + std::string{name.name()} + "\" looks like "
+                   + std::string{*kind}
+                   + "; use an opaque id instead, or have the operator allow "
+                     "personal ids"};
+  auto batch = std::make_shared<persistence::write_batch>();
+  auto child = std::make_shared<result<persistence::prepared_child>>(error{});
+  auto work = [batch, child, name, catalog = &with_.catalog,
+               now = with_.time->now()] {
+    auto found = catalog->find(name);
+    if (found.has_error())
+      *child = found.error();
+    else if (found->exact)
+      *child = error{errc::conflict, std::string{name.path()}
+                                       + " exists already"};
+    else
+      *child = catalog->prepare_child(nullptr, name, now, *batch);
+  };
+  return offload{work, [this, name, batch, child]() -> step {
+                   if (child->has_error())
+                     return child->error();
+                   return adopt(name, batch, **child);
+                 }};
+}
+
+step node_engine::adopt(const scope& name,
+                        const std::shared_ptr<persistence::write_batch>& batch,
+                        const persistence::prepared_child& child) {
+  if (!organizations_in_flight_.insert(std::string{name.path()}).second)
+    return error{errc::overloaded, "the organization is being created; try "
+                                   "again",
+                 limits::overload_retry_hint};
+  put_first_head(*batch, *child.identity, child.own_additions);
+  for (const auto& addition : child.additions)
+    ledger_.add(ledger_.head().registry, addition.key, addition.tag);
+  auto entry = entry_of(auth::operation::create_organization);
+  entry.anchor = auth::audit_anchor{
+    child.identity->pseudonym, 0,
+    auth::first_head(view_of(child.identity->tag))};
+  return submit(batch, &entry, std::string{name.path()}, child.identity);
+}
+
+step node_engine::submit(std::shared_ptr<persistence::write_batch> batch,
+                         const auth::audit_entry* entry, std::string name,
+                         answer done) {
+  batch->set_generation(generation_);
+  batch->set_load(load_);
+  auto folded = ledger_.close(*batch, entry);
+  ++in_flight_;
+  return commit{batch, [this, name = std::move(name), done = std::move(done),
+                        folded = std::move(folded)](
+                         const result<void>& outcome) mutable -> step {
+                  --in_flight_;
+                  organizations_in_flight_.erase(name);
+                  if (outcome.has_error()) {
+                    stale_ = true;
+                    ledger_.add_pending(std::move(folded));
+                    return outcome.error();
+                  }
+                  ledger_.settle(folded);
+                  return std::move(done);
+                }};
+}
+
+step node_engine::flush_audit() {
+  if (!ledger_.has_pending() || needs_reload())
+    return answer{nothing{}};
+  auto batch = std::make_shared<persistence::write_batch>();
+  batch->set_effect(persistence::batch_effect::shrinks);
+  return submit(std::move(batch), nullptr, {}, nothing{});
+}
+
+step node_engine::list() {
+  if (auto noted = ledger_.note(entry_of(auth::operation::list_organizations));
+      noted.has_error())
+    return noted.error();
+  auto list = std::make_shared<result<scope_list>>(scope_list{});
+  auto work = [list, with = with_] {
+    std::vector<persistence::identity_ptr> found;
+    auto done = with.catalog.children(nullptr, [&](auto child) {
+      if (child)
+        found.push_back(*child);
+      return true;
+    });
+    if (done.has_error()) {
+      *list = done.error();
+      return;
+    }
+    for (const auto& org : found) {
+      auto head = read_head(context_of(*org), with.records);
+      if (head)
+        (*list)->scopes.push_back({org->name, org->tag, org->incarnation,
+                                   org->created_at, head->memory_count,
+                                   head->content_bytes, head->audit_length});
+    }
+  };
+  return offload{work, [list]() -> step {
+                   if (list->has_error())
+                     return list->error();
+                   return answer{std::move(**list)};
+                 }};
+}
+
+step node_engine::after_flush(auth::operation what,
+                              std::function<result<answer>()> work) {
+  if (auto noted = ledger_.note(entry_of(what)); noted.has_error())
+    return noted.error();
+  auto found = std::make_shared<result<answer>>(answer{nothing{}});
+  auto read = [found, work = std::move(work)] { *found = work(); };
+  offload then{read, [found]() -> step { return std::move(*found); }};
+  auto flush = flush_audit();
+  auto pending = std::get_if<commit>(&flush.what);
+  if (pending == nullptr)
+    return then;
+  return commit{pending->batch,
+                [settle = pending->then,
+                 then](const result<void>& outcome) -> step {
+                  settle(outcome);
+                  if (outcome.has_error())
+                    return outcome.error();
+                  return then;
+                }};
+}
+
+} // namespace cloister::engine

@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <set>
+
+#include "engine/ledger.hpp"
+#include "engine/requests.hpp"
+#include "engine/services.hpp"
+#include "engine/step.hpp"
+
+namespace cloister::engine {
+
+/// What can be asked of the node itself; the operator's.
+struct create_organization {
+  scope name;
+};
+struct list_organizations {};
+struct list_node_audit {
+  list_audit wanted;
+};
+struct verify_node_audit {};
+/// Something that happened to the node or at its door.
+struct note_node {
+  auth::operation what = auth::operation::start_node;
+  auth::principal_kind who = auth::principal_kind::system;
+  errc outcome = errc::ok;
+  std::string reason;
+};
+
+using node_operation = std::variant<create_organization, list_organizations,
+                                    list_node_audit, verify_node_audit,
+                                    note_node>;
+
+inline bool is_change(const node_operation& what) {
+  return std::holds_alternative<create_organization>(what);
+}
+
+/// The node's own chain and the organizations below it. Like a scope's engine:
+/// one thread at a time, no reads from the disk but in an `offload`.
+class node_engine {
+public:
+  node_engine(services with, persistence::scope_head head);
+
+  step begin(node_operation what);
+
+  step flush_audit();
+  bool has_pending_audit() const {
+    return ledger_.has_pending();
+  }
+  bool needs_reload() const {
+    return stale_ || with_.records.generation() != generation_;
+  }
+  bool has_in_flight() const {
+    return in_flight_ > 0;
+  }
+  void reload(const persistence::scope_head& head);
+  void add_recovered(const std::vector<persistence::recovered_entry>& entries);
+
+private:
+  step create(const scope& name);
+  step adopt(const scope& name,
+             const std::shared_ptr<persistence::write_batch>& batch,
+             const persistence::prepared_child& child);
+  step list();
+  step after_flush(auth::operation what, std::function<result<answer>()> work);
+  auth::audit_entry entry_of(auth::operation what) const;
+  step submit(std::shared_ptr<persistence::write_batch> batch,
+              const auth::audit_entry* entry, std::string name, answer done);
+
+  services with_;
+  ledger ledger_;
+  std::set<std::string> organizations_in_flight_;
+  std::size_t in_flight_ = 0;
+  std::uint64_t generation_;
+  std::uint64_t load_ = next_load();
+  bool stale_ = false;
+};
+
+} // namespace cloister::engine

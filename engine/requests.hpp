@@ -1,0 +1,269 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "auth/api_key.hpp"
+#include "auth/audit_entry.hpp"
+#include "auth/authority.hpp"
+#include "core/memory.hpp"
+#include "persistence/scope_identity.hpp"
+#include "search/ranked_search.hpp"
+
+/// What can be asked of a scope's engine, and what it answers. Values only.
+namespace cloister::engine {
+
+// -- memories -----------------------------------------------------------------
+
+/// Stores memories, all or none. A draft whose key exists replaces it.
+struct create_memories {
+  std::vector<memory_draft> drafts;
+  /// For copies; one per draft, or none.
+  std::vector<memory_origin> origins;
+};
+
+struct get_memory {
+  memory_id id;
+};
+
+/// Newest first.
+struct list_memories {
+  std::optional<std::string> type;
+  std::size_t limit = 0;
+  /// Only those written before this sequence number.
+  std::optional<std::uint64_t> before;
+};
+
+/// Best first. Scores with the given statistics, or else with its own.
+struct search_memories {
+  std::string query;
+  std::size_t limit = 0;
+  std::optional<std::string> type;
+  double min_score = 0;
+  std::optional<search::corpus_statistics> statistics;
+};
+
+/// What a search over several scopes gathers first; audited with the search.
+struct gather_statistics {
+  std::string query;
+};
+
+struct update_memory {
+  memory_id id;
+  memory_patch patch;
+  std::optional<std::uint32_t> if_revision;
+};
+
+struct delete_memory {
+  memory_id id;
+  std::optional<std::uint32_t> if_revision;
+};
+
+struct delete_all_memories {};
+
+/// All revisions, newest first.
+struct memory_history {
+  memory_id id;
+};
+
+/// Makes an old revision's content the newest one.
+struct restore_memory {
+  memory_id id;
+  std::uint32_t revision = 0;
+};
+
+/// Reads the source of a copy.
+struct share_memory {
+  memory_id id;
+};
+
+/// Removes memories that are due; asked by the sweeper.
+struct expire_memories {
+  struct due {
+    std::uint64_t sequence = 0;
+    bytes index_rest;
+  };
+  std::vector<due> entries;
+};
+
+// -- keys; organizations only ---------------------------------------------------
+
+struct create_key {
+  scope root;
+  auth::permission_set permissions;
+  std::optional<timestamp> expires_at;
+  std::string label;
+  auth::ancestor_bound ancestors;
+  std::optional<scope> promote_to;
+};
+
+struct list_keys {};
+
+struct revoke_key {
+  auth::key_id id{};
+};
+
+/// Turns a genuine key's id into what it may do.
+struct authenticate {
+  auth::key_id id{};
+};
+
+// -- scopes and audit -----------------------------------------------------------
+
+/// Creates a scope directly below; answers its identity.
+struct open_child {
+  scope name;
+};
+
+struct show_scope {};
+
+/// All scopes below, in the order of the catalog.
+struct list_scopes {
+  std::size_t limit = 0;
+};
+
+/// Newest first.
+struct list_audit {
+  std::size_t limit = 0;
+  std::optional<std::uint64_t> before;
+  std::optional<auth::operation> what;
+  std::optional<errc> outcome;
+  std::optional<timestamp> since;
+  std::optional<std::string> principal;
+};
+
+/// Verifies the chain of this scope and of all below.
+struct verify_audit {};
+
+/// Puts an entry into the chain for something that was decided elsewhere: a
+/// refusal, or a read of a scope that does not exist.
+struct note_access {
+  errc outcome = errc::ok;
+  std::string reason;
+  std::optional<persistence::scope_tag> wanted;
+  /// The authority that was refused, and what it wanted.
+  auth::authority_ptr who;
+  auth::operation what = auth::operation::get_memory;
+  auth::request_id request{};
+};
+
+using operation
+  = std::variant<create_memories, get_memory, list_memories, search_memories,
+                 gather_statistics, update_memory, delete_memory,
+                 delete_all_memories, memory_history, restore_memory,
+                 share_memory, expire_memories, create_key, list_keys,
+                 revoke_key, authenticate, open_child, show_scope, list_scopes,
+                 list_audit, verify_audit, note_access>;
+
+/// Whether an operation may lead to a batch of its own.
+inline bool is_change(const operation& what) {
+  return std::holds_alternative<create_memories>(what)
+         || std::holds_alternative<update_memory>(what)
+         || std::holds_alternative<delete_memory>(what)
+         || std::holds_alternative<delete_all_memories>(what)
+         || std::holds_alternative<restore_memory>(what)
+         || std::holds_alternative<expire_memories>(what)
+         || std::holds_alternative<create_key>(what)
+         || std::holds_alternative<revoke_key>(what)
+         || std::holds_alternative<open_child>(what);
+}
+
+/// One operation with the grant that allows it and the time it may take.
+struct request {
+  auth::grant grant;
+  engine::operation what;
+  /// On the clock's steady time.
+  std::chrono::nanoseconds deadline{0};
+};
+
+// -- answers --------------------------------------------------------------------
+
+struct nothing {};
+
+struct stored_memories {
+  std::vector<memory> memories;
+  /// False where an existing key was replaced or an earlier request repeated.
+  std::vector<bool> created;
+};
+
+struct memory_page {
+  std::vector<memory> memories;
+  /// Where the next page starts; none after the last.
+  std::optional<std::uint64_t> next;
+};
+
+struct memory_hit {
+  cloister::memory memory;
+  float score = 0;
+};
+
+struct memory_hits {
+  std::vector<memory_hit> hits;
+};
+
+struct deleted_count {
+  std::uint64_t deleted = 0;
+};
+
+struct created_key {
+  auth::key_record record;
+  std::string api_key;
+};
+
+struct key_list {
+  std::vector<auth::key_record> keys;
+};
+
+struct scope_info {
+  scope name;
+  persistence::scope_tag tag{};
+  std::uint32_t incarnation = 1;
+  timestamp created_at;
+  std::uint64_t memories = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t audit_entries = 0;
+};
+
+struct scope_list {
+  std::vector<scope_info> scopes;
+  bool truncated = false;
+};
+
+struct audit_line {
+  std::uint64_t index = 0;
+  auth::audit_entry entry;
+  /// The scope's path, or "erased" where the name is gone.
+  std::string scope;
+  /// The key's label, its id where it has none, or "operator" and the like.
+  std::string principal;
+  /// The child's path where the entry anchors one.
+  std::string child;
+};
+
+struct audit_page {
+  std::vector<audit_line> lines;
+  std::optional<std::uint64_t> next;
+};
+
+struct audit_report {
+  std::uint64_t entries = 0;
+  std::uint64_t chains = 0;
+  bool intact = true;
+  /// Where the first break is, e.g. "org_acme/user_sarah#17".
+  std::string first_broken;
+  std::string reason;
+};
+
+using answer
+  = std::variant<nothing, memory, stored_memories, memory_page, memory_hits,
+                 search::corpus_statistics, deleted_count, created_key,
+                 key_list, auth::authority_ptr, persistence::identity_ptr,
+                 scope_info, scope_list, audit_page, audit_report>;
+
+} // namespace cloister::engine

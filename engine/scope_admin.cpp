@@ -1,0 +1,280 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/assert.hpp"
+#include "core/limits.hpp"
+#include "core/personal_data.hpp"
+#include "core/utf8.hpp"
+#include "crypto/aead.hpp"
+#include "engine/audit_reader.hpp"
+#include "engine/scope_engine.hpp"
+
+namespace cloister::engine {
+
+using persistence::identity_ptr;
+using persistence::record_kind;
+
+// -- keys -----------------------------------------------------------------------
+
+/// Seals a key's record and notes what that changes.
+void scope_engine::put_key(change& to, auth::key_record record) {
+  const auto& organization = *identity_->organization;
+  auto key = identity_->space().key(
+    record_kind::api_key, key_record_rest(organization.tag, record.id));
+  auto sealed = crypto::seal(identity_->keys.control, 0, key.view(),
+                             auth::encode_key_record(record));
+  auto tag = byte_reader{crypto::tag_of(sealed)}.array<16>();
+  auto& registry = ledger_.head().registry;
+  if (auto old = keys_.find(record.id))
+    ledger_.remove(registry, key.view(), view_of(old->tag));
+  ledger_.add(registry, key.view(), view_of(tag));
+  to.batch->put(key, std::move(sealed));
+  to.becomes.keys.emplace_back(std::move(record), tag);
+}
+
+step scope_engine::make_key(const std::shared_ptr<request>& asked) {
+  CLOISTER_ASSERT(!identity_->parent);
+  const auto& what = std::get<create_key>(asked->what);
+  const auto& who = asked->grant.who();
+  if (what.label.size() > limits::label_bytes_max || !is_utf8(what.label))
+    return refuse(*asked, {errc::invalid_argument,
+                           "a label has at most 256 bytes of UTF-8"});
+  if (keys_.size() >= limits::keys_per_organization_max)
+    return refuse(*asked, {errc::quota_exceeded,
+                           "the organization has too many keys"});
+  if (!who.permissions.contains(what.permissions))
+    return refuse(*asked, {errc::forbidden, "a key cannot give permissions it "
+                                            "does not have"});
+  auto now = with_.time->now();
+  if (what.expires_at && *what.expires_at <= now)
+    return refuse(*asked, {errc::invalid_argument,
+                           "the expiry lies in the past"});
+  auto expires = what.expires_at;
+  // A key that ends cannot make one that outlives it.
+  if (who.expires_at)
+    expires = std::min(expires.value_or(*who.expires_at), *who.expires_at);
+  const auto& signing = identity_->organization->signing.back();
+  auto id = auth::make_key_id(view_of(identity_->tag), signing.first);
+  auth::key_record record{id,  what.root, what.permissions, 1,
+                          now, expires,   std::nullopt,     what.label,
+                          what.ancestors, what.promote_to};
+  change made;
+  made.entry = entry_of(*asked);
+  made.entry.reason = auth::to_string(id);
+  created_key done{record, auth::make_api_key(id, signing.second)};
+  put_key(made, std::move(record));
+  return submit(std::move(made), std::move(done));
+}
+
+step scope_engine::keys(const std::shared_ptr<request>& asked) {
+  key_list list{keys_.below(asked->grant.target())};
+  auto entry = entry_of(*asked);
+  entry.count = static_cast<std::uint32_t>(list.keys.size());
+  return answered(std::move(entry), std::move(list));
+}
+
+step scope_engine::revoke(const std::shared_ptr<request>& asked) {
+  const auto& what = std::get<revoke_key>(asked->what);
+  // Several changes of one record must not overlap; revoking is rare.
+  if (in_flight_ > 0) {
+    barrier_ = asked.get();
+    return again{[this, asked] { return run(asked); }};
+  }
+  barrier_ = nullptr;
+  auto found = keys_.find(what.id);
+  if (found == nullptr
+      || !asked->grant.who().root.contains(found->record.root))
+    return refuse(*asked, {errc::not_found, "no such key"});
+  auto record = found->record;
+  if (!record.revoked_at)
+    record.revoked_at = with_.time->now();
+  change made;
+  made.batch->set_effect(persistence::batch_effect::shrinks);
+  made.entry = entry_of(*asked);
+  made.entry.reason = auth::to_string(what.id);
+  created_key done{record, {}};
+  put_key(made, std::move(record));
+  return submit(std::move(made), std::move(done));
+}
+
+step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
+  const auto& what = std::get<authenticate>(asked->what);
+  auto found = keys_.find(what.id);
+  auto refused = [&](const char* why) {
+    return refuse(*asked, {errc::unauthenticated, why});
+  };
+  if (found == nullptr)
+    return refused("the API key is not known here");
+  if (found->record.revoked_at)
+    return refused("the API key was revoked");
+  if (found->record.expires_at
+      && *found->record.expires_at <= with_.time->now())
+    return refused("the API key has expired");
+  // What the key then does is audited, operation by operation.
+  return answer{auth::key_authority(found->record, found->revoked)};
+}
+
+// -- scopes -----------------------------------------------------------------------
+
+step scope_engine::make_child(const std::shared_ptr<request>& asked) {
+  const auto& name = std::get<open_child>(asked->what).name;
+  CLOISTER_ASSERT(name.parent() == identity_->name);
+  if (auto kind = personal_data_in(name.name());
+      kind && !with_.allow_personal_ids)
+    return refuse(*asked,
+                  {errc::invalid_argument,
+                   "\"" + std::string{name.name()} + "\" looks like "
+                     + std::string{*kind}
+                     + "; use an opaque id instead, or have the operator allow "
+                       "personal ids"});
+  // Reads the catalog and reserves a slot: a loader's work.
+  auto made = std::make_shared<change>();
+  auto child = std::make_shared<result<persistence::prepared_child>>(error{});
+  auto work = [made, child, name, identity = identity_,
+               catalog = &with_.catalog, now = with_.time->now()] {
+    *child = catalog->prepare_child(identity, name, now, *made->batch);
+  };
+  return offload{work, [this, asked, made, child]() -> step {
+                   if (child->has_error())
+                     return refuse(*asked, child->error());
+                   return adopt_child(*asked, std::move(*made), **child);
+                 }};
+}
+
+step scope_engine::adopt_child(const request& asked, change made,
+                               const persistence::prepared_child& child) {
+  const auto& name = child.identity->name;
+  // Two requests may have prepared the same child: the first one wins.
+  if (!children_in_flight_.insert(std::string{name.path()}).second)
+    return error{errc::overloaded, "the scope is being created; try again",
+                 limits::overload_retry_hint};
+  put_first_head(*made.batch, *child.identity, child.own_additions);
+  for (const auto& addition : child.additions)
+    ledger_.add(ledger_.head().registry, addition.key, addition.tag);
+  made.entry = entry_of(asked);
+  made.entry.anchor = auth::audit_anchor{
+    child.identity->pseudonym, 0, auth::first_head(view_of(child.identity->tag))};
+  made.becomes.child = std::string{name.path()};
+  return submit(std::move(made), child.identity);
+}
+
+step scope_engine::show(const std::shared_ptr<request>& asked) {
+  const auto& head = ledger_.head();
+  scope_info info{identity_->name,       identity_->tag,
+                  identity_->incarnation, identity_->created_at,
+                  head.memory_count,     head.content_bytes,
+                  head.audit_length};
+  return answered(entry_of(*asked), std::move(info));
+}
+
+namespace {
+
+/// Collects all scopes below one, depth first.
+result<void> collect_scopes(const services& with, const identity_ptr& parent,
+                            std::size_t limit, scope_list& out) {
+  std::vector<identity_ptr> children;
+  result<void> failure;
+  auto done = with.catalog.children(parent, [&](auto child) {
+    if (child)
+      children.push_back(*child);
+    else if (child.error().code != errc::erased)
+      failure = child.error();
+    return failure.has_value() && children.size() <= limit;
+  });
+  if (done.has_error())
+    return done;
+  if (failure.has_error())
+    return failure;
+  for (const auto& child : children) {
+    if (out.scopes.size() == limit) {
+      out.truncated = true;
+      return {};
+    }
+    auto head = read_head(context_of(*child), with.records);
+    if (head.has_error())
+      return head.error();
+    out.scopes.push_back({child->name, child->tag, child->incarnation,
+                          child->created_at, head->memory_count,
+                          head->content_bytes, head->audit_length});
+    if (auto below = collect_scopes(with, child, limit, out);
+        below.has_error())
+      return below;
+  }
+  return {};
+}
+
+} // namespace
+
+step scope_engine::scopes(const std::shared_ptr<request>& asked) {
+  auto limit = std::get<list_scopes>(asked->what).limit;
+  auto list = std::make_shared<result<scope_list>>(scope_list{});
+  auto work = [list, limit, with = with_, identity = identity_] {
+    auto done = collect_scopes(with, identity, limit, **list);
+    if (done.has_error())
+      *list = done.error();
+  };
+  return offload{work, [this, asked, list]() -> step {
+                   if (list->has_error())
+                     return refuse(*asked, list->error());
+                   auto entry = entry_of(*asked);
+                   entry.count
+                     = static_cast<std::uint32_t>((*list)->scopes.size());
+                   return answered(std::move(entry), std::move(**list));
+                 }};
+}
+
+// -- audit ------------------------------------------------------------------------
+
+step scope_engine::flushed_then(const std::shared_ptr<request>& asked,
+                                std::function<result<answer>()> work) {
+  if (auto noted = ledger_.note(entry_of(*asked)); noted.has_error())
+    return noted.error();
+  auto found = std::make_shared<result<answer>>(answer{nothing{}});
+  auto read = [found, work = std::move(work)] { *found = work(); };
+  offload then{read, [found]() -> step { return std::move(*found); }};
+  auto flush = flush_audit();
+  auto pending = std::get_if<commit>(&flush.what);
+  if (pending == nullptr)
+    return then;
+  return commit{pending->batch,
+                [settle = pending->then, then](const result<void>& outcome) -> step {
+                  settle(outcome);
+                  if (outcome.has_error())
+                    return outcome.error();
+                  return then;
+                }};
+}
+
+step scope_engine::audit(const std::shared_ptr<request>& asked) {
+  auto wanted = std::get<list_audit>(asked->what);
+  return flushed_then(asked,
+                      [wanted, with = with_,
+                       identity = identity_]() -> result<answer> {
+                        auto page = read_audit(with, identity, wanted);
+                        if (page.has_error())
+                          return page.error();
+                        return answer{std::move(*page)};
+                      });
+}
+
+step scope_engine::verify(const std::shared_ptr<request>& asked) {
+  return flushed_then(asked,
+                      [with = with_, identity = identity_]() -> result<answer> {
+                        auto report = verify_chains(with, identity);
+                        if (report.has_error())
+                          return report.error();
+                        return answer{std::move(*report)};
+                      });
+}
+
+step scope_engine::note(const std::shared_ptr<request>& asked) {
+  const auto& what = std::get<note_access>(asked->what);
+  auto entry = auth::entry_for(*what.who, what.what, what.request,
+                               with_.time->now());
+  entry.outcome = what.outcome;
+  entry.reason = what.reason;
+  entry.wanted = what.wanted;
+  return answered(std::move(entry), nothing{});
+}
+
+} // namespace cloister::engine

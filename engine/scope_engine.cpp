@@ -1,0 +1,311 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "engine/scope_engine.hpp"
+
+#include "core/assert.hpp"
+#include "core/overloaded.hpp"
+#include "crypto/aead.hpp"
+#include "engine/stored_records.hpp"
+#include "persistence/record_codec.hpp"
+
+namespace cloister::engine {
+
+scope_engine::scope_engine(services with, persistence::identity_ptr identity,
+                           loaded_scope state)
+  : with_(std::move(with)),
+    identity_(std::move(identity)),
+    ledger_(context_of(*identity_), state.head, with_.journal),
+    memories_(std::move(state.memories)),
+    keys_(std::move(state.keys)),
+    history_(std::move(state.history)),
+    idempotency_(std::move(state.idempotency)),
+    generation_(state.generation) {
+  index_requests();
+}
+
+void scope_engine::index_requests() {
+  request_expiries_.clear();
+  for (const auto& [rest, record] : idempotency_)
+    request_expiries_.emplace(record.expires_at, rest);
+}
+
+void scope_engine::reload(loaded_scope state) {
+  CLOISTER_ASSERT(in_flight_ == 0);
+  ledger_.reset(state.head);
+  memories_.replace(std::move(state.memories));
+  for (auto& record : state.keys.below(identity_->root().name)) {
+    auto tag = state.keys.find(record.id)->tag;
+    keys_.put(std::move(record), tag);
+  }
+  history_ = std::move(state.history);
+  idempotency_ = std::move(state.idempotency);
+  tentative_.clear();
+  tentative_keys_.clear();
+  tentative_requests_.clear();
+  clearing_ = false;
+  barrier_ = nullptr;
+  stale_ = false;
+  generation_ = state.generation;
+  load_ = next_load();
+  index_requests();
+}
+
+void scope_engine::add_recovered(
+  const std::vector<persistence::recovered_entry>& entries) {
+  std::vector<journaled_entry> pending;
+  for (const auto& entry : entries)
+    pending.push_back({{entry.sequence, 0}, true, entry.sealed});
+  ledger_.add_pending(std::move(pending));
+}
+
+std::size_t scope_engine::memory_bytes() const {
+  return sizeof(*this) + memories_.memory_bytes() + history_.size() * 96
+         + idempotency_.size() * 160 + keys_.size() * 400;
+}
+
+step scope_engine::begin(request asked) {
+  CLOISTER_ASSERT(asked.grant.target().contains(identity_->name)
+                  || identity_->name.contains(asked.grant.target()));
+  return run(std::make_shared<request>(std::move(asked)));
+}
+
+step scope_engine::run(std::shared_ptr<request> asked) {
+  if (with_.before_operation)
+    with_.before_operation(identity_->name, asked->grant.what());
+  if (asked->deadline.count() != 0 && with_.time->steady() > asked->deadline) {
+    if (barrier_ == asked.get())
+      barrier_ = nullptr;
+    return refuse(*asked, {errc::timeout, "the operation took too long"});
+  }
+  if (barrier_ != nullptr && barrier_ != asked.get() && is_change(asked->what))
+    return again{[this, asked] { return run(asked); }};
+  return std::visit(
+    overloaded{
+      [&](const create_memories&) { return create(asked); },
+      [&](const get_memory& what) { return get(asked, what.id); },
+      [&](const share_memory& what) { return get(asked, what.id); },
+      [&](const list_memories&) { return list(asked); },
+      [&](const search_memories&) { return search(asked); },
+      [&](const gather_statistics&) { return statistics(asked); },
+      [&](const update_memory&) { return update(asked); },
+      [&](const delete_memory&) { return remove(asked); },
+      [&](const delete_all_memories&) { return remove_all(asked); },
+      [&](const memory_history&) { return history(asked); },
+      [&](const restore_memory&) { return restore(asked); },
+      [&](const expire_memories&) { return expire(asked); },
+      [&](const create_key&) { return make_key(asked); },
+      [&](const list_keys&) { return keys(asked); },
+      [&](const revoke_key&) { return revoke(asked); },
+      [&](const authenticate&) { return authenticated(asked); },
+      [&](const open_child&) { return make_child(asked); },
+      [&](const show_scope&) { return show(asked); },
+      [&](const list_scopes&) { return scopes(asked); },
+      [&](const list_audit&) { return audit(asked); },
+      [&](const verify_audit&) { return verify(asked); },
+      [&](const note_access&) { return note(asked); },
+    },
+    asked->what);
+}
+
+auth::audit_entry scope_engine::entry_of(const request& asked) const {
+  return auth::entry_for(asked.grant.who(), asked.grant.what(),
+                         asked.grant.request(), with_.time->now());
+}
+
+/// Audits an operation that changed nothing, then answers.
+step scope_engine::answered(auth::audit_entry entry, answer done) {
+  if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
+    return noted.error();
+  return done;
+}
+
+step scope_engine::refuse(const request& asked, error why,
+                          std::vector<memory_id> targets) {
+  auto entry = entry_of(asked);
+  entry.outcome = why.code;
+  entry.targets = std::move(targets);
+  if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
+    return noted.error();
+  return why;
+}
+
+bool scope_engine::is_live(const memory_row& row) const {
+  return row.expires_at == 0
+         || row.expires_at > with_.time->now().milliseconds;
+}
+
+std::optional<step>
+scope_engine::fetch_missing(const std::shared_ptr<request>& asked,
+                            const std::vector<std::uint32_t>& rows) {
+  std::vector<std::uint64_t> missing;
+  for (auto row : rows)
+    if (memories_.at(row).record.empty())
+      missing.push_back(memories_.at(row).sequence);
+  if (missing.empty())
+    return std::nullopt;
+  using fetched_records = std::vector<std::pair<std::uint64_t, result<bytes>>>;
+  auto fetched = std::make_shared<fetched_records>();
+  auto work = [fetched, missing, identity = identity_,
+               records = &with_.records] {
+    for (auto sequence : missing)
+      fetched->emplace_back(sequence,
+                            read_memory_record(*records, *identity, sequence));
+  };
+  auto then = [this, asked, fetched]() -> step {
+    if (auto failure = admit(*fetched))
+      return refuse(*asked, std::move(*failure));
+    return run(asked);
+  };
+  return step{offload{std::move(work), std::move(then)}};
+}
+
+/// Puts fetched records into their rows; those erased meanwhile are passed
+/// over. Answers the first failure.
+std::optional<error> scope_engine::admit(
+  const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched) {
+  memories_.shrink_cache();
+  for (const auto& [sequence, record] : fetched) {
+    auto row = memories_.find_sequence(sequence);
+    // A change in flight may have removed the record already; the operation
+    // runs again and finds out.
+    if (!row || tentative_.contains(memories_.at(*row).id) || clearing_)
+      continue;
+    if (record.has_error())
+      return record.error();
+    auto summary = persistence::decode_summary(*record);
+    if (summary.has_error())
+      return summary.error();
+    // An update that was committed meanwhile has brought its own record.
+    if (summary->revision == memories_.at(*row).revision)
+      memories_.cache(*row, *record);
+  }
+  return std::nullopt;
+}
+
+step scope_engine::flush_audit() {
+  if (!ledger_.has_pending() || needs_reload())
+    return answer{nothing{}};
+  change made;
+  made.batch->set_effect(persistence::batch_effect::shrinks);
+  made.batch->set_generation(generation_);
+  made.batch->set_load(load_);
+  auto folded = ledger_.close(*made.batch, nullptr);
+  ++in_flight_;
+  auto batch = made.batch;
+  auto shared = std::make_shared<change>(std::move(made));
+  return commit{batch, [this, shared, folded = std::move(folded)](
+                         const result<void>& outcome) mutable {
+                  return committed(*shared, std::move(folded), nothing{},
+                                   outcome);
+                }};
+}
+
+/// Hands a finished change to the committer.
+step scope_engine::submit(change made, answer done) {
+  made.batch->set_generation(generation_);
+  made.batch->set_load(load_);
+  auto folded = ledger_.close(*made.batch, &made.entry);
+  ++in_flight_;
+  auto batch = made.batch;
+  auto shared = std::make_shared<change>(std::move(made));
+  return commit{batch, [this, shared, folded = std::move(folded),
+                        done = std::move(done)](
+                         const result<void>& outcome) mutable {
+                  return committed(*shared, std::move(folded), std::move(done),
+                                   outcome);
+                }};
+}
+
+step scope_engine::committed(change& made, std::vector<journaled_entry> folded,
+                             answer done, const result<void>& outcome) {
+  --in_flight_;
+  settle_tentative(made.becomes);
+  if (outcome.has_error()) {
+    // What this batch should have chained goes into the next one.
+    stale_ = true;
+    ledger_.add_pending(std::move(folded));
+    return outcome.error();
+  }
+  ledger_.settle(folded);
+  apply(made.becomes);
+  return done;
+}
+
+void scope_engine::apply(effects& becomes) {
+  if (becomes.cleared) {
+    memories_.clear();
+    history_.clear();
+    idempotency_.clear();
+    request_expiries_.clear();
+  }
+  for (auto& changed : becomes.rows)
+    apply_row(changed);
+  apply_history(becomes);
+  for (auto& [rest, record] : becomes.idempotency_added) {
+    idempotency_[rest] = record;
+    request_expiries_.emplace(record.expires_at, rest);
+  }
+  for (const auto& rest : becomes.idempotency_dropped)
+    idempotency_.erase(rest);
+  for (auto& [record, tag] : becomes.keys)
+    keys_.put(std::move(record), tag);
+  memories_.shrink_cache();
+}
+
+void scope_engine::apply_row(effects::row_change& changed) {
+  if (changed.removed)
+    if (auto row = memories_.find(changed.id))
+      memories_.erase(*row, *changed.removed);
+  if (!changed.row)
+    return;
+  auto summary = persistence::decode_summary(changed.row->record);
+  CLOISTER_ASSERT(summary.has_value());
+  bytes content{summary->content};
+  std::optional<std::string_view> key;
+  if (changed.key)
+    key = *changed.key;
+  memories_.insert(std::move(*changed.row), key, content);
+}
+
+void scope_engine::apply_history(effects& becomes) {
+  for (const auto& [sequence, revision] : becomes.history_added)
+    history_[sequence].push_back(revision);
+  for (const auto& [sequence, revision] : becomes.history_dropped) {
+    auto found = history_.find(sequence);
+    if (found == history_.end())
+      continue;
+    std::erase_if(found->second, [r = revision](const old_revision& old) {
+      return old.revision == r;
+    });
+    if (found->second.empty())
+      history_.erase(found);
+  }
+}
+
+/// Takes a change that came to its end out of what is in flight.
+void scope_engine::settle_tentative(const effects& becomes) {
+  auto settle = [this](const memory_id& id) {
+    auto found = tentative_.find(id);
+    if (found != tentative_.end() && --found->second.changes == 0)
+      tentative_.erase(found);
+  };
+  for (const auto& changed : becomes.rows) {
+    settle(changed.id);
+    if (!changed.key || tentative_.contains(changed.id))
+      continue;
+    auto found = tentative_keys_.find(*changed.key);
+    if (found != tentative_keys_.end() && found->second == changed.id)
+      tentative_keys_.erase(found);
+  }
+  for (const auto& [rest, record] : becomes.idempotency_added)
+    tentative_requests_.erase(rest);
+  for (const auto& rest : becomes.idempotency_dropped)
+    tentative_requests_.erase(rest);
+  if (!becomes.child.empty())
+    children_in_flight_.erase(becomes.child);
+  if (becomes.cleared)
+    clearing_ = false;
+}
+
+} // namespace cloister::engine

@@ -1,0 +1,263 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/key_ring.hpp"
+#include "engine/ledger.hpp"
+#include "engine/memory_table.hpp"
+#include "engine/requests.hpp"
+#include "engine/services.hpp"
+#include "engine/step.hpp"
+
+namespace cloister::engine {
+
+/// A create request that was answered before, by the keyed hash of its
+/// idempotency key.
+struct idempotency_record {
+  memory_id id;
+  crypto::short_digest draft{};
+  timestamp expires_at;
+  record_tag tag{};
+};
+
+/// Old revisions of one memory, oldest first.
+struct old_revision {
+  std::uint32_t revision = 0;
+  record_tag tag{};
+};
+
+/// Everything a scope's storage says, as `load_scope` reads it.
+struct loaded_scope {
+  /// The store's generation when reading began.
+  std::uint64_t generation = 0;
+  persistence::scope_head head;
+  memory_table memories;
+  key_ring keys;
+  std::unordered_map<std::uint64_t, std::vector<old_revision>> history;
+  std::unordered_map<std::string, idempotency_record> idempotency;
+};
+
+///   idempotency := version:u8 id:16 draft:16 expires:be64
+bytes encode_idempotency(const idempotency_record& record);
+result<idempotency_record> decode_idempotency(bytes_view data);
+
+/// A scope without anything in it; the caller sets the head.
+loaded_scope new_scope(const services& with);
+
+/// Reads a scope from the store and checks it against its head. May read the
+/// disk for long: loaders call it. Fails with `corrupted` if a record is
+/// damaged, lost or came back.
+result<loaded_scope> load_scope(const services& with,
+                                const persistence::scope_identity& identity);
+
+/// Everything one scope can do, for one thread at a time. No threads, no
+/// actors, and no reads from the disk: what needs one comes out as a `step`.
+///
+/// Reads see committed state. Checks of uniqueness and revision see committed
+/// state and what is in flight. After a failed batch the engine refuses writes
+/// until `reload` has brought it up to date; reads go on.
+class scope_engine {
+public:
+  scope_engine(services with, persistence::identity_ptr identity,
+               loaded_scope state);
+
+  /// Starts an operation. Asserts that the grant is for this scope.
+  step begin(request asked);
+
+  /// What puts pending audit entries into the chain, or an answer at once if
+  /// there are none.
+  step flush_audit();
+
+  /// Whether `flush_audit` has something to do.
+  bool has_pending_audit() const {
+    return ledger_.has_pending();
+  }
+
+  /// Whether a failed batch, or a reopened store, made the head unreliable:
+  /// the next change wants a `reload` first.
+  bool needs_reload() const {
+    return stale_ || with_.records.generation() != generation_;
+  }
+
+  /// Whether batches are on their way, whose outcome a reload must wait for.
+  bool has_in_flight() const {
+    return in_flight_ > 0;
+  }
+
+  /// Replaces everything by what `load_scope` read.
+  void reload(loaded_scope state);
+
+  /// Takes over audit entries that a dead process left.
+  void add_recovered(const std::vector<persistence::recovered_entry>& entries);
+
+  const persistence::identity_ptr& identity() const {
+    return identity_;
+  }
+
+  /// Bytes of heap memory, roughly.
+  std::size_t memory_bytes() const;
+
+private:
+  /// What one batch does to the committed state once it is durable.
+  struct effects {
+    /// One memory that leaves the table, enters it, or does both; in order.
+    struct row_change {
+      memory_id id;
+      /// The record that leaves, to find it in the index by.
+      std::optional<bytes> removed;
+      std::optional<memory_row> row;
+      std::optional<std::string> key;
+    };
+    std::vector<row_change> rows;
+    std::vector<std::pair<std::uint64_t, old_revision>> history_added;
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> history_dropped;
+    std::vector<std::pair<std::string, idempotency_record>> idempotency_added;
+    std::vector<std::string> idempotency_dropped;
+    std::vector<std::pair<auth::key_record, record_tag>> keys;
+    /// A scope that was created.
+    std::string child;
+    bool cleared = false;
+  };
+
+  /// A memory as it will be once everything in flight is committed.
+  struct tentative {
+    std::size_t changes = 0;
+    bool erased = false;
+    std::uint64_t sequence = 0;
+    std::uint32_t revision = 0;
+    record_tag tag{};
+    bytes record;
+    std::vector<old_revision> history;
+  };
+
+  /// A change while it is put together.
+  struct change {
+    std::shared_ptr<persistence::write_batch> batch
+      = std::make_shared<persistence::write_batch>();
+    effects becomes;
+    auth::audit_entry entry;
+  };
+
+  /// The state that a change starts from.
+  struct current_memory {
+    std::uint64_t sequence = 0;
+    std::uint32_t revision = 0;
+    record_tag tag{};
+    bytes_view record;
+  };
+
+  // -- dispatch (scope_engine.cpp) --
+  step run(std::shared_ptr<request> asked);
+  step refuse(const request& asked, error why,
+              std::vector<memory_id> targets = {});
+  auth::audit_entry entry_of(const request& asked) const;
+  step answered(auth::audit_entry entry, answer done);
+  bool is_live(const memory_row& row) const;
+  /// A step that fetches records that are not cached and runs again, if any.
+  std::optional<step> fetch_missing(const std::shared_ptr<request>& asked,
+                                    const std::vector<std::uint32_t>& rows);
+  std::optional<error> admit(
+    const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched);
+  step submit(change made, answer done);
+  step committed(change& made, std::vector<journaled_entry> folded,
+                 answer done, const result<void>& outcome);
+  void apply(effects& becomes);
+  void apply_row(effects::row_change& changed);
+  void apply_history(effects& becomes);
+  void index_requests();
+  void settle_tentative(const effects& becomes);
+
+  // -- writes (scope_writes.cpp) --
+  step create(const std::shared_ptr<request>& asked);
+  step update(const std::shared_ptr<request>& asked);
+  step remove(const std::shared_ptr<request>& asked);
+  step remove_all(const std::shared_ptr<request>& asked);
+  step restore(const std::shared_ptr<request>& asked);
+  step restore_from(const std::shared_ptr<request>& asked,
+                    const result<memory>& old);
+  step expire(const std::shared_ptr<request>& asked);
+  std::optional<current_memory> current(const memory_id& id) const;
+  std::optional<memory_id> current_key(const std::string& key) const;
+  std::vector<std::uint32_t> rows_to_cache(const memory_id& id) const;
+  std::vector<old_revision> current_history(std::uint64_t sequence) const;
+  std::optional<step> answer_repeated(const std::shared_ptr<request>& asked);
+  void drop_expired_requests(change& to);
+  memory memory_from(const memory_draft& draft, const request& asked,
+                     timestamp now) const;
+  bool is_expired(bytes_view record, timestamp now) const;
+  void put_new(change& to, memory made);
+  void put_revision(change& to, const current_memory& old, memory made);
+  void put_record(change& to, std::uint64_t sequence, const memory& made,
+                  std::optional<bytes> replaced);
+  void drop(change& to, const memory_id& id, const current_memory& old);
+  void drop_revision(change& to, std::uint64_t sequence,
+                     const old_revision& revision);
+  tentative& touch(const memory_id& id, std::uint64_t sequence);
+  void remember_request(change& to, const memory_draft& draft,
+                        const memory_id& id);
+  std::string idempotency_rest(const std::string& key) const;
+  crypto::short_digest draft_digest(const memory_draft& draft) const;
+  result<memory> patched(const memory& old, const memory_patch& patch,
+                         const request& asked) const;
+
+  // -- reads (scope_reads.cpp) --
+  step get(const std::shared_ptr<request>& asked, const memory_id& id);
+  step list(const std::shared_ptr<request>& asked);
+  step search(const std::shared_ptr<request>& asked);
+  step search_on(const std::shared_ptr<request>& asked,
+                 const std::shared_ptr<search::ranked_search>& run);
+  step search_done(const std::shared_ptr<request>& asked,
+                   const std::vector<search::scored_document>& best);
+  step statistics(const std::shared_ptr<request>& asked);
+  step history(const std::shared_ptr<request>& asked);
+  memory decoded(std::uint32_t row) const;
+
+  // -- administration (scope_admin.cpp) --
+  step make_key(const std::shared_ptr<request>& asked);
+  step keys(const std::shared_ptr<request>& asked);
+  step revoke(const std::shared_ptr<request>& asked);
+  step authenticated(const std::shared_ptr<request>& asked);
+  void put_key(change& to, auth::key_record record);
+  step make_child(const std::shared_ptr<request>& asked);
+  step adopt_child(const request& asked, change made,
+                   const persistence::prepared_child& child);
+  step show(const std::shared_ptr<request>& asked);
+  step scopes(const std::shared_ptr<request>& asked);
+  step audit(const std::shared_ptr<request>& asked);
+  step verify(const std::shared_ptr<request>& asked);
+  step note(const std::shared_ptr<request>& asked);
+  /// Flushes the chain, then does `work` on a loader and answers with it.
+  step flushed_then(const std::shared_ptr<request>& asked,
+                    std::function<result<answer>()> work);
+
+  services with_;
+  persistence::identity_ptr identity_;
+  ledger ledger_;
+  memory_table memories_;
+  key_ring keys_;
+  std::unordered_map<std::uint64_t, std::vector<old_revision>> history_;
+  std::unordered_map<std::string, idempotency_record> idempotency_;
+  std::multimap<timestamp, std::string> request_expiries_;
+
+  // What is in flight.
+  std::unordered_map<memory_id, tentative> tentative_;
+  std::unordered_map<std::string, memory_id> tentative_keys_;
+  std::unordered_map<std::string, std::size_t> tentative_requests_;
+  std::set<std::string> children_in_flight_;
+  std::size_t in_flight_ = 0;
+  bool clearing_ = false;
+  /// A change that waits until nothing is in flight; others wait behind it.
+  const request* barrier_ = nullptr;
+  bool stale_ = false;
+  std::uint64_t generation_ = 0;
+  std::uint64_t load_ = next_load();
+};
+
+} // namespace cloister::engine

@@ -1,0 +1,171 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/assert.hpp"
+#include "core/limits.hpp"
+#include "crypto/aead.hpp"
+#include "engine/scope_engine.hpp"
+#include "engine/stored_records.hpp"
+#include "persistence/record_codec.hpp"
+
+namespace cloister::engine {
+
+memory scope_engine::decoded(std::uint32_t row) const {
+  auto value = persistence::decode_memory(memories_.at(row).record);
+  // It was decoded once before it was put here.
+  CLOISTER_ASSERT(value.has_value());
+  return std::move(*value);
+}
+
+step scope_engine::get(const std::shared_ptr<request>& asked,
+                       const memory_id& id) {
+  auto row = memories_.find(id);
+  if (!row || !is_live(memories_.at(*row)))
+    return refuse(*asked, {errc::not_found, "no such memory in this scope"},
+                  {id});
+  if (auto fetch = fetch_missing(asked, {*row}))
+    return std::move(*fetch);
+  auto entry = entry_of(*asked);
+  entry.targets = {id};
+  entry.count = 1;
+  return answered(std::move(entry), decoded(*row));
+}
+
+step scope_engine::list(const std::shared_ptr<request>& asked) {
+  const auto& what = std::get<list_memories>(asked->what);
+  auto wanted = what.type ? type_hash(*what.type) : 0;
+  std::vector<std::uint32_t> rows;
+  std::optional<std::uint64_t> next;
+  memories_.newest_first(what.before, [&](std::uint32_t at) {
+    const auto& row = memories_.at(at);
+    if (!is_live(row) || (what.type && row.type_hash != wanted))
+      return true;
+    if (rows.size() == what.limit) {
+      next = memories_.at(rows.back()).sequence;
+      return false;
+    }
+    rows.push_back(at);
+    return true;
+  });
+  if (auto fetch = fetch_missing(asked, rows))
+    return std::move(*fetch);
+  memory_page page;
+  page.next = next;
+  auto entry = entry_of(*asked);
+  for (auto row : rows) {
+    auto value = decoded(row);
+    if (what.type && value.type != *what.type)
+      continue;
+    entry.targets.push_back(value.id);
+    page.memories.push_back(std::move(value));
+  }
+  entry.count = static_cast<std::uint32_t>(page.memories.size());
+  return answered(std::move(entry), std::move(page));
+}
+
+step scope_engine::statistics(const std::shared_ptr<request>& asked) {
+  const auto& what = std::get<gather_statistics>(asked->what);
+  auto wanted = search::parse_query(what.query);
+  // The search that follows is audited; this is its first half.
+  return answer{search::statistics_of(memories_.index(), wanted)};
+}
+
+step scope_engine::search(const std::shared_ptr<request>& asked) {
+  const auto& what = std::get<search_memories>(asked->what);
+  auto wanted = search::parse_query(what.query);
+  auto statistics = what.statistics
+                      ? *what.statistics
+                      : search::statistics_of(memories_.index(), wanted);
+  auto run = std::make_shared<search::ranked_search>(
+    std::move(wanted), std::move(statistics), what.limit);
+  return search_on(asked, run);
+}
+
+step scope_engine::search_on(
+  const std::shared_ptr<request>& asked,
+  const std::shared_ptr<search::ranked_search>& run) {
+  auto started = with_.time->steady();
+  if (asked->deadline.count() != 0 && started > asked->deadline)
+    return refuse(*asked, {errc::timeout, "the search took too long; ask with "
+                                          "fewer words"});
+  auto must_yield = [this, started] {
+    return with_.time->steady() - started > limits::engine_budget;
+  };
+  if (!run->step(memories_.index(), must_yield))
+    return again{[this, asked, run] { return search_on(asked, run); }};
+  const auto& what = std::get<search_memories>(asked->what);
+  auto wanted = what.type ? type_hash(*what.type) : 0;
+  auto best = run->best([&](search::document doc) {
+    const auto& row = memories_.at(doc);
+    auto admitted = row.sequence != 0 && is_live(row)
+                    && (!what.type || row.type_hash == wanted);
+    return search::candidate{admitted, row.sequence};
+  });
+  return search_done(asked, best);
+}
+
+step scope_engine::search_done(
+  const std::shared_ptr<request>& asked,
+  const std::vector<search::scored_document>& best) {
+  const auto& what = std::get<search_memories>(asked->what);
+  std::vector<std::uint32_t> rows;
+  for (const auto& hit : best)
+    rows.push_back(hit.doc);
+  // Runs the search again with the records at hand; that is rare, and simpler
+  // than holding on to rows that may change meanwhile.
+  if (auto fetch = fetch_missing(asked, rows))
+    return std::move(*fetch);
+  memory_hits hits;
+  auto entry = entry_of(*asked);
+  for (const auto& hit : best) {
+    if (static_cast<double>(hit.score) < what.min_score)
+      continue;
+    auto value = decoded(hit.doc);
+    if (what.type && value.type != *what.type)
+      continue;
+    entry.targets.push_back(value.id);
+    hits.hits.push_back({std::move(value), hit.score});
+  }
+  entry.count = static_cast<std::uint32_t>(hits.hits.size());
+  return answered(std::move(entry), std::move(hits));
+}
+
+step scope_engine::history(const std::shared_ptr<request>& asked) {
+  auto id = std::get<memory_history>(asked->what).id;
+  auto row = memories_.find(id);
+  if (!row || !is_live(memories_.at(*row)))
+    return refuse(*asked, {errc::not_found, "no such memory in this scope"},
+                  {id});
+  if (auto fetch = fetch_missing(asked, {*row}))
+    return std::move(*fetch);
+  auto page = std::make_shared<memory_page>();
+  page->memories.push_back(decoded(*row));
+  auto sequence = memories_.at(*row).sequence;
+  std::vector<std::uint32_t> revisions;
+  if (auto old = history_.find(sequence); old != history_.end())
+    for (const auto& revision : old->second)
+      revisions.insert(revisions.begin(), revision.revision);
+  auto failure = std::make_shared<std::optional<error>>();
+  auto work = [page, failure, revisions, sequence, identity = identity_,
+               records = &with_.records] {
+    for (auto revision : revisions) {
+      auto old = read_old_revision(*records, *identity, sequence, revision);
+      if (old.has_error()) {
+        *failure = old.error();
+        return;
+      }
+      page->memories.push_back(std::move(*old));
+    }
+  };
+  return offload{work, [this, asked, page, failure, id]() -> step {
+                   if (*failure)
+                     return refuse(*asked, **failure, {id});
+                   auto entry = entry_of(*asked);
+                   entry.targets = {id};
+                   entry.count
+                     = static_cast<std::uint32_t>(page->memories.size());
+                   return answered(std::move(entry), std::move(*page));
+                 }};
+}
+
+} // namespace cloister::engine

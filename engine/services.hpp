@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "auth/operation.hpp"
+#include "core/clock.hpp"
+#include "core/scope.hpp"
+#include "persistence/audit_journal.hpp"
+#include "persistence/catalog.hpp"
+#include "persistence/expiry_index.hpp"
+#include "persistence/store.hpp"
+
+namespace cloister::engine {
+
+/// What an engine works with. Everything is thread-safe and outlives it.
+struct services {
+  const persistence::store& records;
+  persistence::catalog& catalog;
+  persistence::audit_journal& journal;
+  const persistence::expiry_index& expiries;
+  std::shared_ptr<const clock> time;
+  /// Accept scope names that look like personal data.
+  bool allow_personal_ids = false;
+  /// Plaintext records one scope keeps in memory.
+  std::size_t content_cache_bytes = 0;
+  /// Called before each operation; for tests of what happens when one throws.
+  std::function<void(const scope&, auth::operation)> before_operation;
+};
+
+/// A number for each time that an engine read its state; see
+/// `write_batch::set_load`. Thread-safe.
+inline std::uint64_t next_load() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+} // namespace cloister::engine

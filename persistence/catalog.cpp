@@ -1,0 +1,472 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "persistence/catalog.hpp"
+
+#include "core/assert.hpp"
+#include "crypto/aead.hpp"
+#include "crypto/hash.hpp"
+#include "crypto/random.hpp"
+
+namespace cloister::persistence {
+
+namespace {
+
+constexpr std::uint8_t child_version = 1;
+constexpr std::uint8_t child_state_active = 1;
+constexpr std::uint8_t tombstone_version = 1;
+constexpr std::uint8_t tombstone_refused = 1;
+constexpr std::uint8_t index_version = 1;
+constexpr std::uint8_t secrets_version = 1;
+constexpr std::size_t cache_sweep_at = 4096;
+
+error damaged(std::string_view what) {
+  return {errc::corrupted, std::string{what} + " is malformed or of an unknown "
+                                               "version"};
+}
+
+bytes be32(std::uint32_t value) {
+  bytes out;
+  byte_writer{out}.u32(value);
+  return out;
+}
+
+bytes name_context(const scope_tag& tag) {
+  bytes out{"name"};
+  out.append(view_of(tag));
+  return out;
+}
+
+bytes encode_tags(const std::vector<scope_tag>& tags) {
+  bytes out;
+  byte_writer writer{out};
+  writer.u8(index_version);
+  for (const auto& tag : tags)
+    writer.raw(tag);
+  return out;
+}
+
+result<std::vector<scope_tag>> decode_tags(bytes_view data) {
+  byte_reader reader{data};
+  if (reader.u8() != index_version || reader.rest().size() % 16 != 0)
+    return damaged("an index entry");
+  std::vector<scope_tag> tags;
+  while (!reader.rest().empty())
+    tags.push_back(reader.array<16>());
+  return tags;
+}
+
+bytes encode_organization_keys(const organization_keys& keys) {
+  bytes out;
+  byte_writer writer{out};
+  writer.u8(secrets_version);
+  writer.raw(keys.tag.view());
+  writer.raw(keys.id.view());
+  writer.raw(keys.audit.view());
+  writer.u8(static_cast<std::uint8_t>(keys.signing.size()));
+  for (const auto& [version, key] : keys.signing) {
+    writer.u8(version);
+    writer.raw(key.view());
+  }
+  return out;
+}
+
+registry_addition put_organization_keys(const scope_identity& owner,
+                                        write_batch& batch) {
+  auto key = owner.space().key(record_kind::secrets);
+  auto plain = encode_organization_keys(*owner.organization);
+  auto sealed = crypto::seal(owner.keys.control, 0, key.view(), plain);
+  crypto::wipe(plain.data(), plain.size());
+  registry_addition addition{bytes{key.view()}, bytes{crypto::tag_of(sealed)}};
+  batch.put(key, std::move(sealed));
+  return addition;
+}
+
+std::shared_ptr<const organization_keys> fresh_organization_keys() {
+  using crypto::secret_key;
+  auto keys = std::make_shared<organization_keys>(
+    organization_keys{secret_key::random(), secret_key::random(),
+                      secret_key::random(), {}});
+  keys->signing.emplace_back(std::uint8_t{1}, secret_key::random());
+  return keys;
+}
+
+} // namespace
+
+std::vector<scope_tag> tags_of(const scope_identity& identity) {
+  std::vector<scope_tag> tags;
+  for (auto at = &identity; at->parent; at = at->parent.get())
+    tags.insert(tags.begin(), at->tag);
+  return tags;
+}
+
+catalog::catalog(std::shared_ptr<const node_identity> node,
+                 const store& records, key_slots& slots)
+  : node_(std::move(node)), records_(records), slots_(slots) {
+}
+
+result<scope_lookup> catalog::find(const scope& name) const {
+  scope_lookup out;
+  identity_ptr at;
+  for (auto segment : name.segments()) {
+    auto state = incarnation_of(at, segment);
+    if (state.has_error())
+      return state.error();
+    if (state->refused)
+      return error{errc::erased, "this scope was erased; its name is refused "
+                                 "until an administrator reinstates it"};
+    auto child = open_child(at, tag_of(at, segment, state->incarnation));
+    if (child.has_error() && child.error().code == errc::not_found) {
+      out.nearest = at;
+      return out;
+    }
+    if (child.has_error())
+      return child.error();
+    at = *child;
+  }
+  out.exact = at;
+  out.nearest = at;
+  return out;
+}
+
+result<identity_ptr> catalog::open_child(const identity_ptr& parent,
+                                         const scope_tag& tag) const {
+  if (auto known = cached(tag))
+    return known;
+  auto key = space_of(parent).key(record_kind::child, view_of(tag));
+  auto sealed = records_.get(key);
+  if (sealed.has_error())
+    return sealed.error();
+  if (!*sealed)
+    return error{errc::not_found, "no such scope"};
+  return decode_child(parent, tag, **sealed);
+}
+
+result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
+                                           const scope_tag& tag,
+                                           bytes_view sealed) const {
+  auto key = space_of(parent).key(record_kind::child, view_of(tag));
+  auto plain = crypto::open(control_of(parent), key.view(), sealed);
+  if (plain.has_error())
+    return plain.error();
+  byte_reader reader{*plain};
+  if (reader.u8() != child_version)
+    return damaged("a catalog entry");
+  auto slot_number = reader.u64();
+  auto incarnation = reader.u32();
+  auto state = reader.u8();
+  auto created = timestamp{reader.i64()};
+  auto sealed_name = reader.rest();
+  if (!reader.ok() || state != child_state_active)
+    return damaged("a catalog entry");
+  auto slot = slots_.read(slot_number);
+  if (slot.has_error()) {
+    if (slot.error().code == errc::not_found)
+      return error{errc::erased, "the scope's key was destroyed"};
+    return slot.error();
+  }
+  auto keys = unwrapped_slot(wrapping_of(parent), *slot);
+  if (keys.has_error())
+    return keys.error();
+  auto inner = crypto::open(keys->control, name_context(tag), sealed_name);
+  if (inner.has_error())
+    return inner.error();
+  byte_reader name_reader{*inner};
+  auto pseudonym = name_reader.array<16>();
+  auto segment = name_reader.rest();
+  auto name = parent ? parent->name.child(segment) : scope::parse(segment);
+  if (name.has_error())
+    return damaged("a scope's name");
+  auto partition = parent ? parent->partition : partition_id{};
+  if (!parent) {
+    auto hash = crypto::keyed_short_hash(node_->tag, {"partition", segment});
+    partition = static_cast<partition_id>((hash[0] << 8 | hash[1])
+                                          % partition_count);
+  }
+  auto made = std::make_shared<scope_identity>(scope_identity{
+    std::move(*name), tag, partition, incarnation, pseudonym, created,
+    slot_number, std::move(*keys), parent ? parent->organization : nullptr,
+    parent});
+  if (!parent) {
+    auto organization = read_organization_keys(*made);
+    if (organization.has_error())
+      return organization.error();
+    made->organization = std::move(*organization);
+  }
+  identity_ptr out = std::move(made);
+  remember(out);
+  return out;
+}
+
+result<std::shared_ptr<const organization_keys>>
+catalog::read_organization_keys(const scope_identity& identity) const {
+  auto key = identity.space().key(record_kind::secrets);
+  auto sealed = records_.get(key);
+  if (sealed.has_error())
+    return sealed.error();
+  if (!*sealed)
+    return error{errc::corrupted, "an organization's secrets are missing; run "
+                                  "`cloister doctor`"};
+  auto plain = crypto::open(identity.keys.control, key.view(), **sealed);
+  if (plain.has_error())
+    return plain.error();
+  byte_reader reader{*plain};
+  if (reader.u8() != secrets_version
+      || reader.rest().size() < 3 * crypto::secret_key::size + 1)
+    return damaged("an organization's secrets record");
+  auto next_key = [&reader] {
+    return crypto::secret_key::from_bytes(
+      reader.raw(crypto::secret_key::size));
+  };
+  auto tag = next_key();
+  auto id = next_key();
+  auto audit = next_key();
+  auto keys = std::make_shared<organization_keys>(organization_keys{
+    std::move(tag), std::move(id), std::move(audit), {}});
+  auto count = reader.u8();
+  for (int i = 0; i < count; ++i) {
+    if (reader.rest().size() < 1 + crypto::secret_key::size)
+      return damaged("an organization's secrets record");
+    auto version = reader.u8();
+    keys->signing.emplace_back(version, next_key());
+  }
+  crypto::wipe(plain->data(), plain->size());
+  if (keys->signing.empty())
+    return damaged("an organization's secrets record");
+  return std::shared_ptr<const organization_keys>{std::move(keys)};
+}
+
+result<identity_ptr> catalog::follow(const scope_tag& organization,
+                                     const std::vector<scope_tag>& tags) const {
+  auto at = open_child(nullptr, organization);
+  for (const auto& tag : tags) {
+    if (at.has_error())
+      return at;
+    at = open_child(*at, tag);
+  }
+  return at;
+}
+
+result<void> catalog::children(
+  const identity_ptr& parent,
+  const std::function<bool(result<identity_ptr>)>& visit) const {
+  auto prefix = space_of(parent).range(record_kind::child);
+  bytes from;
+  // In pages, so that no reader of the store is held while slots are read.
+  constexpr std::size_t page = 256;
+  for (;;) {
+    std::vector<std::pair<scope_tag, bytes>> entries;
+    auto done = records_.scan(prefix, from,
+                              [&entries](bytes_view key, bytes_view value) {
+                                byte_reader reader{rest_of(key)};
+                                entries.emplace_back(reader.array<16>(),
+                                                     bytes{value});
+                                return entries.size() < page;
+                              });
+    if (done.has_error())
+      return done;
+    for (const auto& [tag, sealed] : entries) {
+      auto known = cached(tag);
+      auto child = known ? result<identity_ptr>{known}
+                         : decode_child(parent, tag, sealed);
+      if (!visit(std::move(child)))
+        return {};
+    }
+    if (entries.size() < page)
+      return {};
+    from = bytes{view_of(entries.back().first)} + '\0';
+  }
+}
+
+result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
+                                              const scope& name, timestamp now,
+                                              write_batch& batch) {
+  auto segment = name.name();
+  auto state = incarnation_of(parent, segment);
+  if (state.has_error())
+    return state.error();
+  if (state->refused)
+    return error{errc::erased, "this scope was erased; its name is refused "
+                               "until an administrator reinstates it"};
+  auto slot = slots_.allocate();
+  if (slot.has_error())
+    return slot.error();
+  auto tag = tag_of(parent, segment, state->incarnation);
+  auto partition = parent ? parent->partition : partition_id{};
+  if (!parent) {
+    auto hash = crypto::keyed_short_hash(node_->tag, {"partition", segment});
+    partition = static_cast<partition_id>((hash[0] << 8 | hash[1])
+                                          % partition_count);
+  }
+  auto child = std::make_shared<scope_identity>(scope_identity{
+    name, tag, partition, state->incarnation, crypto::random_array<16>(), now,
+    *slot, scope_keys::random(), parent ? parent->organization : nullptr,
+    parent});
+  batch.write_slot(wrapped_slot(wrapping_of(parent), *slot, tag,
+                                parent ? 0 : node_->master_version,
+                                child->keys));
+  bytes inner;
+  byte_writer inner_writer{inner};
+  inner_writer.raw(child->pseudonym);
+  inner_writer.raw(segment);
+  bytes plain;
+  byte_writer writer{plain};
+  writer.u8(child_version);
+  writer.u64(*slot);
+  writer.u32(child->incarnation);
+  writer.u8(child_state_active);
+  writer.i64(now.milliseconds);
+  writer.raw(crypto::seal(child->keys.control, 0, name_context(tag), inner));
+  auto key = space_of(parent).key(record_kind::child, view_of(tag));
+  auto sealed = crypto::seal(control_of(parent), 0, key.view(), plain);
+  prepared_child out;
+  out.additions.push_back(
+    {bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
+  batch.put(key, std::move(sealed));
+  if (parent) {
+    add_index_records(*child, batch);
+  } else {
+    child->organization = fresh_organization_keys();
+    out.own_additions.push_back(put_organization_keys(*child, batch));
+  }
+  out.identity = std::move(child);
+  return out;
+}
+
+void catalog::add_index_records(const scope_identity& child,
+                                write_batch& batch) {
+  const auto& root = child.root();
+  auto tags = encode_tags(tags_of(child));
+  for (auto [kind, rest] :
+       {std::pair{record_kind::locator, view_of(child.tag)},
+        std::pair{record_kind::pseudonym, view_of(child.pseudonym)}}) {
+    auto key = root.space().key(kind, rest);
+    batch.put(key, crypto::seal(root.keys.control, 0, key.view(), tags));
+  }
+}
+
+result<std::vector<std::vector<scope_tag>>>
+catalog::locate(const scope_identity& organization,
+                std::uint64_t locator) const {
+  bytes from;
+  byte_writer{from}.u64(locator << 24);
+  from.resize(5);
+  auto prefix = organization.space().range(record_kind::locator) + from;
+  std::vector<std::pair<bytes, bytes>> found;
+  auto done = records_.scan(prefix, {},
+                            [&found](bytes_view key, bytes_view value) {
+                              found.emplace_back(key, value);
+                              return true;
+                            });
+  if (done.has_error())
+    return done.error();
+  std::vector<std::vector<scope_tag>> out;
+  for (const auto& [key, sealed] : found) {
+    auto plain = crypto::open(organization.keys.control, key, sealed);
+    if (plain.has_error())
+      return plain.error();
+    auto tags = decode_tags(*plain);
+    if (tags.has_error())
+      return tags.error();
+    out.push_back(std::move(*tags));
+  }
+  return out;
+}
+
+result<std::vector<scope_tag>>
+catalog::find_pseudonym(const scope_identity& organization,
+                        const scope_pseudonym& pseudonym) const {
+  if (pseudonym == organization.pseudonym)
+    return std::vector<scope_tag>{};
+  auto key
+    = organization.space().key(record_kind::pseudonym, view_of(pseudonym));
+  auto sealed = records_.get(key);
+  if (sealed.has_error())
+    return sealed.error();
+  if (!*sealed)
+    return error{errc::not_found, "unknown pseudonym"};
+  auto plain = crypto::open(organization.keys.control, key.view(), **sealed);
+  if (plain.has_error())
+    return plain.error();
+  return decode_tags(*plain);
+}
+
+scope_tag catalog::tag_of(const identity_ptr& parent, std::string_view segment,
+                          std::uint32_t incarnation) const {
+  return crypto::keyed_short_hash(tag_key_of(parent),
+                                  {"tag", view_of(tag_of_parent(parent)),
+                                   be32(incarnation), segment});
+}
+
+bytes catalog::tombstone_rest(const identity_ptr& parent,
+                              std::string_view segment) const {
+  auto hash = crypto::keyed_short_hash(
+    tag_key_of(parent),
+    {"tombstone", view_of(tag_of_parent(parent)), segment});
+  return bytes{view_of(hash)};
+}
+
+result<catalog::incarnation_state>
+catalog::incarnation_of(const identity_ptr& parent,
+                        std::string_view segment) const {
+  auto key = space_of(parent).key(record_kind::tombstone,
+                                  tombstone_rest(parent, segment));
+  auto sealed = records_.get(key);
+  if (sealed.has_error())
+    return sealed.error();
+  if (!*sealed)
+    return incarnation_state{};
+  auto plain = crypto::open(control_of(parent), key.view(), **sealed);
+  if (plain.has_error())
+    return plain.error();
+  byte_reader reader{*plain};
+  if (reader.u8() != tombstone_version)
+    return damaged("a tombstone");
+  incarnation_state out;
+  out.incarnation = reader.u32() + 1;
+  out.refused = reader.u8() == tombstone_refused;
+  if (!reader.ok())
+    return damaged("a tombstone");
+  return out;
+}
+
+key_space catalog::space_of(const identity_ptr& parent) const {
+  return parent ? parent->space() : node_->space();
+}
+
+const crypto::secret_key&
+catalog::control_of(const identity_ptr& parent) const {
+  return parent ? parent->keys.control : node_->keys.control;
+}
+
+const crypto::secret_key&
+catalog::wrapping_of(const identity_ptr& parent) const {
+  return parent ? parent->keys.wrapping : node_->master;
+}
+
+const crypto::secret_key&
+catalog::tag_key_of(const identity_ptr& parent) const {
+  return parent ? parent->organization->tag : node_->tag;
+}
+
+scope_tag catalog::tag_of_parent(const identity_ptr& parent) const {
+  return parent ? parent->tag : node_identity::tag_of_node();
+}
+
+identity_ptr catalog::cached(const scope_tag& tag) const {
+  std::lock_guard guard{mutex_};
+  auto found = cache_.find(std::string{view_of(tag)});
+  return found == cache_.end() ? nullptr : found->second.lock();
+}
+
+void catalog::remember(const identity_ptr& identity) const {
+  std::lock_guard guard{mutex_};
+  if (cache_.size() >= cache_sweep_at
+      && (cache_.size() & (cache_.size() - 1)) == 0)
+    std::erase_if(cache_, [](const auto& entry) {
+      return entry.second.expired();
+    });
+  cache_[std::string{view_of(identity->tag)}] = identity;
+}
+
+} // namespace cloister::persistence

@@ -1,0 +1,140 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "persistence/node_identity.hpp"
+
+namespace cloister::persistence {
+
+// What scopes exist. A child's entry lies in its parent's key space.
+//
+//   child value  := sealed under the parent's control key, context = its key:
+//                   version:u8 slot:be64 incarnation:be32 state:u8
+//                   created:be64 name
+//   name         := sealed under the child's control key, context = "name" tag:
+//                   pseudonym:16 segment
+//   tombstone    := sealed under the parent's control key, context = its key:
+//                   version:u8 incarnation:be32 state:u8 erased:be64
+//   locator and pseudonym values := sealed under the organization's control
+//                   key, context = its key: version:u8 (tag:16)*   outermost
+//                   first, without the organization
+//
+//   tag          := BLAKE2b-128(organization's tag key,
+//                               "tag" parent_tag incarnation:be32 segment)
+//   tombstone's rest := BLAKE2b-128(tag key, "tombstone" parent_tag segment)
+//   partition    := first two bytes of BLAKE2b-128(node's tag key,
+//                   "partition" organization) modulo 1024
+//
+// For organizations the parent is the node and the tag key the node's.
+
+/// Where a path ends.
+struct scope_lookup {
+  /// The scope itself; none if it does not exist.
+  identity_ptr exact;
+  /// The innermost ancestor that exists; none if the organization does not.
+  identity_ptr nearest;
+};
+
+/// What creating a child adds to its parent's registry.
+struct registry_addition {
+  bytes key;
+  bytes tag;
+};
+
+struct prepared_child {
+  identity_ptr identity;
+  /// For the parent's registry.
+  std::vector<registry_addition> additions;
+  /// For the child's own: an organization's secrets.
+  std::vector<registry_addition> own_additions;
+};
+
+/// Thread-safe. Calls may read the disk, so only loaders make them.
+class catalog {
+public:
+  catalog(std::shared_ptr<const node_identity> node, const store& records,
+          key_slots& slots);
+
+  /// Finds a scope. Fails with `erased` where it or an ancestor was erased.
+  result<scope_lookup> find(const scope& name) const;
+
+  /// The child of `parent` (none for an organization) with a tag.
+  result<identity_ptr> open_child(const identity_ptr& parent,
+                                  const scope_tag& tag) const;
+
+  /// Follows tags from an organization inwards.
+  result<identity_ptr> follow(const scope_tag& organization,
+                              const std::vector<scope_tag>& tags) const;
+
+  /// Calls `visit` for each child of a scope (of the node for null) until it
+  /// answers false. Damaged entries are reported as errors.
+  result<void> children(const identity_ptr& parent,
+                        const std::function<bool(result<identity_ptr>)>& visit)
+    const;
+
+  /// Makes a new child: its keys, its slot and its records in `batch`. The
+  /// caller adds the child's first head, and the additions to the parent's.
+  result<prepared_child> prepare_child(const identity_ptr& parent,
+                                       const scope& name, timestamp now,
+                                       write_batch& batch);
+
+  /// The scopes of an organization whose tag begins with a 40-bit locator.
+  result<std::vector<std::vector<scope_tag>>>
+  locate(const scope_identity& organization, std::uint64_t locator) const;
+
+  /// The tags that lead to the scope with a pseudonym; empty for the
+  /// organization itself, `not_found` if unknown.
+  result<std::vector<scope_tag>>
+  find_pseudonym(const scope_identity& organization,
+                 const scope_pseudonym& pseudonym) const;
+
+  /// The tag a name would have under a parent as its given incarnation.
+  scope_tag tag_of(const identity_ptr& parent, std::string_view segment,
+                   std::uint32_t incarnation) const;
+
+  const node_identity& node() const {
+    return *node_;
+  }
+
+private:
+  struct incarnation_state {
+    std::uint32_t incarnation = 1;
+    bool refused = false;
+  };
+
+  key_space space_of(const identity_ptr& parent) const;
+  const crypto::secret_key& control_of(const identity_ptr& parent) const;
+  const crypto::secret_key& wrapping_of(const identity_ptr& parent) const;
+  const crypto::secret_key& tag_key_of(const identity_ptr& parent) const;
+  scope_tag tag_of_parent(const identity_ptr& parent) const;
+  bytes tombstone_rest(const identity_ptr& parent,
+                       std::string_view segment) const;
+  result<incarnation_state> incarnation_of(const identity_ptr& parent,
+                                           std::string_view segment) const;
+  result<identity_ptr> decode_child(const identity_ptr& parent,
+                                    const scope_tag& tag,
+                                    bytes_view sealed) const;
+  result<std::shared_ptr<const organization_keys>>
+  read_organization_keys(const scope_identity& identity) const;
+  identity_ptr cached(const scope_tag& tag) const;
+  void remember(const identity_ptr& identity) const;
+  void add_index_records(const scope_identity& child, write_batch& batch);
+
+  std::shared_ptr<const node_identity> node_;
+  const store& records_;
+  key_slots& slots_;
+  mutable std::mutex mutex_;
+  mutable std::unordered_map<std::string, std::weak_ptr<const scope_identity>>
+    cache_;
+};
+
+/// The tags from below the organization down to a scope.
+std::vector<scope_tag> tags_of(const scope_identity& identity);
+
+} // namespace cloister::persistence

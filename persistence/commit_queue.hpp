@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+#include "persistence/data_directory.hpp"
+#include "persistence/key_slots.hpp"
+#include "persistence/store.hpp"
+
+namespace cloister::persistence {
+
+/// Joins batches of many scopes into one synced write. Decides what may be
+/// written; the committer actor only says when. One thread at a time.
+class commit_queue {
+public:
+  commit_queue(store& records, key_slots& slots, data_directory& directory);
+
+  void add(std::shared_ptr<write_batch> batch);
+
+  /// Writes everything that was added. Answers an outcome for each batch in
+  /// the order they were added.
+  std::vector<result<void>> flush();
+
+  /// Whether the last flush left the store poisoned.
+  bool must_reopen() const {
+    return records_.poisoned();
+  }
+
+  /// Gives up the reserve if the disk is full and opens the store anew.
+  /// Answers whether that worked.
+  bool reopen();
+
+private:
+  /// Why a batch may not be written now, if so.
+  std::optional<error> refusal(const write_batch& batch);
+  bool is_short_of_space();
+  result<void> write(const std::vector<std::shared_ptr<write_batch>>& group);
+
+  store& records_;
+  key_slots& slots_;
+  data_directory& directory_;
+  std::vector<std::shared_ptr<write_batch>> queue_;
+  /// Loads of engines that had a batch refused; see `write_batch::set_load`.
+  std::unordered_set<std::uint64_t> refused_loads_;
+  std::chrono::steady_clock::time_point space_checked_{};
+  bool short_of_space_ = false;
+};
+
+} // namespace cloister::persistence

@@ -1,0 +1,131 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "persistence/data_directory.hpp"
+
+#include <unistd.h>
+
+#include "core/encoding.hpp"
+#include "core/limits.hpp"
+#include "crypto/random.hpp"
+
+namespace cloister::persistence {
+
+namespace {
+
+constexpr std::string_view format_head = "cloister store\nversion 1\nid ";
+constexpr std::string_view format_any = "cloister store\n";
+constexpr std::size_t id_digits = 32;
+
+std::string format_path(const std::string& path) {
+  return path + "/FORMAT";
+}
+
+} // namespace
+
+data_directory::data_directory(std::shared_ptr<file_system> files,
+                               std::string path)
+  : files_(std::move(files)), path_(std::move(path)) {
+}
+
+bool data_directory::exists(file_system& files, const std::string& path) {
+  return files.exists(format_path(path));
+}
+
+result<std::string> data_directory::read_id(file_system& files,
+                                            const std::string& path) {
+  auto text = read_file(files, format_path(path));
+  if (text.has_error()) {
+    if (text.error().code == errc::not_found)
+      return error{errc::not_found, "there is no store in " + path
+                                      + "; make one with `cloister init "
+                                        "--data "
+                                      + path + "`"};
+    return text.error();
+  }
+  if (!text->starts_with(format_head)) {
+    if (text->starts_with(format_any))
+      return error{errc::corrupted, "the store in " + path
+                                      + " was written by another version of "
+                                        "Cloister; use that version"};
+    return error{errc::corrupted, path + "/FORMAT is not Cloister's"};
+  }
+  auto id = text->substr(format_head.size(), id_digits);
+  if (id.size() != id_digits || !from_hex(id))
+    return error{errc::corrupted, path + "/FORMAT is damaged"};
+  return id;
+}
+
+result<data_directory>
+data_directory::create(std::shared_ptr<file_system> files,
+                       const std::string& path) {
+  if (exists(*files, path))
+    return error{errc::conflict, "there is a store in " + path + " already"};
+  if (auto done = files->make_directory(path); done.has_error())
+    return done.error();
+  auto names = files->list(path);
+  if (names.has_error())
+    return names.error();
+  for (const auto& name : *names)
+    if (name != "lock" && name != "keys" && name != "store"
+        && name != "FORMAT.new" && !name.starts_with("audit-journal."))
+      return error{errc::conflict, path + " is not empty; choose an empty or "
+                                          "new directory"};
+  data_directory made{std::move(files), path};
+  if (auto done = made.acquire(); done.has_error())
+    return done.error();
+  made.id_ = to_hex(view_of(crypto::random_array<id_digits / 2>()));
+  return made;
+}
+
+result<data_directory> data_directory::take(std::shared_ptr<file_system> files,
+                                            const std::string& path) {
+  auto id = read_id(*files, path);
+  if (id.has_error())
+    return id.error();
+  data_directory taken{std::move(files), path};
+  if (auto done = taken.acquire(); done.has_error())
+    return done.error();
+  taken.id_ = std::move(*id);
+  return taken;
+}
+
+result<void> data_directory::acquire() {
+  auto lock_path = path_ + "/lock";
+  auto lock = files_->lock(lock_path);
+  if (lock.has_error()) {
+    if (!files_->exists(lock_path))
+      return lock.error();
+    auto holder = read_file(*files_, lock_path);
+    auto who = holder && !holder->empty() ? ": " + *holder : std::string{};
+    while (!who.empty() && who.back() == '\n')
+      who.pop_back();
+    return error{errc::unavailable, "another process holds " + path_ + who
+                                      + "; stop it, or use it instead"};
+  }
+  lock_ = std::move(*lock);
+  auto file = files_->open_random(lock_path, open_mode::read_write);
+  if (file.has_error())
+    return file.error();
+  auto note = "process " + std::to_string(::getpid()) + '\n';
+  // A shorter number than the one before must not leave digits behind.
+  note.resize(32, '\n');
+  return (*file)->write(0, note);
+}
+
+void data_directory::keep_reserve() {
+  auto space = files_->free_space(path_);
+  if (!space || *space < limits::free_space_bytes_min + limits::reserve_bytes)
+    return;
+  auto size = files_->file_size(reserve_path());
+  if (!size || *size < limits::reserve_bytes)
+    static_cast<void>(
+      files_->preallocate(reserve_path(), limits::reserve_bytes));
+}
+
+void data_directory::release_reserve() {
+  if (files_->exists(reserve_path()))
+    static_cast<void>(files_->remove(reserve_path()));
+}
+
+} // namespace cloister::persistence

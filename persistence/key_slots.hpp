@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+#include "persistence/file_system.hpp"
+#include "persistence/write_batch.hpp"
+
+namespace cloister::persistence {
+
+// The file of key slots. Wrapped keys do not lie in LevelDB, which keeps
+// deleted values for long: here a key is destroyed by overwriting its slot.
+//
+//   file   := header:4096 extent*
+//   extent := copy_a:4096 copy_b:4096          16 slots each, the same ones
+//   header := "cloister keys 1\n" zeros
+//   slot   := version:u8 state:u8 zero:2 master_version:be32 generation:be64
+//             data_epoch:be32 owner:16 length:be16 wrapped zeros checksum:be32
+//             (256 bytes; the checksum covers the 252 before it)
+//   state  := 0 free | 1 used
+//
+// A free slot is all zeros.
+
+/// What a used slot holds.
+struct key_slot {
+  std::uint64_t slot = 0;
+  scope_tag owner{};
+  std::uint32_t master_version = 0;
+  std::uint64_t generation = 0;
+  std::uint32_t data_epoch = 0;
+  bytes wrapped;
+  /// False where only one of the two copies could be read.
+  bool both_copies = true;
+};
+
+/// Thread-safe.
+class key_slots {
+public:
+  /// Opens or creates the file.
+  static result<std::unique_ptr<key_slots>>
+  open(std::shared_ptr<file_system> files, const std::string& path);
+
+  /// The newest intact copy of a slot. Fails with `not_found` for a free slot
+  /// and with `corrupted` if neither copy can be trusted.
+  result<key_slot> read(std::uint64_t slot) const;
+
+  /// Reserves a free slot in this process; nothing is written yet.
+  result<std::uint64_t> allocate();
+
+  /// Writes all of them and syncs. Overwriting a used slot syncs the first
+  /// copy before it touches the second, so that one is always whole.
+  result<void> write(std::span<const slot_write> writes);
+
+  /// How many slots the file has room for.
+  std::uint64_t capacity() const;
+
+  /// Writes the good copy of a slot over the bad one.
+  result<void> mend(std::uint64_t slot);
+
+private:
+  key_slots(std::shared_ptr<file_system> files,
+            std::unique_ptr<random_file> file);
+
+  result<void> find_end();
+  result<void> collect_free_slots();
+  result<key_slot> read_locked(std::uint64_t slot) const;
+  result<void> write_copy(std::uint64_t slot, int copy, bytes_view image);
+
+  std::shared_ptr<file_system> files_;
+  std::unique_ptr<random_file> file_;
+  mutable std::mutex mutex_;
+  /// Slots at and beyond were never used.
+  std::uint64_t end_ = 0;
+  /// Slots below, and below `end_` when the file was opened, were looked at.
+  std::uint64_t cursor_ = 0;
+  std::uint64_t opened_end_ = 0;
+  std::vector<std::uint64_t> free_;
+};
+
+} // namespace cloister::persistence

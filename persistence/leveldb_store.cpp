@@ -1,0 +1,215 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "persistence/store.hpp"
+
+#include <leveldb/cache.h>
+#include <leveldb/db.h>
+#include <leveldb/filter_policy.h>
+#include <leveldb/write_batch.h>
+
+#include "persistence/leveldb_env.hpp"
+
+namespace cloister::persistence {
+
+namespace {
+
+constexpr int bloom_bits_per_key = 10;
+
+leveldb::Slice to_slice(bytes_view data) {
+  return {data.data(), data.size()};
+}
+
+bytes_view to_view(const leveldb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+
+error to_error(const leveldb::Status& status) {
+  if (status.IsCorruption())
+    return {errc::corrupted, "the store is damaged: " + status.ToString()
+                               + "; run `cloister doctor`"};
+  return {errc::unavailable, "the store failed: " + status.ToString()};
+}
+
+leveldb::ReadOptions checked_read() {
+  leveldb::ReadOptions options;
+  options.verify_checksums = true;
+  return options;
+}
+
+leveldb::ReadOptions scan_read() {
+  auto options = checked_read();
+  options.fill_cache = false;
+  return options;
+}
+
+} // namespace
+
+struct store::database {
+  std::unique_ptr<leveldb::Env> env;
+  std::unique_ptr<leveldb::Cache> cache;
+  std::unique_ptr<const leveldb::FilterPolicy> filter;
+  std::unique_ptr<leveldb::DB> db;
+};
+
+store::store(store_options options) : options_(std::move(options)) {
+}
+
+store::~store() = default;
+
+result<std::unique_ptr<store>> store::open(store_options options) {
+  std::unique_ptr<store> made{new store{std::move(options)}};
+  if (auto done = made->open_database(); done.has_error())
+    return done.error();
+  return made;
+}
+
+result<void> store::open_database() {
+  auto next = std::make_unique<database>();
+  next->env = make_leveldb_env(options_.files);
+  next->cache.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
+  next->filter.reset(leveldb::NewBloomFilterPolicy(bloom_bits_per_key));
+  leveldb::Options options;
+  options.create_if_missing = true;
+  options.paranoid_checks = true;
+  options.env = next->env.get();
+  options.write_buffer_size = options_.write_buffer_bytes;
+  options.max_open_files = options_.open_files_max;
+  options.block_cache = next->cache.get();
+  options.filter_policy = next->filter.get();
+  options.reuse_logs = false;
+  // Sealed bytes do not compress.
+  options.compression = leveldb::kNoCompression;
+  leveldb::DB* db = nullptr;
+  auto status = leveldb::DB::Open(options, options_.path, &db);
+  if (!status.ok())
+    return to_error(status);
+  next->db.reset(db);
+  database_ = std::move(next);
+  return {};
+}
+
+result<std::optional<bytes>> store::get(const storage_key& key) const {
+  reads_.fetch_add(1, std::memory_order_relaxed);
+  std::shared_lock guard{mutex_};
+  if (!database_)
+    return error{errc::unavailable, "the store is being reopened"};
+  bytes value;
+  auto status
+    = database_->db->Get(checked_read(), to_slice(key.view()), &value);
+  if (status.IsNotFound())
+    return std::optional<bytes>{};
+  if (!status.ok())
+    return to_error(status);
+  return std::optional{std::move(value)};
+}
+
+result<void> store::scan(
+  bytes_view prefix, bytes_view from,
+  const std::function<bool(bytes_view, bytes_view)>& visit) const {
+  reads_.fetch_add(1, std::memory_order_relaxed);
+  std::shared_lock guard{mutex_};
+  if (!database_)
+    return error{errc::unavailable, "the store is being reopened"};
+  std::unique_ptr<leveldb::Iterator> it{
+    database_->db->NewIterator(scan_read())};
+  bytes start{prefix};
+  start.append(from);
+  for (it->Seek(to_slice(start)); it->Valid(); it->Next()) {
+    auto key = to_view(it->key());
+    if (!key.starts_with(prefix) || !visit(key, to_view(it->value())))
+      break;
+  }
+  if (!it->status().ok())
+    return to_error(it->status());
+  return {};
+}
+
+result<void> store::scan_back(
+  bytes_view prefix, bytes_view before,
+  const std::function<bool(bytes_view, bytes_view)>& visit) const {
+  reads_.fetch_add(1, std::memory_order_relaxed);
+  std::shared_lock guard{mutex_};
+  if (!database_)
+    return error{errc::unavailable, "the store is being reopened"};
+  std::unique_ptr<leveldb::Iterator> it{
+    database_->db->NewIterator(scan_read())};
+  bytes end{prefix};
+  end.append(before);
+  it->Seek(to_slice(end));
+  if (it->Valid())
+    it->Prev();
+  else if (it->status().ok())
+    it->SeekToLast();
+  for (; it->Valid(); it->Prev()) {
+    auto key = to_view(it->key());
+    if (!key.starts_with(prefix) || !visit(key, to_view(it->value())))
+      break;
+  }
+  if (!it->status().ok())
+    return to_error(it->status());
+  return {};
+}
+
+result<std::optional<bytes>> store::last_key(bytes_view prefix) const {
+  std::optional<bytes> last;
+  auto done = scan_back(prefix, "\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+                        [&last](bytes_view key, bytes_view) {
+                          last = bytes{key};
+                          return false;
+                        });
+  if (done.has_error())
+    return done.error();
+  return last;
+}
+
+result<void>
+store::write(std::span<const std::shared_ptr<write_batch>> batches) {
+  writes_.fetch_add(1, std::memory_order_relaxed);
+  if (poisoned())
+    return error{errc::unavailable, "the store is recovering from a failed "
+                                    "write; try again"};
+  leveldb::WriteBatch joined;
+  for (const auto& batch : batches) {
+    for (const auto& change : batch->changes()) {
+      if (change.erased)
+        joined.Delete(to_slice(change.key));
+      else
+        joined.Put(to_slice(change.key), to_slice(change.value));
+    }
+  }
+  leveldb::WriteOptions options;
+  options.sync = true;
+  std::shared_lock guard{mutex_};
+  if (!database_)
+    return error{errc::unavailable, "the store is being reopened"};
+  auto status = database_->db->Write(options, &joined);
+  if (status.ok())
+    return {};
+  poison();
+  return error{errc::unavailable, "writing failed and its outcome is unknown ("
+                                    + status.ToString() + "); try again"};
+}
+
+result<void> store::reopen() {
+  std::unique_lock guard{mutex_};
+  database_.reset();
+  if (auto done = open_database(); done.has_error())
+    return done;
+  generation_.fetch_add(1, std::memory_order_acq_rel);
+  poisoned_.store(false, std::memory_order_release);
+  return {};
+}
+
+store_counters store::counters() const noexcept {
+  return {reads_.load(std::memory_order_relaxed),
+          writes_.load(std::memory_order_relaxed)};
+}
+
+void store::compact() {
+  std::shared_lock guard{mutex_};
+  if (database_)
+    database_->db->CompactRange(nullptr, nullptr);
+}
+
+} // namespace cloister::persistence

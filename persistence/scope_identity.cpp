@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "persistence/scope_identity.hpp"
+
+#include "crypto/hash.hpp"
+
+namespace cloister::persistence {
+
+scope_keys scope_keys::random() {
+  return assemble(crypto::secret_key::random(), crypto::secret_key::random(),
+                  1);
+}
+
+scope_keys scope_keys::assemble(crypto::secret_key wrapping,
+                                crypto::secret_key data,
+                                std::uint32_t data_epoch) {
+  auto control = crypto::derive_key(wrapping, "clstctrl", 1);
+  auto fingerprint = crypto::derive_key(wrapping, "clstsets", 1);
+  return {std::move(wrapping), std::move(control), std::move(fingerprint),
+          std::move(data), data_epoch, std::nullopt};
+}
+
+} // namespace cloister::persistence

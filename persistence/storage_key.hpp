@@ -1,0 +1,142 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/bytes.hpp"
+#include "core/encoding.hpp"
+
+namespace cloister::persistence {
+
+// Key layout. A key starts with its scope's tag, so one prefix is one tenant's
+// data and nothing else. `rest` is a number or a keyed hash, never a time, an
+// id or a name.
+//
+//   key  := partition:be16 tag:16 kind:1 rest
+//   kind := 'a' audit entry    rest = index:be64
+//         | 'c' child          rest = child's tag:16
+//         | 'h' head           rest = (nothing)
+//         | 'i' idempotency    rest = keyed hash:16
+//         | 'k' API key        rest = keyed hash of the key's id:16
+//         | 'l' locator        rest = descendant's tag:16      (organizations)
+//         | 'm' memory         rest = sequence:be64
+//         | 'p' pseudonym      rest = descendant's pseudonym:16 (organizations)
+//         | 'r' old revision   rest = sequence:be64 revision:be32
+//         | 's' secrets        rest = (nothing)          (organizations, node)
+//         | 't' tombstone      rest = keyed hash of the child's name:16
+//         | 'w' watermark      rest = (nothing)                         (node)
+//         | 'x' expiry         rest = keyed hash of the hour:8 random:8 (node)
+//
+// Values are part of the format: never renumber, only append.
+
+enum class record_kind : char {
+  audit_entry = 'a',
+  child = 'c',
+  head = 'h',
+  idempotency = 'i',
+  api_key = 'k',
+  locator = 'l',
+  memory = 'm',
+  pseudonym = 'p',
+  revision = 'r',
+  secrets = 's',
+  tombstone = 't',
+  watermark = 'w',
+  expiry = 'x',
+};
+
+/// A keyed hash of a scope and its incarnation.
+using scope_tag = std::array<std::uint8_t, 16>;
+
+/// A random name of one incarnation of a scope, for audit entries.
+using scope_pseudonym = std::array<std::uint8_t, 16>;
+
+/// The unit that a cluster moves: a hash of the organization, below
+/// `partition_count`. The node's own records have `node_partition`.
+using partition_id = std::uint16_t;
+constexpr partition_id partition_count = 1024;
+constexpr partition_id node_partition = 0xffff;
+
+constexpr std::size_t key_prefix_bytes = 2 + 16;
+
+/// A full key of the store. Only a `key_space` makes one.
+class storage_key {
+public:
+  bytes_view view() const {
+    return key_;
+  }
+
+private:
+  friend class key_space;
+  explicit storage_key(bytes key) : key_(std::move(key)) {
+  }
+  bytes key_;
+};
+
+/// The keys of one scope and of no other: whoever holds it cannot form a key
+/// outside. The catalog hands them out.
+class key_space {
+public:
+  key_space(partition_id partition, const scope_tag& tag) {
+    byte_writer writer{prefix_};
+    writer.u16(partition);
+    writer.raw(tag);
+  }
+
+  storage_key key(record_kind kind) const {
+    return storage_key{start(kind)};
+  }
+
+  storage_key key(record_kind kind, std::uint64_t number) const {
+    auto key = start(kind);
+    byte_writer{key}.u64(number);
+    return storage_key{std::move(key)};
+  }
+
+  storage_key key(record_kind kind, bytes_view rest) const {
+    auto key = start(kind);
+    key.append(rest);
+    return storage_key{std::move(key)};
+  }
+
+  storage_key revision_key(std::uint64_t sequence,
+                           std::uint32_t revision) const {
+    auto key = start(record_kind::revision);
+    byte_writer writer{key};
+    writer.u64(sequence);
+    writer.u32(revision);
+    return storage_key{std::move(key)};
+  }
+
+  /// The prefix of all keys of one kind.
+  bytes range(record_kind kind) const {
+    return start(kind);
+  }
+
+  /// The prefix of everything this scope has.
+  bytes_view everything() const {
+    return prefix_;
+  }
+
+private:
+  bytes start(record_kind kind) const {
+    bytes key;
+    key.reserve(prefix_.size() + 17);
+    key = prefix_;
+    key.push_back(static_cast<char>(kind));
+    return key;
+  }
+
+  bytes prefix_;
+};
+
+/// The part of a stored key behind partition, tag and kind.
+inline bytes_view rest_of(bytes_view key) {
+  return key.size() > key_prefix_bytes ? key.substr(key_prefix_bytes + 1)
+                                       : bytes_view{};
+}
+
+} // namespace cloister::persistence

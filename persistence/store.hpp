@@ -1,0 +1,111 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <span>
+#include <string>
+
+#include "core/bytes.hpp"
+#include "core/error.hpp"
+#include "persistence/file_system.hpp"
+#include "persistence/storage_key.hpp"
+#include "persistence/write_batch.hpp"
+
+namespace cloister::persistence {
+
+struct store_options {
+  std::shared_ptr<file_system> files;
+  /// The directory of the LevelDB database.
+  std::string path;
+  std::size_t write_buffer_bytes = 16 * 1024 * 1024;
+  std::size_t block_cache_bytes = 32 * 1024 * 1024;
+  int open_files_max = 500;
+};
+
+/// How often the store was asked; for tests and metrics.
+struct store_counters {
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+};
+
+/// One LevelDB for all scopes of a node. Thread-safe.
+///
+/// After a failed write its outcome is unknown: the store is *poisoned* and
+/// refuses writes until `reopen` has succeeded, while reads go on.
+class store {
+public:
+  /// Opens or creates the database. Fails with `corrupted`, naming the kind of
+  /// file and what to do, and with `unavailable`.
+  static result<std::unique_ptr<store>> open(store_options options);
+
+  ~store();
+
+  /// The value under a key, or nothing. Fails with `corrupted` where the block
+  /// that holds it is damaged.
+  result<std::optional<bytes>> get(const storage_key& key) const;
+
+  /// Calls `visit(key, value)` in key order for all keys with a prefix, from
+  /// `prefix + from` on, until it answers false. Sees one moment of the store.
+  result<void>
+  scan(bytes_view prefix, bytes_view from,
+       const std::function<bool(bytes_view key, bytes_view value)>& visit) const;
+
+  /// The last key with a prefix, or nothing.
+  result<std::optional<bytes>> last_key(bytes_view prefix) const;
+
+  /// Calls `visit` in descending order for keys with a prefix below
+  /// `prefix + before` until it answers false.
+  result<void> scan_back(
+    bytes_view prefix, bytes_view before,
+    const std::function<bool(bytes_view key, bytes_view value)>& visit) const;
+
+  /// Applies the records of all batches in one synced write. On any error
+  /// nothing is known about the outcome and the store is poisoned.
+  result<void> write(std::span<const std::shared_ptr<write_batch>> batches);
+
+  bool poisoned() const noexcept {
+    return poisoned_.load(std::memory_order_acquire);
+  }
+
+  /// Marks the outcome of a write outside LevelDB (key slots) as unknown.
+  void poison() noexcept {
+    poisoned_.store(true, std::memory_order_release);
+  }
+
+  /// Closes and opens the database anew, which settles what was written.
+  /// Readers wait meanwhile. On failure it stays poisoned.
+  result<void> reopen();
+
+  /// Grows with every successful reopen.
+  std::uint64_t generation() const noexcept {
+    return generation_.load(std::memory_order_acquire);
+  }
+
+  store_counters counters() const noexcept;
+
+  /// Compacts everything; for tests and `doctor`.
+  void compact();
+
+private:
+  struct database;
+  class reading;
+
+  explicit store(store_options options);
+  result<void> open_database();
+
+  store_options options_;
+  std::unique_ptr<database> database_;
+  mutable std::shared_mutex mutex_;
+  std::atomic<bool> poisoned_{false};
+  std::atomic<std::uint64_t> generation_{1};
+  mutable std::atomic<std::uint64_t> reads_{0};
+  std::atomic<std::uint64_t> writes_{0};
+};
+
+} // namespace cloister::persistence
