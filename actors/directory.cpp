@@ -16,6 +16,8 @@ namespace cloister::actors {
 namespace {
 
 constexpr std::chrono::milliseconds look_interval{200};
+/// While everything is put to sleep: soon again for those that had to flush.
+constexpr std::chrono::milliseconds shutdown_look_interval{2};
 /// Idle scopes are looked for this often within their idle time.
 constexpr int idle_looks = 8;
 /// When memory is short, this much of the budget is freed beyond need.
@@ -379,7 +381,9 @@ void look_after(directory_self self) {
     sleep_idle(self);
     sleep_least_recently_used(self);
   }
-  self->delayed_send(self, look_interval, look_after_scopes{});
+  auto pause = self->state.shutting_down ? shutdown_look_interval
+                                         : look_interval;
+  self->delayed_send(self, pause, look_after_scopes{});
 }
 
 caf::result<slept> begin_shutdown(directory_self self) {

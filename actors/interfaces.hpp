@@ -90,6 +90,8 @@ using sweeper_actor = caf::typed_actor<
 using supervisor_actor = caf::typed_actor<
   // To itself: starts what is not running.
   caf::reacts_to<start_core>,
+  // From the runtime: replies once a first start was tried.
+  caf::replies_to<await_core>::with<core_state>,
   // To itself: the node's actor is the last to go.
   caf::reacts_to<put_node_down>,
   // From the runtime: puts every scope to sleep and ends; replies when done.

@@ -92,8 +92,16 @@ struct look_after_scopes {};
 /// Remove what is due.
 struct sweep {};
 
-/// Start the actors of the core.
+/// Start the actors of the core, if they are not running.
 struct start_core {};
+
+/// Tell once the core has been started.
+struct await_core {};
+
+/// Whether the core is running.
+struct core_state {
+  bool running = false;
+};
 
 /// Put the node's actor to sleep.
 struct put_node_down {};
@@ -122,5 +130,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::find_scope)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::look_after_scopes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::sweep)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::start_core)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::await_core)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::core_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::put_node_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::shut_down)

@@ -14,6 +14,8 @@
 #include "actors/interfaces.hpp"
 #include "core/limits.hpp"
 #include "core/overloaded.hpp"
+#include "engine/node_engine.hpp"
+#include "engine/scope_engine.hpp"
 
 /// Does for an engine what its steps say; included by the actors that own one.
 namespace cloister::actors {
@@ -169,6 +171,18 @@ std::uint64_t add_job(Self self,
 
 /// Starts what a caller asked for, or puts it aside until the engine is up to
 /// date again.
+inline engine::step begin(engine::scope_engine& engine,
+                          const std::shared_ptr<engine::request>& asked) {
+  asked->started = true;
+  return engine.begin(*asked);
+}
+
+inline engine::step
+begin(engine::node_engine& engine,
+      const std::shared_ptr<engine::node_operation>& asked) {
+  return engine.begin(*asked);
+}
+
 template <class Self, class Asked>
 caf::result<performed> start(Self self, const std::shared_ptr<Asked>& asked,
                              bool changes) {
@@ -179,7 +193,7 @@ caf::result<performed> start(Self self, const std::shared_ptr<Asked>& asked,
     after_work(self);
   } else {
     guarded(self, [&] {
-      drive(self, job, self->state.engine->begin(std::move(*asked)));
+      drive(self, job, begin(*self->state.engine, asked));
     });
   }
   return promise;
@@ -213,7 +227,7 @@ void on_reloaded(Self self, const result<void>& outcome) {
   }
   for (const auto& waiting : parked)
     guarded(self, [&] {
-      drive(self, waiting.job, state.engine->begin(std::move(*waiting.asked)));
+      drive(self, waiting.job, begin(*state.engine, waiting.asked));
     });
   after_work(self);
 }

@@ -147,7 +147,13 @@ supervisor_behavior(supervisor_self self,
   self->state.options = std::move(options);
   start_all(self);
   return {
-    [self](const start_core&) { start_all(self); },
+    [self](const start_core&) {
+      if (self->state.children.empty() && !self->state.shutting_down)
+        start_all(self);
+    },
+    [self](const await_core&) {
+      return core_state{!self->state.children.empty()};
+    },
     [self](const put_node_down&) { put_node_to_sleep(self); },
     [self](const shut_down&) { return shut_down_all(self); },
   };

@@ -2,7 +2,8 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
-find_package(leveldb REQUIRED)
+# Its own CMake package wants the headers of Snappy, which we do not use.
+find_library(LEVELDB_LIBRARY leveldb REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc i18n)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)

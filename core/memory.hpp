@@ -10,6 +10,7 @@
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/limits.hpp"
 #include "core/memory_id.hpp"
 
 namespace cloister {
@@ -56,8 +57,9 @@ struct memory_draft {
   std::optional<timestamp> expires_at;
   /// For imports; the time of the request when absent.
   std::optional<timestamp> created_at;
-  /// Makes a retried create safe for 24 hours.
+  /// Makes a retried create safe for as long as it is remembered.
   std::optional<std::string> idempotency_key;
+  std::chrono::hours idempotency_lifetime = limits::idempotency_lifetime;
 };
 
 /// What a caller changes of a memory; what is absent stays.

@@ -37,6 +37,7 @@ void node_engine::add_recovered(
 step node_engine::begin(node_operation what) {
   return std::visit(
     overloaded{
+      [&](const start_node&) { return begin_life(); },
       [&](const create_organization& op) { return create(op.name); },
       [&](const list_organizations&) { return list(); },
       [&](const list_node_audit& op) {
@@ -78,6 +79,16 @@ auth::audit_entry node_engine::entry_of(auth::operation what) const {
   entry.principal = auth::principal_kind::operator_;
   entry.what = what;
   return entry;
+}
+
+step node_engine::begin_life() {
+  auto entry = entry_of(auth::operation::start_node);
+  entry.principal = auth::principal_kind::system;
+  // A node has no records with a sequence: it numbers its starts.
+  ++ledger_.head().next_sequence;
+  auto batch = std::make_shared<persistence::write_batch>();
+  batch->set_effect(persistence::batch_effect::shrinks);
+  return submit(std::move(batch), &entry, {}, nothing{});
 }
 
 step node_engine::create(const scope& name) {

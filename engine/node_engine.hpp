@@ -29,12 +29,17 @@ struct note_node {
   std::string reason;
 };
 
-using node_operation = std::variant<create_organization, list_organizations,
+/// The process has started: written and synced before anything is served. The
+/// head's `next_sequence` numbers the starts; the audit journal builds on it.
+struct start_node {};
+
+using node_operation = std::variant<start_node, create_organization, list_organizations,
                                     list_node_audit, verify_node_audit,
                                     note_node>;
 
 inline bool is_change(const node_operation& what) {
-  return std::holds_alternative<create_organization>(what);
+  return std::holds_alternative<create_organization>(what)
+         || std::holds_alternative<start_node>(what);
 }
 
 /// The node's own chain and the organizations below it. Like a scope's engine:
@@ -59,6 +64,7 @@ public:
   void add_recovered(const std::vector<persistence::recovered_entry>& entries);
 
 private:
+  step begin_life();
   step create(const scope& name);
   step adopt(const scope& name,
              const std::shared_ptr<persistence::write_batch>& batch,

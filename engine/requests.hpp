@@ -178,13 +178,20 @@ inline bool is_change(const operation& what) {
 struct request {
   auth::grant grant;
   engine::operation what;
-  /// On the clock's steady time.
+  /// On the clock's steady time; 0 for none.
   std::chrono::nanoseconds deadline{0};
+  /// Set by whoever begins it: what was not begun may safely be asked again.
+  bool started = false;
 };
 
 // -- answers --------------------------------------------------------------------
 
 struct nothing {};
+
+struct shared_memory {
+  memory value;
+  memory_origin origin;
+};
 
 struct stored_memories {
   std::vector<memory> memories;
@@ -261,7 +268,7 @@ struct audit_report {
 };
 
 using answer
-  = std::variant<nothing, memory, stored_memories, memory_page, memory_hits,
+  = std::variant<nothing, memory, shared_memory, stored_memories, memory_page, memory_hits,
                  search::corpus_statistics, deleted_count, created_key,
                  key_list, auth::authority_ptr, persistence::identity_ptr,
                  scope_info, scope_list, audit_page, audit_report>;

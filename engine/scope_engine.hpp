@@ -187,7 +187,8 @@ private:
   std::optional<memory_id> current_key(const std::string& key) const;
   std::vector<std::uint32_t> rows_to_cache(const memory_id& id) const;
   std::vector<old_revision> current_history(std::uint64_t sequence) const;
-  std::optional<step> answer_repeated(const std::shared_ptr<request>& asked);
+  result<std::vector<std::optional<std::uint32_t>>>
+  repeated_drafts(const std::vector<memory_draft>& drafts) const;
   void drop_expired_requests(change& to);
   memory memory_from(const memory_draft& draft, const request& asked,
                      timestamp now) const;

@@ -28,7 +28,11 @@ step scope_engine::get(const std::shared_ptr<request>& asked,
   auto entry = entry_of(*asked);
   entry.targets = {id};
   entry.count = 1;
-  return answered(std::move(entry), decoded(*row));
+  auto value = decoded(*row);
+  if (!std::holds_alternative<share_memory>(asked->what))
+    return answered(std::move(entry), std::move(value));
+  memory_origin origin{identity_->pseudonym, id, value.revision};
+  return answered(std::move(entry), shared_memory{std::move(value), origin});
 }
 
 step scope_engine::list(const std::shared_ptr<request>& asked) {

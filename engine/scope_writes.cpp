@@ -209,38 +209,33 @@ scope_engine::draft_digest(const memory_draft& draft) const {
                                   {"draft", fixed});
 }
 
-/// Answers a create whose idempotency key was seen before.
-std::optional<step>
-scope_engine::answer_repeated(const std::shared_ptr<request>& asked) {
-  const auto& drafts = std::get<create_memories>(asked->what).drafts;
-  if (drafts.size() != 1 || !drafts.front().idempotency_key || clearing_)
-    return std::nullopt;
-  auto rest = idempotency_rest(*drafts.front().idempotency_key);
-  if (tentative_requests_.contains(rest))
-    return refuse(*asked, {errc::overloaded,
-                           "the same request is being worked on; try again",
-                           limits::overload_retry_hint});
-  auto found = idempotency_.find(rest);
-  if (found == idempotency_.end()
-      || found->second.expires_at <= with_.time->now())
-    return std::nullopt;
-  auto id = found->second.id;
-  if (found->second.draft != draft_digest(drafts.front()))
-    return refuse(*asked, {errc::conflict, "this idempotency key was used for "
-                                           "another memory"});
-  auto row = memories_.find(id);
-  if (!row || !is_live(memories_.at(*row)))
-    return refuse(*asked,
-                  {errc::conflict, "this idempotency key was used for a memory "
-                                   "that was deleted since"},
-                  {id});
-  if (auto fetch = fetch_missing(asked, {*row}))
-    return fetch;
-  auto entry = entry_of(*asked);
-  entry.targets = {id};
-  entry.count = 1;
-  entry.reason = "repeated request";
-  return answered(std::move(entry), stored_memories{{decoded(*row)}, {false}});
+/// Which drafts were stored by an earlier request with the same idempotency
+/// key: their rows, or nothing. Fails if a key was used for something else.
+result<std::vector<std::optional<std::uint32_t>>>
+scope_engine::repeated_drafts(const std::vector<memory_draft>& drafts) const {
+  std::vector<std::optional<std::uint32_t>> rows(drafts.size());
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    if (!drafts[i].idempotency_key || clearing_)
+      continue;
+    auto rest = idempotency_rest(*drafts[i].idempotency_key);
+    if (tentative_requests_.contains(rest))
+      return error{errc::overloaded,
+                   "the same request is being worked on; try again",
+                   limits::overload_retry_hint};
+    auto found = idempotency_.find(rest);
+    if (found == idempotency_.end()
+        || found->second.expires_at <= with_.time->now())
+      continue;
+    if (found->second.draft != draft_digest(drafts[i]))
+      return error{errc::conflict,
+                   "this idempotency key was used for another memory"};
+    auto row = memories_.find(found->second.id);
+    if (!row || !is_live(memories_.at(*row)))
+      return error{errc::conflict, "this idempotency key was used for a memory "
+                                   "that was deleted since"};
+    rows[i] = row;
+  }
+  return rows;
 }
 
 void scope_engine::remember_request(change& to, const memory_draft& draft,
@@ -255,7 +250,7 @@ void scope_engine::remember_request(change& to, const memory_draft& draft,
       old != idempotency_.end() && !clearing_)
     ledger_.remove(contents, key.view(), view_of(old->second.tag));
   idempotency_record record{id, draft_digest(draft),
-                            with_.time->now() + limits::idempotency_lifetime,
+                            with_.time->now() + draft.idempotency_lifetime,
                             {}};
   auto sealed = crypto::seal(identity_->keys.data, identity_->keys.data_epoch,
                              key.view(), encode_idempotency(record));
@@ -291,10 +286,14 @@ void scope_engine::drop_expired_requests(change& to) {
 }
 
 step scope_engine::create(const std::shared_ptr<request>& asked) {
-  if (auto repeated = answer_repeated(asked))
-    return std::move(*repeated);
   auto& what = std::get<create_memories>(asked->what);
+  auto repeated = repeated_drafts(what.drafts);
+  if (repeated.has_error())
+    return refuse(*asked, repeated.error());
   std::vector<std::uint32_t> needed;
+  for (const auto& row : *repeated)
+    if (row)
+      needed.push_back(*row);
   for (const auto& draft : what.drafts)
     if (draft.key)
       if (auto id = current_key(*draft.key))
@@ -309,6 +308,12 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
   drop_expired_requests(made);
   for (std::size_t i = 0; i < what.drafts.size(); ++i) {
     const auto& draft = what.drafts[i];
+    if ((*repeated)[i]) {
+      done.memories.push_back(decoded(*(*repeated)[i]));
+      done.created.push_back(false);
+      made.entry.targets.push_back(done.memories.back().id);
+      continue;
+    }
     auto value = memory_from(draft, *asked, now);
     if (i < what.origins.size())
       value.origin = what.origins[i];
@@ -331,6 +336,10 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
     done.memories.push_back(std::move(value));
   }
   made.entry.count = static_cast<std::uint32_t>(done.memories.size());
+  if (made.becomes.rows.empty() && made.becomes.idempotency_dropped.empty()) {
+    made.entry.reason = "repeated request";
+    return answered(std::move(made.entry), std::move(done));
+  }
   return submit(std::move(made), std::move(done));
 }
 

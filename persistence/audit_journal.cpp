@@ -80,6 +80,7 @@ result<void> audit_journal::recover() {
       out.sequence = entry.u64();
       out.organization = entry.array<16>();
       auto tag = entry.array<16>();
+      next_sequence_ = std::max(next_sequence_, out.sequence + 1);
       out.sealed = bytes{entry.rest()};
       recovered_[tag].push_back(std::move(out));
     }

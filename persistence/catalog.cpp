@@ -236,6 +236,20 @@ catalog::read_organization_keys(const scope_identity& identity) const {
   return std::shared_ptr<const organization_keys>{std::move(keys)};
 }
 
+result<identity_ptr> catalog::organization_at(bytes_view locator) const {
+  auto prefix = node_->space().range(record_kind::child) + bytes{locator};
+  std::optional<scope_tag> tag;
+  auto done = records_.scan(prefix, {}, [&tag](bytes_view key, bytes_view) {
+    tag = byte_reader{rest_of(key)}.array<16>();
+    return false;
+  });
+  if (done.has_error())
+    return done.error();
+  if (!tag)
+    return error{errc::not_found, "no such organization"};
+  return open_child(nullptr, *tag);
+}
+
 result<identity_ptr> catalog::follow(const scope_tag& organization,
                                      const std::vector<scope_tag>& tags) const {
   auto at = open_child(nullptr, organization);

@@ -68,6 +68,10 @@ public:
   result<identity_ptr> open_child(const identity_ptr& parent,
                                   const scope_tag& tag) const;
 
+  /// The organization whose tag begins with these five bytes. Fails with
+  /// `not_found`; of several the first is taken.
+  result<identity_ptr> organization_at(bytes_view locator) const;
+
   /// Follows tags from an organization inwards.
   result<identity_ptr> follow(const scope_tag& organization,
                               const std::vector<scope_tag>& tags) const;

@@ -113,6 +113,11 @@ result<void> data_directory::acquire() {
   return (*file)->write(0, note);
 }
 
+result<void> data_directory::finish_creation() {
+  return replace_file(*files_, format_path(path_),
+                      std::string{format_head} + id_ + '\n');
+}
+
 void data_directory::keep_reserve() {
   auto space = files_->free_space(path_);
   if (!space || *space < limits::free_space_bytes_min + limits::reserve_bytes)

@@ -24,6 +24,7 @@ namespace cloister::persistence {
 class data_directory {
 public:
   /// Creates an empty one. Fails with `conflict` if there is one already.
+  /// `finish_creation` makes it a store.
   static result<data_directory> create(std::shared_ptr<file_system> files,
                                        const std::string& path);
 
@@ -58,6 +59,9 @@ public:
   const std::shared_ptr<file_system>& files() const {
     return files_;
   }
+
+  /// Writes FORMAT: from now on this is a store.
+  result<void> finish_creation();
 
   /// Makes the reserve if space allows; failure is not an error.
   void keep_reserve();

@@ -89,6 +89,20 @@ result<void> store::open_database() {
   return {};
 }
 
+result<void> store::repair(const store_options& options) {
+  auto env = make_leveldb_env(options.files);
+  std::unique_ptr<const leveldb::FilterPolicy> filter{
+    leveldb::NewBloomFilterPolicy(bloom_bits_per_key)};
+  leveldb::Options repairing;
+  repairing.env = env.get();
+  repairing.filter_policy = filter.get();
+  repairing.compression = leveldb::kNoCompression;
+  auto status = leveldb::RepairDB(options.path, repairing);
+  if (!status.ok())
+    return to_error(status);
+  return {};
+}
+
 result<std::optional<bytes>> store::get(const storage_key& key) const {
   reads_.fetch_add(1, std::memory_order_relaxed);
   std::shared_lock guard{mutex_};

@@ -44,6 +44,10 @@ public:
   /// file and what to do, and with `unavailable`.
   static result<std::unique_ptr<store>> open(store_options options);
 
+  /// Has LevelDB rebuild a database that nobody has open from what it can
+  /// read. Afterwards erased records and old values may be back.
+  static result<void> repair(const store_options& options);
+
   ~store();
 
   /// The value under a key, or nothing. Fails with `corrupted` where the block

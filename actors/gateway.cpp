@@ -1,0 +1,482 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/gateway.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include <caf/all.hpp>
+
+#include "actors/caller_pool.hpp"
+#include "actors/supervisor.hpp"
+#include "core/limits.hpp"
+#include "persistence/locator.hpp"
+
+namespace cloister::actors {
+
+namespace {
+
+/// Messages an actor handles before others get the thread.
+constexpr std::size_t messages_per_turn = 16;
+/// How often a request is sent again when its actor went to sleep meanwhile.
+constexpr int tries_max = 8;
+/// Scopes that one search asks at a time.
+constexpr std::size_t scopes_at_once = 64;
+
+std::unique_ptr<caf::actor_system_config>
+make_config(std::size_t scheduler_threads) {
+  auto config = std::make_unique<caf::actor_system_config>();
+  // "sharing" answers blocking requests ten times faster than "stealing".
+  config->set("scheduler.policy", caf::atom("sharing"));
+  config->set("scheduler.max-throughput", messages_per_turn);
+  if (scheduler_threads > 0)
+    config->set("scheduler.max-threads", scheduler_threads);
+  // Nothing of CAF's own may reach a terminal or a file.
+  config->set("logger.verbosity", caf::atom("quiet"));
+  return config;
+}
+
+error starting_error() {
+  return {errc::unavailable, "the runtime is restarting; try again",
+          limits::overload_retry_hint};
+}
+
+error unknown_outcome() {
+  return {errc::unavailable, "the scope ended before it answered; the outcome "
+                             "is unknown, try again",
+          limits::overload_retry_hint};
+}
+
+bool creates(const engine::operation& what) {
+  return std::holds_alternative<engine::create_memories>(what);
+}
+
+} // namespace
+
+struct scope_binding::target {
+  scope_actor handle;
+  std::shared_ptr<scope_usage> usage;
+};
+
+scope_binding::scope_binding(scope name) : name_(std::move(name)) {
+}
+
+scope_binding::~scope_binding() = default;
+
+struct gateway::impl {
+  persistence::node_store& over;
+  gateway_options options;
+  engine::services with;
+  std::shared_ptr<node_usage> usage = std::make_shared<node_usage>();
+  std::shared_ptr<core_actors> core = std::make_shared<core_actors>();
+  std::unique_ptr<caf::actor_system_config> config;
+  std::unique_ptr<caf::actor_system> own_system;
+  caf::actor_system* system = nullptr;
+  std::unique_ptr<caller_pool> callers;
+  supervisor_actor supervisor;
+
+  result<found_scope> find(const scope& name, if_absent otherwise) {
+    auto directory = core->get().directory;
+    if (!directory)
+      return starting_error();
+    auto caller = callers->take();
+    result<found_scope> out = starting_error();
+    (*caller)
+      ->request(directory, caf::infinite, find_scope{name, otherwise})
+      .receive([&](const found_scope& found) { out = found; },
+               [](const caf::error&) {});
+    if (out && out->failure)
+      return *out->failure;
+    return out;
+  }
+
+  result<scope_binding::target> target_of(scope_binding& binding,
+                                          if_absent otherwise,
+                                          std::optional<found_scope>& absent) {
+    {
+      std::lock_guard guard{binding.mutex_};
+      if (binding.target_)
+        return *binding.target_;
+    }
+    auto found = find(binding.name(), otherwise);
+    if (found.has_error())
+      return found.error();
+    if (!found->handle) {
+      absent = std::move(*found);
+      return scope_binding::target{};
+    }
+    scope_binding::target target{found->handle, found->usage};
+    std::lock_guard guard{binding.mutex_};
+    binding.target_ = std::make_unique<scope_binding::target>(target);
+    return target;
+  }
+
+  void forget(scope_binding& binding) {
+    std::lock_guard guard{binding.mutex_};
+    binding.target_.reset();
+  }
+
+  /// Asks the actor of an existing scope; nothing where the scope is absent.
+  result<std::optional<engine::answer>>
+  ask(scope_binding& binding, const std::shared_ptr<engine::request>& asked,
+      if_absent otherwise, std::optional<found_scope>& absent) {
+    for (int tries = 0; tries < tries_max; ++tries) {
+      auto target = target_of(binding, otherwise, absent);
+      if (target.has_error())
+        return target.error();
+      if (absent)
+        return std::optional<engine::answer>{};
+      auto place = admission::enter(usage, target->usage);
+      if (place.has_error())
+        return place.error();
+      target->usage->last_used.store(options.time->steady().count(),
+                                     std::memory_order_relaxed);
+      std::shared_ptr<result<engine::answer>> outcome;
+      auto caller = callers->take();
+      (*caller)
+        ->request(target->handle, caf::infinite, actors::perform{asked})
+        .receive([&](const performed& done) { outcome = done.outcome; },
+                 [](const caf::error&) {});
+      if (outcome) {
+        if (outcome->has_error())
+          return outcome->error();
+        return std::optional{std::move(**outcome)};
+      }
+      forget(binding);
+      if (asked->started)
+        return unknown_outcome();
+    }
+    return starting_error();
+  }
+
+  std::shared_ptr<engine::request>
+  make_request(auth::grant grant, engine::operation what,
+               std::chrono::milliseconds timeout) {
+    std::chrono::nanoseconds deadline{0};
+    if (timeout.count() > 0)
+      deadline = options.time->steady() + timeout;
+    return std::make_shared<engine::request>(
+      engine::request{std::move(grant), std::move(what), deadline});
+  }
+
+  /// Puts an entry into the chain of `where` (or its nearest ancestor).
+  result<void> note(const scope& where, engine::note_access access) {
+    auto grant = auth::decide(auth::system_authority(where.organization()),
+                              access.what, where, options.time->now(),
+                              access.request);
+    if (grant.has_error())
+      return grant.error();
+    scope_binding binding{where};
+    std::optional<found_scope> absent;
+    auto done = ask(binding, make_request(*grant, std::move(access), {}),
+                    if_absent::report, absent);
+    if (done.has_error())
+      return done.error();
+    return {};
+  }
+
+  /// A refusal goes to the chain of the organization; the target sleeps on.
+  error refused(const auth::authority_ptr& who, auth::operation kind,
+                const auth::request_id& request, error why) {
+    engine::note_access access{why.code, why.detail, std::nullopt,
+                               who,      kind,       request};
+    auto noted = note(who->root.organization(), std::move(access));
+    return noted.has_error() ? noted.error() : why;
+  }
+};
+
+gateway::gateway(std::unique_ptr<impl> parts) : impl_(std::move(parts)) {
+}
+
+result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
+                                                gateway_options options) {
+  auto with = engine::services{*over.records,
+                               *over.catalog,
+                               *over.journal,
+                               *over.expiries,
+                               options.time,
+                               options.allow_personal_ids,
+                               options.content_cache_bytes,
+                               options.before_operation};
+  std::unique_ptr<impl> parts{new impl{over, std::move(options), with}};
+  if (parts->options.system == nullptr) {
+    parts->config = make_config(parts->options.scheduler_threads);
+    parts->own_system = std::make_unique<caf::actor_system>(*parts->config);
+    parts->system = parts->own_system.get();
+  } else {
+    parts->system = parts->options.system;
+  }
+  parts->callers = std::make_unique<caller_pool>(*parts->system);
+  const auto& o = parts->options;
+  parts->supervisor = spawn_supervisor(
+    *parts->system,
+    {parts->with, over.records.get(), over.slots.get(), over.directory.get(),
+     parts->usage, parts->core, o.loader_threads, o.memory_budget_bytes,
+     o.idle_after, o.sweep_interval});
+  {
+    auto caller = parts->callers->take();
+    (*caller)
+      ->request(parts->supervisor, caf::infinite, await_core{})
+      .receive([](const core_state&) {}, [](const caf::error&) {});
+  }
+  std::unique_ptr<gateway> made{new gateway{std::move(parts)}};
+  if (auto started = made->perform_on_node(engine::start_node{});
+      started.has_error())
+    return started.error();
+  if (auto done = made->bring_journal_home(); done.has_error())
+    return done.error();
+  return made;
+}
+
+gateway::~gateway() {
+  {
+    auto caller = impl_->callers->take();
+    (*caller)
+      ->request(impl_->supervisor, caf::infinite, shut_down{})
+      .receive([](const slept&) {}, [](const caf::error&) {});
+  }
+  impl_->supervisor = nullptr;
+  impl_->core->set({});
+  impl_->callers.reset();
+}
+
+/// Wakes each scope that has entries in the journal of a dead process, so that
+/// it takes them into its chain, and lets it sleep again.
+result<void> gateway::bring_journal_home() {
+  const auto& recovered = impl_->with.journal.recovered();
+  for (const auto& [tag, entries] : recovered) {
+    if (tag == persistence::node_identity::tag_of_node() || entries.empty())
+      continue;
+    auto organization
+      = impl_->with.catalog.follow(entries.front().organization, {});
+    if (organization.has_error())
+      continue;
+    std::vector<persistence::scope_tag> path;
+    if (tag != (*organization)->tag) {
+      auto candidates = impl_->with.catalog.locate(
+        **organization, persistence::locator_of(tag));
+      if (candidates.has_error())
+        continue;
+      for (const auto& candidate : *candidates)
+        if (candidate.back() == tag)
+          path = candidate;
+      if (path.empty())
+        continue;
+    }
+    auto owner = impl_->with.catalog.follow((*organization)->tag, path);
+    if (owner.has_error())
+      continue;
+    auto found = impl_->find((*owner)->name, if_absent::report);
+    if (found.has_error() || !found->handle)
+      continue;
+    auto caller = impl_->callers->take();
+    bool asleep = false;
+    bool gone = false;
+    while (!asleep && !gone) {
+      (*caller)
+        ->request(found->handle, caf::infinite, sleep{})
+        .receive([&](const slept& done) { asleep = done.asleep; },
+                 [&](const caf::error&) { gone = true; });
+      if (!asleep && !gone)
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+  }
+  impl_->with.journal.discard_recovered();
+  return {};
+}
+
+result<gateway_answer> gateway::perform(scope_binding& binding,
+                                        const auth::authority_ptr& who,
+                                        auth::operation kind,
+                                        engine::operation what,
+                                        std::chrono::milliseconds timeout) {
+  auto id = auth::make_request_id();
+  auto grant = auth::decide(who, kind, binding.name(),
+                            impl_->options.time->now(), id);
+  if (grant.has_error())
+    return impl_->refused(who, kind, id, grant.error());
+  auto otherwise = creates(what) ? if_absent::create : if_absent::report;
+  std::optional<found_scope> absent;
+  auto asked = impl_->make_request(*grant, std::move(what), timeout);
+  auto done = impl_->ask(binding, asked, otherwise, absent);
+  if (done.has_error())
+    return done.error();
+  if (*done)
+    return gateway_answer{std::move(**done)};
+  // It was never written to: the nearest ancestor remembers who asked.
+  engine::note_access access{errc::not_found, {},   absent->wanted,
+                             who,             kind, id};
+  if (auto noted = impl_->note(*absent->nearest, std::move(access));
+      noted.has_error())
+    return noted.error();
+  return gateway_answer{absent_scope{}};
+}
+
+result<void> gateway::check(const auth::authority_ptr& who,
+                            auth::operation kind, const scope& target) {
+  auto id = auth::make_request_id();
+  auto grant
+    = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (grant.has_error())
+    return impl_->refused(who, kind, id, grant.error());
+  return {};
+}
+
+result<engine::answer> gateway::perform_on_organization(
+  scope_binding& organization, const scope& target,
+  const auth::authority_ptr& who, auth::operation kind,
+  engine::operation what) {
+  auto id = auth::make_request_id();
+  auto grant
+    = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (grant.has_error())
+    return impl_->refused(who, kind, id, grant.error());
+  std::optional<found_scope> absent;
+  auto asked = impl_->make_request(*grant, std::move(what), {});
+  auto done = impl_->ask(organization, asked, if_absent::report, absent);
+  if (done.has_error())
+    return done.error();
+  if (!*done)
+    return error{errc::not_found, "no such organization"};
+  return std::move(**done);
+}
+
+namespace {
+
+/// One scope's part in a search over several.
+struct search_part {
+  std::shared_ptr<scope_binding> binding;
+  auth::grant grant;
+};
+
+} // namespace
+
+result<std::vector<located_hit>>
+gateway::search(const std::vector<std::shared_ptr<scope_binding>>& scopes,
+                const auth::authority_ptr& who, engine::search_memories what,
+                std::chrono::milliseconds timeout) {
+  auto kind = auth::operation::search_memories;
+  std::vector<search_part> parts;
+  for (const auto& binding : scopes) {
+    auto id = auth::make_request_id();
+    auto grant = auth::decide(who, kind, binding->name(),
+                              impl_->options.time->now(), id);
+    if (grant.has_error())
+      return impl_->refused(who, kind, id, grant.error());
+    parts.push_back({binding, std::move(*grant)});
+  }
+  // First what all scopes know of the words, then the search itself, so that
+  // a hit counts the same wherever it lies.
+  if (parts.size() > 1) {
+    search::corpus_statistics all;
+    std::vector<search_part> present;
+    for (auto& part : parts) {
+      std::optional<found_scope> absent;
+      auto asked = impl_->make_request(
+        part.grant, engine::gather_statistics{what.query}, timeout);
+      auto known
+        = impl_->ask(*part.binding, asked, if_absent::report, absent);
+      if (known.has_error())
+        return known.error();
+      if (*known) {
+        all.add(std::get<search::corpus_statistics>(**known));
+        present.push_back(std::move(part));
+        continue;
+      }
+      engine::note_access access{errc::not_found, {},   absent->wanted,
+                                 who,             kind, part.grant.request()};
+      if (auto noted = impl_->note(*absent->nearest, std::move(access));
+          noted.has_error())
+        return noted.error();
+    }
+    parts = std::move(present);
+    what.statistics = std::move(all);
+  }
+  std::vector<located_hit> hits;
+  for (const auto& part : parts) {
+    auto done = perform(*part.binding, who, kind, what, timeout);
+    if (done.has_error())
+      return done.error();
+    auto found = std::get_if<engine::answer>(&*done);
+    if (found == nullptr)
+      continue;
+    for (auto& hit : std::get<engine::memory_hits>(*found).hits)
+      hits.push_back({part.binding->name(), std::move(hit)});
+  }
+  std::stable_sort(hits.begin(), hits.end(),
+                   [](const located_hit& a, const located_hit& b) {
+                     return a.hit.score > b.hit.score;
+                   });
+  if (hits.size() > what.limit)
+    hits.erase(hits.begin() + static_cast<std::ptrdiff_t>(what.limit),
+               hits.end());
+  return hits;
+}
+
+result<engine::answer> gateway::perform_on_node(engine::node_operation what) {
+  auto node = impl_->core->get().node;
+  if (!node)
+    return starting_error();
+  auto asked = std::make_shared<engine::node_operation>(std::move(what));
+  std::shared_ptr<result<engine::answer>> outcome;
+  auto caller = impl_->callers->take();
+  (*caller)
+    ->request(node, caf::infinite, actors::perform_on_node{asked})
+    .receive([&](const performed& done) { outcome = done.outcome; },
+             [](const caf::error&) {});
+  return outcome ? std::move(*outcome) : unknown_outcome();
+}
+
+result<auth::authority_ptr> gateway::authenticate(std::string_view api_key) {
+  auto refused = [this](error why) -> error {
+    static_cast<void>(perform_on_node(
+      engine::note_node{auth::operation::authenticate,
+                        auth::principal_kind::anonymous, why.code,
+                        why.detail}));
+    return why;
+  };
+  auto key = auth::parse_api_key(api_key);
+  if (key.has_error())
+    return refused(key.error());
+  error unknown{errc::unauthenticated, "the API key is not known here"};
+  auto organization = impl_->with.catalog.organization_at(
+    key->organization_locator());
+  if (organization.has_error()) {
+    if (organization.error().code == errc::not_found)
+      return refused(unknown);
+    return organization.error();
+  }
+  const auto& signing = (*organization)->organization->signing;
+  auto signer = std::find_if(signing.begin(), signing.end(), [&](auto& s) {
+    return s.first == key->signing_version();
+  });
+  if (signer == signing.end() || !auth::is_genuine(*key, signer->second))
+    return refused(unknown);
+  if (!key->restrictions.empty())
+    return refused({errc::unauthenticated,
+                    "this version does not know narrowed keys"});
+  scope_binding binding{(*organization)->name};
+  auto who = auth::system_authority((*organization)->name);
+  auto done = perform_on_organization(binding, (*organization)->name, who,
+                                      auth::operation::authenticate,
+                                      engine::authenticate{key->id});
+  if (done.has_error())
+    return done.error();
+  return std::get<auth::authority_ptr>(*done);
+}
+
+void gateway::sweep() {
+  if (auto sweeper = impl_->core->get().sweeper)
+    caf::anon_send(sweeper, actors::sweep{});
+}
+
+const engine::services& gateway::services() const {
+  return impl_->with;
+}
+
+const node_usage& gateway::usage() const {
+  return *impl_->usage;
+}
+
+} // namespace cloister::actors

@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "actors/admission.hpp"
+#include "engine/node_engine.hpp"
+#include "engine/requests.hpp"
+#include "engine/services.hpp"
+#include "persistence/node_store.hpp"
+
+namespace caf {
+class actor_system;
+}
+
+namespace cloister::actors {
+
+/// Remembers where a scope's actor is, so that the directory is not on the path
+/// of every operation. Thread-safe.
+class scope_binding {
+public:
+  explicit scope_binding(scope name);
+  ~scope_binding();
+
+  const scope& name() const {
+    return name_;
+  }
+
+private:
+  friend class gateway;
+  struct target;
+  const scope name_;
+  std::mutex mutex_;
+  std::unique_ptr<target> target_;
+};
+
+struct gateway_options {
+  std::shared_ptr<const clock> time;
+  bool allow_personal_ids = false;
+  std::size_t scheduler_threads = 0;
+  std::size_t loader_threads = 2;
+  std::size_t memory_budget_bytes = 0;
+  std::size_t content_cache_bytes = 0;
+  std::chrono::milliseconds idle_after{0};
+  /// 0 sweeps only when told to.
+  std::chrono::milliseconds sweep_interval{0};
+  std::function<void(const scope&, auth::operation)> before_operation;
+  /// A system to join; its own otherwise. Must outlive the gateway.
+  caf::actor_system* system = nullptr;
+};
+
+/// One hit of a search over several scopes.
+struct located_hit {
+  scope where;
+  engine::memory_hit hit;
+};
+
+/// Answered for a scope that does not exist.
+struct absent_scope {};
+
+using gateway_answer = std::variant<engine::answer, absent_scope>;
+
+/// The way from ordinary threads to the actors of one node: decides, admits,
+/// asks, and waits. Everything that is refused is audited here. Thread-safe.
+class gateway {
+public:
+  /// Starts the actors over an opened store, which must outlive the gateway.
+  /// Brings audit entries home that a dead process left.
+  static result<std::unique_ptr<gateway>>
+  start(persistence::node_store& over, gateway_options options);
+
+  /// Puts everything to sleep and waits.
+  ~gateway();
+
+  /// Does an operation on a scope. A scope that does not exist is created if
+  /// `what` writes to it.
+  result<gateway_answer> perform(scope_binding& binding,
+                                 const auth::authority_ptr& who,
+                                 auth::operation kind, engine::operation what,
+                                 std::chrono::milliseconds timeout);
+
+  /// Whether an operation would be allowed; a refusal is audited.
+  result<void> check(const auth::authority_ptr& who, auth::operation kind,
+                     const scope& target);
+
+  /// Does an operation that concerns `target` on the organization's actor,
+  /// which keeps keys and refusals.
+  result<engine::answer>
+  perform_on_organization(scope_binding& organization, const scope& target,
+                          const auth::authority_ptr& who,
+                          auth::operation kind, engine::operation what);
+
+  /// Searches scopes together: scored as one collection, best first.
+  result<std::vector<located_hit>>
+  search(const std::vector<std::shared_ptr<scope_binding>>& scopes,
+         const auth::authority_ptr& who, engine::search_memories what,
+         std::chrono::milliseconds timeout);
+
+  result<engine::answer> perform_on_node(engine::node_operation what);
+
+  /// What an API key may do. Fails with `unauthenticated`.
+  result<auth::authority_ptr> authenticate(std::string_view api_key);
+
+  /// Removes what has expired by now, in the background.
+  void sweep();
+
+  const engine::services& services() const;
+  const node_usage& usage() const;
+
+private:
+  struct impl;
+  explicit gateway(std::unique_ptr<impl> parts);
+  result<void> bring_journal_home();
+
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace cloister::actors

@@ -1,0 +1,172 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+
+#include "cli/context.hpp"
+#include "core/rfc3339.hpp"
+
+namespace cloister::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+struct list_arguments {
+  std::string scope;
+  std::string operation;
+  std::string outcome;
+  std::string principal;
+  std::string since;
+  std::string cursor;
+  std::size_t limit = limits::page_results_default;
+};
+
+result<audit_options> to_options(const list_arguments& asked) {
+  audit_options options;
+  options.limit = asked.limit;
+  if (!asked.operation.empty())
+    options.operation = asked.operation;
+  if (!asked.outcome.empty())
+    options.outcome = asked.outcome;
+  if (!asked.principal.empty())
+    options.principal = asked.principal;
+  if (!asked.cursor.empty())
+    options.cursor = asked.cursor;
+  if (!asked.since.empty()) {
+    // "2h" means two hours ago here.
+    auto span = parse_duration(asked.since);
+    auto at = span ? result<timestamp>{timestamp{
+                       system_clock()->now().milliseconds - span->count()}}
+                   : parse_rfc3339(asked.since);
+    if (at.has_error())
+      return at.error();
+    options.since = *at;
+  }
+  return options;
+}
+
+/// Without an API key the operator looks at the node's own chain.
+result<audit_list> fetch(context& shared, const list_arguments& asked) {
+  auto options = to_options(asked);
+  if (options.has_error())
+    return options.error();
+  if (shared.api_key.empty()) {
+    auto opened = shared.open_runtime();
+    if (opened.has_error())
+      return opened.error();
+    return opened->list_node_audit(*options);
+  }
+  auto bound = shared.open_client(asked.scope);
+  if (bound.has_error())
+    return bound.error();
+  return bound->list_audit(*options);
+}
+
+exit_code run_list(context& shared, const list_arguments& asked) {
+  auto list = fetch(shared, asked);
+  if (list.has_error())
+    return fail(list.error());
+  json::array rows;
+  std::vector<std::vector<std::string>> cells;
+  for (const auto& record : list->results) {
+    rows.push_back(to_json(record));
+    auto detail = record.reason;
+    if (!record.child.empty())
+      detail = record.child;
+    else if (detail.empty() && !record.targets.empty())
+      detail = record.targets.front().to_string()
+               + (record.targets.size() > 1
+                    ? " and " + std::to_string(record.targets.size() - 1)
+                        + " more"
+                    : "");
+    cells.push_back({to_rfc3339(record.at), record.principal, record.operation,
+                     record.outcome, record.scope, detail});
+  }
+  if (shared.style.json) {
+    print_json(json::object{
+      {"results", std::move(rows)},
+      {"cursor",
+       list->cursor ? json::value(*list->cursor) : json::value(nullptr)}});
+  } else if (!shared.style.quiet) {
+    print_table({"TIME", "PRINCIPAL", "OPERATION", "OUTCOME", "SCOPE",
+                 "DETAIL"},
+                cells);
+    if (list->cursor)
+      std::cout << "More: --cursor " << *list->cursor << '\n';
+  }
+  return exit_code::done;
+}
+
+exit_code run_verify(context& shared, const std::string& scope_name) {
+  result<audit_verification> report = error{};
+  if (shared.api_key.empty()) {
+    auto opened = shared.open_runtime();
+    if (opened.has_error())
+      return fail(opened.error());
+    report = opened->verify_all();
+  } else {
+    auto bound = shared.open_client(scope_name);
+    if (bound.has_error())
+      return fail(bound.error());
+    report = bound->verify_audit();
+  }
+  if (report.has_error())
+    return fail(report.error());
+  if (shared.style.json)
+    print_json(json::object{
+      {"entries", report->entries},
+      {"chains", report->chains},
+      {"intact", report->intact},
+      {"first_broken", report->intact ? json::value(nullptr)
+                                      : json::value(report->first_broken)},
+      {"reason",
+       report->intact ? json::value(nullptr) : json::value(report->reason)},
+      {"checked_against", report->checked_against}});
+  else if (report->intact)
+    std::cout << "Intact: " << report->entries << " entries in "
+              << report->chains << " chains, checked against "
+              << report->checked_against << ".\n";
+  else
+    std::cout << "BROKEN at " << report->first_broken << ": " << report->reason
+              << ".\n";
+  return report->intact ? exit_code::done : exit_code::corrupted;
+}
+
+} // namespace
+
+void add_audit_commands(CLI::App& app, context& shared) {
+  auto audit = app.add_subcommand("audit", "Who did what, and when");
+  audit->require_subcommand(1);
+
+  auto list = audit->add_subcommand("list", "List entries, newest first");
+  list->footer("Without an API key: the operator's acts and refusals at the "
+               "door.\nExample:\n  cloister audit list --scope user_sarah "
+               "--operation memory.get --since 24h");
+  auto asked = std::make_shared<list_arguments>();
+  list->add_option("--scope", asked->scope, "Whose chain");
+  list->add_option("--operation", asked->operation, "E.g. memory.create");
+  list->add_option("--outcome", asked->outcome, "ok, forbidden, …");
+  list->add_option("--principal", asked->principal, "A key's label or id");
+  list->add_option("--since", asked->since, "E.g. 24h, or a time");
+  list->add_option("--cursor", asked->cursor, "From the page before");
+  list->add_option("--limit", asked->limit, "1 to 1000")
+    ->capture_default_str();
+  list->callback([&shared, asked] {
+    shared.run = [asked](context& c) { return run_list(c, *asked); };
+  });
+
+  auto verify = audit->add_subcommand(
+    "verify", "Verify the chains of a scope and all below; without an API key, "
+              "of the whole store");
+  auto name = std::make_shared<std::string>();
+  verify->add_option("--scope", *name, "Where to begin");
+  verify->callback([&shared, name] {
+    shared.run = [name](context& c) { return run_verify(c, *name); };
+  });
+}
+
+} // namespace cloister::cli

@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/context.hpp"
+
+#include <charconv>
+
+#include "core/rfc3339.hpp"
+
+namespace cloister::cli {
+
+result<runtime> context::open_runtime() const {
+  if (!url.empty())
+    return error{errc::invalid_argument,
+                 "this version has no server yet; leave --url and CLOISTER_URL "
+                 "away and use --data"};
+  runtime_options options;
+  options.data_dir = data_dir;
+  options.create = false;
+  options.allow_personal_ids = allow_personal_ids;
+  return runtime::open(options);
+}
+
+result<client>
+context::open_client(std::string_view user_id_override) const {
+  if (api_key.empty())
+    return error{errc::unauthenticated,
+                 "an API key is needed; give --api-key or CLOISTER_API_KEY "
+                 "(`cloister org create` prints one)"};
+  auto opened = open_runtime();
+  if (opened.has_error())
+    return opened.error();
+  return opened->client(api_key, user_id_override.empty() ? user_id
+                                                          : user_id_override);
+}
+
+exit_code fail(const error& failure) {
+  print_error(failure);
+  return exit_code_of(failure.code);
+}
+
+result<std::chrono::milliseconds> parse_duration(std::string_view text) {
+  error malformed{errc::invalid_argument,
+                  "a duration looks like 90s, 10m, 12h or 30d"};
+  std::int64_t number = 0;
+  auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string_view unit{parsed.ptr,
+                        static_cast<std::size_t>(text.data() + text.size()
+                                                 - parsed.ptr)};
+  constexpr std::int64_t number_max = 100'000'000;
+  if (parsed.ec != std::errc{} || number <= 0 || number > number_max)
+    return malformed;
+  using namespace std::chrono;
+  if (unit == "s")
+    return duration_cast<milliseconds>(seconds{number});
+  if (unit == "m")
+    return duration_cast<milliseconds>(minutes{number});
+  if (unit == "h")
+    return duration_cast<milliseconds>(hours{number});
+  if (unit == "d")
+    return duration_cast<milliseconds>(days{number});
+  return malformed;
+}
+
+result<timestamp> parse_moment(std::string_view text) {
+  if (text.find('-') != std::string_view::npos)
+    return parse_rfc3339(text);
+  auto span = parse_duration(text);
+  if (span.has_error())
+    return span.error();
+  return system_clock()->now() + *span;
+}
+
+} // namespace cloister::cli

@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <CLI/App.hpp>
+
+#include "cli/output.hpp"
+#include "runtime/runtime.hpp"
+
+namespace cloister::cli {
+
+/// What every command shares: the common options and what they lead to.
+struct context {
+  std::string data_dir = "cloister-data";
+  std::string url;
+  std::string api_key;
+  std::string user_id;
+  bool allow_personal_ids = false;
+  output_style style;
+  /// What the chosen command does; set while options are parsed.
+  std::function<exit_code(context&)> run;
+
+  result<runtime> open_runtime() const;
+  /// The client that --api-key and --user-id name, and its runtime.
+  result<client> open_client(std::string_view user_id_override = {}) const;
+};
+
+/// Prints an error and answers its exit code.
+exit_code fail(const error& failure);
+
+/// "30d", "12h", "10m", "90s". Fails with `invalid_argument`.
+result<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+/// "30d" from now, or an RFC 3339 time.
+result<timestamp> parse_moment(std::string_view text);
+
+// Each adds its commands to the parser.
+void add_store_commands(CLI::App& app, context& shared);
+void add_key_commands(CLI::App& app, context& shared);
+void add_memory_commands(CLI::App& app, context& shared);
+void add_scope_commands(CLI::App& app, context& shared);
+void add_audit_commands(CLI::App& app, context& shared);
+void add_import_command(CLI::App& app, context& shared);
+
+} // namespace cloister::cli

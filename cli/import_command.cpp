@@ -1,0 +1,208 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <fstream>
+#include <iostream>
+#include <map>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <unistd.h>
+
+#include "cli/context.hpp"
+#include "core/rfc3339.hpp"
+#include "runtime/digest.hpp"
+
+namespace cloister::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t batch_lines = 200;
+/// As good as for ever: a file may be imported again years later.
+constexpr std::chrono::hours remembered{24 * 365 * 20};
+constexpr std::chrono::milliseconds progress_interval{200};
+
+struct import_line {
+  std::string user_id;
+  memory_draft draft;
+};
+
+result<std::string> text_field(const json::object& object, const char* name) {
+  auto found = object.if_contains(name);
+  if (found == nullptr || found->is_null())
+    return std::string{};
+  if (!found->is_string())
+    return error{errc::invalid_argument,
+                 std::string{"\""} + name + "\" must be a text"};
+  return std::string{found->as_string()};
+}
+
+result<import_line> parse_line(const std::string& text) {
+  boost::system::error_code code;
+  auto value = json::parse(text, code);
+  if (code || !value.is_object())
+    return error{errc::invalid_argument, "not a JSON object"};
+  const auto& object = value.as_object();
+  import_line line;
+  for (auto [name, to] :
+       std::initializer_list<std::pair<const char*, std::string*>>{
+         {"user_id", &line.user_id}, {"content", &line.draft.content}}) {
+    auto field = text_field(object, name);
+    if (field.has_error())
+      return field.error();
+    *to = std::move(*field);
+  }
+  auto type = text_field(object, "memory_type");
+  auto key = text_field(object, "key");
+  auto created = text_field(object, "created_at");
+  for (const auto* field : {&type, &key, &created})
+    if (field->has_error())
+      return field->error();
+  if (!type->empty())
+    line.draft.memory_type = *type;
+  if (!key->empty())
+    line.draft.key = *key;
+  if (!created->empty()) {
+    auto at = parse_rfc3339(*created);
+    if (at.has_error())
+      return error{at.error().code, "\"created_at\": " + at.error().detail};
+    line.draft.created_at = *at;
+  }
+  if (auto metadata = object.if_contains("metadata"))
+    line.draft.metadata = json::serialize(*metadata);
+  return line;
+}
+
+/// Gathers lines by user_id and stores them in batches. A line's idempotency
+/// key is made of its bytes, so that importing a file twice, or again after an
+/// interruption, stores nothing twice.
+class importer {
+public:
+  importer(const runtime& store, const context& shared)
+    : store_(store), shared_(shared) {
+  }
+
+  result<void> add(std::size_t number, const std::string& text) {
+    auto line = parse_line(text);
+    auto checked = line ? validated(line->draft) : line.error();
+    if (checked.has_error())
+      return error{checked.error().code, "line " + std::to_string(number) + ": "
+                                           + checked.error().detail};
+    auto digest = text_digest(text);
+    auto occurrence = ++seen_[digest];
+    line->draft = std::move(*checked);
+    line->draft.idempotency_key
+      = "import " + digest + ' ' + std::to_string(occurrence);
+    line->draft.idempotency_lifetime = remembered;
+    auto& waiting = waiting_[line->user_id];
+    waiting.push_back(std::move(line->draft));
+    return waiting.size() == batch_lines ? store(line->user_id)
+                                         : result<void>{};
+  }
+
+  result<void> finish() {
+    while (!waiting_.empty())
+      if (auto done = store(waiting_.begin()->first); done.has_error())
+        return done;
+    return {};
+  }
+
+  std::size_t stored() const {
+    return stored_;
+  }
+
+private:
+  result<void> store(const std::string& user_id) {
+    auto found = clients_.find(user_id);
+    if (found == clients_.end()) {
+      auto name = user_id.empty() ? shared_.user_id : user_id;
+      auto made = store_.client(shared_.api_key, name);
+      if (made.has_error())
+        return made.error();
+      found = clients_.emplace(user_id, std::move(*made)).first;
+    }
+    auto drafts = std::move(waiting_.at(user_id));
+    auto count = drafts.size();
+    waiting_.erase(user_id);
+    auto made = found->second.create_memories(std::move(drafts));
+    if (made.has_error())
+      return made.error();
+    stored_ += count;
+    return {};
+  }
+
+  const runtime& store_;
+  const context& shared_;
+  std::map<std::string, client> clients_;
+  std::map<std::string, std::vector<memory_draft>> waiting_;
+  std::map<std::string, std::size_t> seen_;
+  std::size_t stored_ = 0;
+};
+
+void show_progress(std::size_t lines, bool last) {
+  static auto shown = std::chrono::steady_clock::now();
+  if (::isatty(STDERR_FILENO) == 0)
+    return;
+  auto now = std::chrono::steady_clock::now();
+  if (!last && now - shown < progress_interval)
+    return;
+  shown = now;
+  std::cerr << "\r" << lines << " lines" << (last ? "\n" : "") << std::flush;
+}
+
+exit_code run_import(context& shared, const std::string& path) {
+  if (shared.api_key.empty())
+    return fail({errc::unauthenticated,
+                 "an API key is needed; give --api-key or CLOISTER_API_KEY"});
+  std::ifstream file{path};
+  if (path != "-" && !file)
+    return fail({errc::not_found, path + " cannot be read"});
+  auto& in = path == "-" ? std::cin : file;
+  auto opened = shared.open_runtime();
+  if (opened.has_error())
+    return fail(opened.error());
+  importer target{*opened, shared};
+  std::string line;
+  std::size_t number = 0;
+  while (std::getline(in, line)) {
+    ++number;
+    if (line.empty())
+      continue;
+    if (auto done = target.add(number, line); done.has_error()) {
+      // What was read before the bad line is kept.
+      if (auto kept = target.finish(); kept.has_error())
+        return fail(kept.error());
+      return fail({done.error().code,
+                   done.error().detail + "; " + std::to_string(target.stored())
+                     + " memories were stored, run it again when mended"});
+    }
+    show_progress(number, false);
+  }
+  if (auto done = target.finish(); done.has_error())
+    return fail(done.error());
+  show_progress(number, true);
+  if (shared.style.json)
+    print_json(json::object{{"imported", target.stored()}, {"lines", number}});
+  else if (!shared.style.quiet)
+    std::cout << target.stored() << " memories imported.\n";
+  return exit_code::done;
+}
+
+} // namespace
+
+void add_import_command(CLI::App& app, context& shared) {
+  auto command = app.add_subcommand("import", "Store memories from a file of "
+                                              "JSON lines");
+  command->footer("Each line: {\"content\": …, \"user_id\"?, "
+                  "\"memory_type\"?, \"metadata\"?, \"key\"?, "
+                  "\"created_at\"?}\nRunning it again stores nothing twice.");
+  auto path = std::make_shared<std::string>();
+  command->add_option("file", *path, "- for standard input")->required();
+  command->callback([&shared, path] {
+    shared.run = [path](context& c) { return run_import(c, *path); };
+  });
+}
+
+} // namespace cloister::cli

@@ -1,0 +1,141 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+
+#include "cli/context.hpp"
+#include "core/rfc3339.hpp"
+
+namespace cloister::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+struct create_options {
+  std::string scope;
+  std::string permissions;
+  std::string expires;
+  std::string label;
+  std::string ancestors = "all";
+  std::string promote_to;
+};
+
+exit_code run_create(context& shared, const create_options& asked) {
+  key_options options;
+  auto allowed = parse_permissions(asked.permissions);
+  if (allowed.has_error())
+    return fail(allowed.error());
+  options.permissions = *allowed;
+  options.label = asked.label;
+  options.ancestors = asked.ancestors;
+  options.root = asked.scope;
+  if (!asked.promote_to.empty())
+    options.promote_to = asked.promote_to;
+  if (!asked.expires.empty()) {
+    auto at = parse_moment(asked.expires);
+    if (at.has_error())
+      return fail(at.error());
+    options.expires_at = *at;
+  }
+  auto bound = shared.open_client();
+  if (bound.has_error())
+    return fail(bound.error());
+  auto made = bound->create_key(std::move(options));
+  if (made.has_error())
+    return fail(made.error());
+  if (shared.style.json) {
+    auto document = to_json(made->info);
+    document["api_key"] = made->api_key;
+    print_json(document);
+  } else {
+    std::cout << "A key for " << made->info.scope << " ("
+              << to_string(made->info.permissions)
+              << ") was made. It is not shown again:\n\n  " << made->api_key
+              << '\n';
+  }
+  return exit_code::done;
+}
+
+exit_code run_list(context& shared) {
+  auto bound = shared.open_client();
+  if (bound.has_error())
+    return fail(bound.error());
+  auto keys = bound->list_keys();
+  if (keys.has_error())
+    return fail(keys.error());
+  json::array rows;
+  std::vector<std::vector<std::string>> cells;
+  for (const auto& key : *keys) {
+    rows.push_back(to_json(key));
+    auto state = key.revoked_at   ? "revoked"
+                 : key.expires_at ? "until " + short_time(*key.expires_at)
+                                  : std::string{"active"};
+    cells.push_back(
+      {key.key_id, key.scope, to_string(key.permissions), state, key.label});
+  }
+  if (shared.style.json)
+    print_json(json::object{{"results", std::move(rows)}});
+  else if (!shared.style.quiet)
+    print_table({"KEY ID", "SCOPE", "PERMISSIONS", "STATE", "LABEL"}, cells);
+  return exit_code::done;
+}
+
+exit_code run_revoke(context& shared, const std::string& id) {
+  auto bound = shared.open_client();
+  if (bound.has_error())
+    return fail(bound.error());
+  auto revoked = bound->revoke_key(id);
+  if (revoked.has_error())
+    return fail(revoked.error());
+  if (shared.style.json)
+    print_json(to_json(*revoked));
+  else if (!shared.style.quiet)
+    std::cout << "The key " << id << " is revoked.\n";
+  return exit_code::done;
+}
+
+} // namespace
+
+void add_key_commands(CLI::App& app, context& shared) {
+  auto key = app.add_subcommand("key", "API keys of an organization");
+  key->require_subcommand(1);
+
+  auto create = key->add_subcommand("create", "Create a key");
+  create->footer("Example:\n  cloister key create --scope team_eng "
+                 "--permissions read,write --expires 30d --label planner");
+  auto options = std::make_shared<create_options>();
+  create->add_option("--scope", options->scope,
+                     "Its root, e.g. team_eng; the bound scope if absent");
+  create
+    ->add_option("--permissions", options->permissions,
+                 "Of read, write, delete, share, audit, admin; or all")
+    ->required();
+  create->add_option("--expires", options->expires, "E.g. 30d, or a time");
+  create->add_option("--label", options->label, "Its name in the audit trail");
+  create
+    ->add_option("--ancestors", options->ancestors,
+                 "How far up it may read: all, none, or a scope")
+    ->capture_default_str();
+  create->add_option("--promote-to", options->promote_to,
+                     "The one scope outside its root it may share to");
+  create->callback([&shared, options] {
+    shared.run = [options](context& c) { return run_create(c, *options); };
+  });
+
+  key->add_subcommand("list", "List the keys below the bound scope")
+    ->callback([&shared] { shared.run = run_list; });
+
+  auto revoke = key->add_subcommand("revoke", "Revoke a key at once");
+  auto id = std::make_shared<std::string>();
+  revoke->add_option("key_id", *id, "As `cloister key list` shows it")
+    ->required();
+  revoke->callback([&shared, id] {
+    shared.run = [id](context& c) { return run_revoke(c, *id); };
+  });
+}
+
+} // namespace cloister::cli

@@ -1,0 +1,89 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/context.hpp"
+
+namespace {
+
+using cloister::cli::context;
+using cloister::cli::exit_code;
+
+void add_common_options(CLI::App& app, context& shared) {
+  app.add_option("--data", shared.data_dir,
+                 "The data directory of an embedded store")
+    ->envname("CLOISTER_DATA")
+    ->capture_default_str();
+  app.add_option("--url", shared.url, "A server to use instead")
+    ->envname("CLOISTER_URL");
+  app.add_option("--api-key", shared.api_key, "Who you are")
+    ->envname("CLOISTER_API_KEY");
+  app.add_option("--user-id", shared.user_id,
+                 "Whose memories, e.g. user_sarah; the key's root if absent")
+    ->envname("CLOISTER_USER_ID");
+  app.add_flag("--json", shared.style.json, "One JSON document instead of a "
+                                            "table");
+  app.add_flag("--quiet", shared.style.quiet, "No tables and no progress");
+  app.add_flag("--allow-personal-ids", shared.allow_personal_ids,
+               "Accept scope names that look like personal data");
+}
+
+/// Options may stand before or after any subcommand.
+void let_options_fall_through(CLI::App& app) {
+  for (auto sub : app.get_subcommands({})) {
+    sub->fallthrough();
+    let_options_fall_through(*sub);
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Cloister keeps the memories of agents apart: every "
+               "organization, team, user,\nagent and session is a sealed scope "
+               "of its own.",
+               "cloister"};
+  app.footer("Examples:\n"
+             "  cloister init --data memory\n"
+             "  cloister org create org_acme --data memory\n"
+             "  export CLOISTER_DATA=memory CLOISTER_API_KEY=cloister_…\n"
+             "  cloister memory create \"Prefers dark mode\" --user-id "
+             "user_sarah\n"
+             "  cloister memory search \"which mode\" --user-id user_sarah");
+  app.require_subcommand(1);
+  context shared;
+  add_common_options(app, shared);
+  cloister::cli::add_store_commands(app, shared);
+  cloister::cli::add_key_commands(app, shared);
+  cloister::cli::add_memory_commands(app, shared);
+  cloister::cli::add_scope_commands(app, shared);
+  cloister::cli::add_audit_commands(app, shared);
+  cloister::cli::add_import_command(app, shared);
+  let_options_fall_through(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForAllHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& wrong) {
+    std::cerr << "cloister: invalid_argument: " << wrong.what()
+              << "; see `cloister --help`\n";
+    return static_cast<int>(exit_code::usage);
+  }
+  return static_cast<int>(shared.run(shared));
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception&) {
+    // What an exception says may quote content.
+    std::cerr << "cloister: unavailable: an internal error; nothing more was "
+                 "done\n";
+    return static_cast<int>(exit_code::unavailable);
+  }
+}

@@ -1,0 +1,191 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/output.hpp"
+
+#include <algorithm>
+#include <iostream>
+
+#include <boost/json.hpp>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "core/encoding.hpp"
+#include "core/rfc3339.hpp"
+
+namespace cloister::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+json::value optional_time(const std::optional<timestamp>& at) {
+  if (!at)
+    return nullptr;
+  return json::value(to_rfc3339(*at));
+}
+
+/// Columns of the terminal, or 0 where output does not go to one.
+std::size_t terminal_width() {
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) == 0
+      || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+    return 0;
+  return size.ws_col;
+}
+
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(
+    std::count_if(text.begin(), text.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    }));
+}
+
+/// One line of printable characters: tenants' text must not drive a terminal.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (auto c : text)
+    out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c);
+  return out;
+}
+
+std::string cut(std::string text, std::size_t width) {
+  if (characters(text) <= width || width < 2)
+    return text;
+  std::size_t kept = 0;
+  std::size_t at = 0;
+  while (at < text.size() && kept + 1 < width) {
+    ++at;
+    while (at < text.size()
+           && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80)
+      ++at;
+    ++kept;
+  }
+  return text.substr(0, at) + "…";
+}
+
+} // namespace
+
+exit_code exit_code_of(errc code) {
+  switch (code) {
+    case errc::ok:
+      return exit_code::done;
+    case errc::invalid_argument:
+      return exit_code::usage;
+    case errc::overloaded:
+    case errc::unavailable:
+    case errc::sealed:
+    case errc::quarantined:
+    case errc::timeout:
+      return exit_code::unavailable;
+    case errc::corrupted:
+      return exit_code::corrupted;
+    default:
+      return exit_code::refused;
+  }
+}
+
+void print_table(const std::vector<std::string>& headings,
+                 const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& heading : headings)
+    widths.push_back(heading.size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], characters(printable(row[i])));
+  auto terminal = terminal_width();
+  auto print_row = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      auto cell = printable(row[i]);
+      if (i + 1 == row.size()) {
+        auto room = terminal > line.size() ? terminal - line.size() : 0;
+        line += room > 0 ? cut(cell, room) : cell;
+      } else {
+        line += cell + std::string(widths[i] - characters(cell) + 2, ' ');
+      }
+    }
+    std::cout << line << '\n';
+  };
+  print_row(headings);
+  for (const auto& row : rows)
+    print_row(row);
+}
+
+void print_json(const json::value& document) {
+  std::cout << json::serialize(document) << '\n';
+}
+
+void print_error(const error& failure) {
+  std::cerr << "cloister: " << to_string(failure.code) << ": "
+            << failure.detail << '\n';
+}
+
+json::object to_json(const memory& value, const scope& where) {
+  json::object out;
+  out["id"] = value.id.to_string();
+  out["scope"] = where.path();
+  out["content"] = value.content;
+  out["memory_type"] = value.type;
+  boost::system::error_code code;
+  out["metadata"] = json::parse(value.metadata, code);
+  out["key"] = value.key ? json::value(*value.key) : json::value(nullptr);
+  out["author"] = value.author;
+  out["revision"] = value.revision;
+  out["created_at"] = to_rfc3339(value.created_at);
+  out["updated_at"] = to_rfc3339(value.updated_at);
+  out["expires_at"] = optional_time(value.expires_at);
+  if (!value.embedding.empty())
+    out["embedding"] = json::value_from(value.embedding);
+  if (value.origin)
+    out["origin"] = json::object{{"id", value.origin->id.to_string()},
+                                 {"revision", value.origin->revision}};
+  return out;
+}
+
+json::object to_json(const key_info& key) {
+  return {{"key_id", key.key_id},
+          {"scope", key.scope},
+          {"permissions", to_string(key.permissions)},
+          {"label", key.label},
+          {"created_at", to_rfc3339(key.created_at)},
+          {"expires_at", optional_time(key.expires_at)},
+          {"revoked_at", optional_time(key.revoked_at)}};
+}
+
+json::object to_json(const scope_summary& summary) {
+  return {{"scope", summary.name.path()},
+          {"tag", summary.tag},
+          {"incarnation", summary.incarnation},
+          {"created_at", to_rfc3339(summary.created_at)},
+          {"memories", summary.memories},
+          {"bytes", summary.bytes},
+          {"audit_entries", summary.audit_entries}};
+}
+
+json::object to_json(const audit_record& record) {
+  json::array targets;
+  for (const auto& id : record.targets)
+    targets.emplace_back(id.to_string());
+  json::object out{{"index", record.index},
+                   {"time", to_rfc3339(record.at)},
+                   {"principal", record.principal},
+                   {"operation", record.operation},
+                   {"scope", record.scope},
+                   {"outcome", record.outcome},
+                   {"reason", record.reason},
+                   {"request_id", record.request_id},
+                   {"count", record.count},
+                   {"targets", std::move(targets)}};
+  if (!record.child.empty())
+    out["child"] = record.child;
+  return out;
+}
+
+std::string short_time(timestamp at) {
+  auto text = to_rfc3339(at);
+  text[10] = ' ';
+  return text.substr(0, 16);
+}
+
+} // namespace cloister::cli

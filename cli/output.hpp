@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <boost/json/fwd.hpp>
+
+#include "core/error.hpp"
+#include "runtime/types.hpp"
+
+namespace cloister::cli {
+
+/// Exit codes of the contract.
+enum class exit_code : int {
+  done = 0,
+  refused = 1,
+  usage = 2,
+  unavailable = 3,
+  corrupted = 4,
+};
+
+exit_code exit_code_of(errc code);
+
+/// How a command answers.
+struct output_style {
+  bool json = false;
+  bool quiet = false;
+};
+
+/// Prints rows under headings, padded to the widest cell; the last column is
+/// cut to the width of the terminal if there is one.
+void print_table(const std::vector<std::string>& headings,
+                 const std::vector<std::vector<std::string>>& rows);
+
+/// Prints one JSON document and a newline.
+void print_json(const boost::json::value& document);
+
+/// "cloister: CODE: what happened; what to do" on standard error.
+void print_error(const error& failure);
+
+boost::json::object to_json(const memory& value, const scope& where);
+boost::json::object to_json(const key_info& key);
+boost::json::object to_json(const scope_summary& summary);
+boost::json::object to_json(const audit_record& record);
+
+/// "2026-01-31 12:00" for tables.
+std::string short_time(timestamp at);
+
+} // namespace cloister::cli

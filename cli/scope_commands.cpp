@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+
+#include "cli/context.hpp"
+#include "core/rfc3339.hpp"
+
+namespace cloister::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+exit_code run_list(context& shared) {
+  auto bound = shared.open_client();
+  if (bound.has_error())
+    return fail(bound.error());
+  auto list = bound->list_scopes();
+  if (list.has_error())
+    return fail(list.error());
+  json::array rows;
+  std::vector<std::vector<std::string>> cells;
+  for (const auto& found : *list) {
+    rows.push_back(to_json(found));
+    cells.push_back({std::string{found.name.path()},
+                     std::to_string(found.memories),
+                     short_time(found.created_at)});
+  }
+  if (shared.style.json)
+    print_json(json::object{{"results", std::move(rows)}});
+  else if (!shared.style.quiet)
+    print_table({"SCOPE", "MEMORIES", "CREATED"}, cells);
+  return exit_code::done;
+}
+
+exit_code run_show(context& shared, const std::string& name) {
+  auto bound = shared.open_client(name);
+  if (bound.has_error())
+    return fail(bound.error());
+  auto shown = bound->show_scope();
+  if (shown.has_error())
+    return fail(shown.error());
+  if (shared.style.json)
+    print_json(to_json(*shown));
+  else if (!shared.style.quiet)
+    print_table({"", ""},
+                {{"scope", std::string{shown->name.path()}},
+                 {"tag", shown->tag},
+                 {"incarnation", std::to_string(shown->incarnation)},
+                 {"created", to_rfc3339(shown->created_at)},
+                 {"memories", std::to_string(shown->memories)},
+                 {"bytes", std::to_string(shown->bytes)},
+                 {"audit entries", std::to_string(shown->audit_entries)}});
+  return exit_code::done;
+}
+
+} // namespace
+
+void add_scope_commands(CLI::App& app, context& shared) {
+  auto group = app.add_subcommand("scope", "Scopes of an organization");
+  group->require_subcommand(1);
+  group->add_subcommand("list", "List all scopes below the bound one")
+    ->callback([&shared] { shared.run = run_list; });
+  auto show = group->add_subcommand("show", "Show one scope");
+  auto name = std::make_shared<std::string>();
+  show->add_option("scope", *name, "E.g. user_sarah; the bound one if absent");
+  show->callback([&shared, name] {
+    shared.run = [name](context& c) { return run_show(c, *name); };
+  });
+}
+
+} // namespace cloister::cli

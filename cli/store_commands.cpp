@@ -1,0 +1,148 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+
+#include "cli/context.hpp"
+#include "core/version.hpp"
+#include "runtime/doctor.hpp"
+#include "runtime/init.hpp"
+
+namespace cloister::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+exit_code run_init(context& shared) {
+  auto report = initialize({shared.data_dir, std::nullopt});
+  if (report.has_error())
+    return fail(report.error());
+  if (shared.style.json) {
+    print_json(json::object{{"data", report->data_dir},
+                            {"operator_key", report->operator_key},
+                            {"master_key_file", report->master_key_file},
+                            {"recovery_key", report->recovery_key}});
+  } else {
+    std::cout << "A store was made in " << report->data_dir << ".\n\n"
+              << "  master key    " << report->master_key_file << '\n'
+              << "  operator key  " << report->operator_key << '\n'
+              << "  recovery key  " << report->recovery_key << "\n\n"
+              << "Keep the operator key and the recovery key elsewhere: they "
+                 "are not shown again.\nNext: cloister org create org_acme "
+                 "--data "
+              << report->data_dir << '\n';
+  }
+  if (report->made_key_file)
+    std::cerr << "cloister: warning: the master key was made in "
+              << report->master_key_file
+              << "; if that is on the same disk as the data, whoever has the "
+                 "disk has both\n";
+  return exit_code::done;
+}
+
+exit_code run_org_create(context& shared, const std::string& name) {
+  auto opened = shared.open_runtime();
+  if (opened.has_error())
+    return fail(opened.error());
+  auto made = opened->create_organization(name);
+  if (made.has_error())
+    return fail(made.error());
+  if (shared.style.json)
+    print_json(json::object{{"org", name}, {"api_key", made->api_key}});
+  else
+    std::cout << name << " was made. Its key, which is not shown again:\n\n  "
+              << made->api_key << '\n';
+  return exit_code::done;
+}
+
+exit_code run_org_list(context& shared) {
+  auto opened = shared.open_runtime();
+  if (opened.has_error())
+    return fail(opened.error());
+  auto list = opened->list_organizations();
+  if (list.has_error())
+    return fail(list.error());
+  json::array rows;
+  std::vector<std::vector<std::string>> cells;
+  for (const auto& org : *list) {
+    rows.push_back(to_json(org));
+    cells.push_back({std::string{org.name.path()}, short_time(org.created_at)});
+  }
+  if (shared.style.json)
+    print_json(json::object{{"results", std::move(rows)}});
+  else if (!shared.style.quiet)
+    print_table({"ORGANIZATION", "CREATED"}, cells);
+  return exit_code::done;
+}
+
+exit_code run_doctor(context& shared, bool repair) {
+  auto report = examine({shared.data_dir, std::nullopt, repair});
+  if (report.has_error())
+    return fail(report.error());
+  json::array findings;
+  std::vector<std::vector<std::string>> cells;
+  for (const auto& finding : report->findings) {
+    auto level = std::string{to_string(finding.level)};
+    findings.push_back(json::object{{"level", level},
+                                    {"what", finding.what},
+                                    {"advice", finding.advice}});
+    cells.push_back({level, finding.what
+                              + (finding.advice.empty()
+                                   ? ""
+                                   : "; " + finding.advice)});
+  }
+  if (shared.style.json)
+    print_json(json::object{{"healthy", report->healthy()},
+                            {"repaired", report->repaired},
+                            {"scopes", report->scopes},
+                            {"records", report->records},
+                            {"findings", std::move(findings)}});
+  else if (!shared.style.quiet)
+    print_table({"LEVEL", "FINDING"}, cells);
+  return report->healthy() ? exit_code::done : exit_code::corrupted;
+}
+
+exit_code run_version(context& shared) {
+  if (shared.style.json)
+    print_json(json::object{{"version", version_text}});
+  else
+    std::cout << "cloister " << version_text << '\n';
+  return exit_code::done;
+}
+
+} // namespace
+
+void add_store_commands(CLI::App& app, context& shared) {
+  app.add_subcommand("init", "Create a store and its master key")
+    ->callback([&shared] { shared.run = run_init; });
+
+  auto org = app.add_subcommand("org", "Organizations; the operator's");
+  org->require_subcommand(1);
+  auto create = org->add_subcommand(
+    "create", "Create an organization and a key with all permissions");
+  auto name = std::make_shared<std::string>();
+  create->add_option("name", *name, "E.g. org_acme")->required();
+  create->callback([&shared, name] {
+    shared.run = [name](context& c) { return run_org_create(c, *name); };
+  });
+  org->add_subcommand("list", "List the organizations")
+    ->callback([&shared] { shared.run = run_org_list; });
+
+  auto doctor = app.add_subcommand(
+    "doctor", "Examine a store that no process has open");
+  auto repair = std::make_shared<bool>(false);
+  doctor->add_flag("--repair", *repair,
+                   "Recover what can be verified; a copy is kept aside");
+  doctor->callback([&shared, repair] {
+    shared.run = [repair](context& c) { return run_doctor(c, *repair); };
+  });
+
+  app.add_subcommand("version", "Print the version")
+    ->callback([&shared] { shared.run = run_version; });
+}
+
+} // namespace cloister::cli

@@ -1,0 +1,136 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "engine/examiner.hpp"
+
+#include "crypto/aead.hpp"
+#include "engine/audit_reader.hpp"
+#include "engine/ledger.hpp"
+#include "engine/scope_engine.hpp"
+
+namespace cloister::engine {
+
+using persistence::identity_ptr;
+using persistence::record_kind;
+
+namespace {
+
+class examiner {
+public:
+  examiner(const services& with, const persistence::key_slots& slots)
+    : with_(with), slots_(slots) {
+  }
+
+  examination run() {
+    const auto& node = with_.catalog.node();
+    known_tags_.insert(persistence::node_identity::tag_of_node());
+    examine_slot("node", 0);
+    examine_registry("node", context_of(node));
+    examine_children(nullptr, "node");
+    auto chains = verify_node_chains(with_);
+    if (chains.has_error())
+      damage("node", chains.error().detail);
+    else if (!chains->intact)
+      damage(chains->first_broken, "audit chain: " + chains->reason);
+    count_records();
+    return std::move(out_);
+  }
+
+private:
+  void damage(std::string scope, std::string what) {
+    out_.damages.push_back({std::move(scope), std::move(what)});
+  }
+
+  void examine_children(const identity_ptr& parent, const std::string& name) {
+    std::vector<identity_ptr> children;
+    auto done = with_.catalog.children(parent, [&](auto child) {
+      if (child)
+        children.push_back(*child);
+      else if (child.error().code != errc::erased)
+        damage(name + "/(unreadable)", child.error().detail);
+      return true;
+    });
+    if (done.has_error())
+      damage(name, done.error().detail);
+    for (const auto& child : children)
+      examine_scope(child);
+  }
+
+  void examine_scope(const identity_ptr& identity) {
+    auto name = std::string{identity->name.path()};
+    ++out_.scopes;
+    known_tags_.insert(identity->tag);
+    examine_slot(name, identity->slot);
+    auto loaded = load_scope(with_, *identity);
+    if (loaded.has_error())
+      damage(name, loaded.error().detail);
+    examine_registry(name, context_of(*identity));
+    examine_children(identity, name);
+  }
+
+  void examine_slot(const std::string& name, std::uint64_t number) {
+    auto slot = slots_.read(number);
+    if (slot.has_error())
+      damage(name, slot.error().detail);
+    else if (!slot->both_copies)
+      out_.half_slots.push_back(number);
+  }
+
+  void examine_registry(const std::string& name,
+                        const ledger_context& context) {
+    auto head = read_head(context, with_.records);
+    if (head.has_error()) {
+      damage(name, head.error().detail);
+      return;
+    }
+    auto found = count_registry(with_, context.space, *context.fingerprint);
+    if (found.has_error())
+      damage(name, found.error().detail);
+    else if (*found != head->registry)
+      damage(name, "its list of scopes and keys has lost or regained entries");
+  }
+
+  void count_records() {
+    auto done = with_.records.scan({}, {}, [&](bytes_view key, bytes_view) {
+      ++out_.records;
+      byte_reader reader{key};
+      reader.u16();
+      if (!known_tags_.contains(reader.array<16>()))
+        ++out_.orphaned_records;
+      return true;
+    });
+    if (done.has_error())
+      damage("node", done.error().detail);
+  }
+
+  const services& with_;
+  const persistence::key_slots& slots_;
+  examination out_;
+  std::set<persistence::scope_tag> known_tags_;
+};
+
+} // namespace
+
+result<persistence::record_set>
+count_registry(const services& with, const persistence::key_space& space,
+               const crypto::secret_key& fingerprint) {
+  persistence::record_set found;
+  for (auto kind : {record_kind::child, record_kind::tombstone,
+                    record_kind::api_key, record_kind::secrets}) {
+    auto done = with.records.scan(
+      space.range(kind), {}, [&](bytes_view key, bytes_view value) {
+        found.add(fingerprint, key, crypto::tag_of(value));
+        return true;
+      });
+    if (done.has_error())
+      return done.error();
+  }
+  return found;
+}
+
+examination examine_store(const services& with,
+                          const persistence::key_slots& slots) {
+  return examiner{with, slots}.run();
+}
+
+} // namespace cloister::engine

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/services.hpp"
+#include "persistence/head.hpp"
+#include "persistence/key_slots.hpp"
+
+namespace cloister::engine {
+
+/// Something wrong with one scope; for the node the name is "node".
+struct scope_damage {
+  std::string scope;
+  std::string what;
+};
+
+struct examination {
+  std::uint64_t scopes = 0;
+  std::uint64_t records = 0;
+  std::vector<scope_damage> damages;
+  /// Key slots of which only one copy is good.
+  std::vector<std::uint64_t> half_slots;
+  /// Records of no scope that is known.
+  std::uint64_t orphaned_records = 0;
+};
+
+/// Reads everything: every scope's records against its head, every registry,
+/// every audit chain, every key slot. Reads the disk for long.
+examination examine_store(const services& with,
+                          const persistence::key_slots& slots);
+
+/// What a scope's registry should be by the records that are there.
+result<persistence::record_set>
+count_registry(const services& with, const persistence::key_space& space,
+               const crypto::secret_key& fingerprint);
+
+} // namespace cloister::engine

@@ -1,0 +1,422 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "engine/repairer.hpp"
+
+#include <map>
+#include <set>
+
+#include "crypto/aead.hpp"
+#include "engine/examiner.hpp"
+#include "engine/key_ring.hpp"
+#include "engine/ledger.hpp"
+#include "engine/scope_engine.hpp"
+#include "engine/stored_records.hpp"
+#include "persistence/record_codec.hpp"
+
+namespace cloister::engine {
+
+using persistence::identity_ptr;
+using persistence::record_kind;
+using persistence::record_set;
+
+namespace {
+
+/// What the audit trail proves about one memory.
+struct evidence {
+  std::uint32_t revision = 0;
+  record_tag tag{};
+  timestamp at;
+  /// False once entries after it are missing, any of which may have changed it.
+  bool proven = true;
+};
+
+/// The surviving part of a scope's chain.
+struct surviving_chain {
+  std::vector<auth::audit_link> links;
+  std::map<std::uint64_t, evidence> live;
+  std::set<std::string> revoked_keys;
+  std::uint64_t missing = 0;
+  std::uint64_t last_sequence = 0;
+};
+
+/// Repairs one scope, or the node, whose records are in `context.space`.
+class scope_repairer {
+public:
+  scope_repairer(const services& with, persistence::store& records,
+                 ledger_context context, std::string name,
+                 const persistence::scope_identity* identity,
+                 repair_report& report)
+    : with_(with),
+      records_(records),
+      context_(std::move(context)),
+      name_(std::move(name)),
+      identity_(identity),
+      report_(report) {
+  }
+
+  result<void> repair() {
+    auto old = read_head(context_, records_);
+    if (old)
+      head_ = *old;
+    if (auto done = read_chain(old ? old->audit_length : 0);
+        done.has_error())
+      return done;
+    head_.contents = {};
+    head_.memory_count = 0;
+    head_.content_bytes = 0;
+    if (identity_ != nullptr)
+      if (auto done = keep_proven_memories(); done.has_error())
+        return done;
+    if (auto done = keep_registry(); done.has_error())
+      return done;
+    head_.next_sequence
+      = std::max(head_.next_sequence, chain_.last_sequence + 1);
+    join_chain();
+    if (auto done = write(); done.has_error())
+      return done;
+    report_.recovered.push_back(
+      name_ + ": " + std::to_string(head_.memory_count) + " memories and "
+      + std::to_string(chain_.links.size()) + " audit entries verify"
+      + (chain_.missing > 0 ? "; " + std::to_string(chain_.missing)
+                                + " audit entries are missing"
+                            : ""));
+    return {};
+  }
+
+private:
+  void lost(std::string what) {
+    ++lost_count_;
+    report_.lost.push_back(name_ + ": " + std::move(what));
+  }
+
+  // -- the chain ------------------------------------------------------------------
+
+  result<void> read_chain(std::uint64_t expected_length) {
+    std::uint64_t next = 0;
+    auto done = records_.scan(
+      context_.space.range(record_kind::audit_entry), {},
+      [&](bytes_view key, bytes_view value) {
+        auto index = byte_reader{persistence::rest_of(key)}.u64();
+        auto link = auth::decode_link(index, value);
+        auto entry = link ? open(link->sealed) : link.error();
+        if (entry.has_error())
+          return true;
+        if (index != next)
+          note_gap(index - next);
+        next = index + 1;
+        take(*entry);
+        chain_.links.push_back(std::move(*link));
+        return true;
+      });
+    if (done.has_error())
+      return done;
+    old_chain_end_ = next;
+    if (next < expected_length)
+      note_gap(expected_length - next);
+    return {};
+  }
+
+  result<auth::audit_entry> open(bytes_view sealed) const {
+    auto plain = crypto::open(
+      *context_.audit, auth::audit_context(view_of(context_.tag)), sealed);
+    if (plain.has_error())
+      return plain.error();
+    return auth::decode_audit_entry(*plain);
+  }
+
+  void note_gap(std::uint64_t entries) {
+    chain_.missing += entries;
+    for (auto& [sequence, known] : chain_.live)
+      known.proven = false;
+  }
+
+  void take(const auth::audit_entry& entry) {
+    if (entry.outcome != errc::ok)
+      return;
+    if (entry.what == auth::operation::delete_all_memories)
+      chain_.live.clear();
+    if (entry.what == auth::operation::revoke_key)
+      chain_.revoked_keys.insert(entry.reason);
+    for (const auto& effect : entry.effects) {
+      chain_.last_sequence = std::max(chain_.last_sequence, effect.sequence);
+      if (effect.which == auth::audit_effect::kind::put)
+        chain_.live[effect.sequence]
+          = {effect.revision, effect.tag, entry.at, true};
+      else
+        chain_.live.erase(effect.sequence);
+    }
+  }
+
+  // -- memories -------------------------------------------------------------------
+
+  result<void> keep_proven_memories() {
+    auto seen = scan(record_kind::memory, [this](bytes_view key,
+                                                 bytes_view sealed) {
+      return is_proven(key, sealed);
+    });
+    if (seen.has_error())
+      return seen;
+    for (const auto& [sequence, known] : chain_.live)
+      if (!kept_.contains(sequence) && !named_lost_.contains(sequence))
+        lost("a memory last changed "
+             + std::to_string(known.at.milliseconds)
+             + " (ms since 1970) is gone");
+    auto revisions = scan(record_kind::revision,
+                          [this](bytes_view key, bytes_view sealed) {
+                            return is_old_revision(key, sealed);
+                          });
+    if (revisions.has_error())
+      return revisions;
+    return scan(record_kind::idempotency,
+                [this](bytes_view key, bytes_view sealed) {
+                  auto plain = open_record(*identity_, key, sealed);
+                  return plain && decode_idempotency(*plain);
+                });
+  }
+
+  /// Keeps the records that `verdict` approves and removes the others.
+  result<void>
+  scan(record_kind kind,
+       const std::function<bool(bytes_view, bytes_view)>& verdict) {
+    std::vector<bytes> removed;
+    auto done = records_.scan(
+      context_.space.range(kind), {}, [&](bytes_view key, bytes_view sealed) {
+        if (verdict(key, sealed))
+          head_.contents.add(*context_.fingerprint, key,
+                             crypto::tag_of(sealed));
+        else
+          removed.emplace_back(persistence::rest_of(key));
+        return true;
+      });
+    for (const auto& rest : removed)
+      batch_->erase(context_.space.key(kind, rest));
+    return done;
+  }
+
+  bool is_proven(bytes_view key, bytes_view sealed) {
+    auto sequence = byte_reader{persistence::rest_of(key)}.u64();
+    auto record = open_record(*identity_, key, sealed);
+    auto summary = record ? persistence::decode_summary(*record)
+                          : record.error();
+    named_lost_.insert(sequence);
+    if (summary.has_error()) {
+      lost("the memory with sequence " + std::to_string(sequence)
+           + " is damaged");
+      return false;
+    }
+    auto id = summary->id.to_string();
+    auto known = chain_.live.find(sequence);
+    if (known == chain_.live.end()) {
+      // Erased, and back only because the database was rebuilt; or its entry
+      // is among the missing ones.
+      if (chain_.missing > 0)
+        lost("memory " + id + " cannot be proven");
+      return false;
+    }
+    auto tag = byte_reader{crypto::tag_of(sealed)}.array<16>();
+    if (tag != known->second.tag) {
+      lost("memory " + id + " is there in an old state only");
+      return false;
+    }
+    if (!known->second.proven) {
+      lost("memory " + id + " cannot be proven to be the newest state");
+      return false;
+    }
+    kept_.emplace(sequence, summary->revision);
+    ++head_.memory_count;
+    head_.content_bytes += record->size();
+    return true;
+  }
+
+  bool is_old_revision(bytes_view key, bytes_view sealed) const {
+    byte_reader rest{persistence::rest_of(key)};
+    auto sequence = rest.u64();
+    auto revision = rest.u32();
+    auto owner = kept_.find(sequence);
+    return owner != kept_.end() && revision < owner->second
+           && open_record(*identity_, key, sealed);
+  }
+
+  // -- the registry ---------------------------------------------------------------
+
+  /// Keeps what opens; a key that the trail says was revoked stays revoked.
+  result<void> keep_registry() {
+    head_.registry = {};
+    for (auto kind : {record_kind::child, record_kind::tombstone,
+                      record_kind::api_key, record_kind::secrets}) {
+      std::vector<bytes> removed;
+      auto done = records_.scan(
+        context_.space.range(kind), {}, [&](bytes_view key, bytes_view sealed) {
+          auto plain = crypto::open(*context_.control, key, sealed);
+          if (plain.has_error()) {
+            lost("an entry of its list of scopes and keys is damaged");
+            removed.emplace_back(persistence::rest_of(key));
+            return true;
+          }
+          if (kind != record_kind::api_key || !revoke_again(key, *plain))
+            head_.registry.add(*context_.fingerprint, key,
+                               crypto::tag_of(sealed));
+          return true;
+        });
+      if (done.has_error())
+        return done;
+      for (const auto& rest : removed)
+        batch_->erase(context_.space.key(kind, rest));
+    }
+    return {};
+  }
+
+  /// Whether a key had to be revoked again, or is revoked because its state
+  /// cannot be proven.
+  bool revoke_again(bytes_view stored_key, bytes_view plain) {
+    auto record = auth::decode_key_record(plain);
+    if (record.has_error() || record->revoked_at)
+      return false;
+    auto id = auth::to_string(record->id);
+    if (!chain_.revoked_keys.contains(id) && chain_.missing == 0)
+      return false;
+    record->revoked_at = with_.time->now();
+    auto key = context_.space.key(record_kind::api_key,
+                                  persistence::rest_of(stored_key));
+    auto sealed = crypto::seal(*context_.control, 0, key.view(),
+                               auth::encode_key_record(*record));
+    head_.registry.add(*context_.fingerprint, key.view(),
+                       crypto::tag_of(sealed));
+    batch_->put(key, std::move(sealed));
+    if (chain_.missing > 0)
+      lost("key " + id + " is revoked, since a revocation may be among the "
+                         "missing entries");
+    return true;
+  }
+
+  // -- writing --------------------------------------------------------------------
+
+  /// Puts the surviving entries one behind the other again.
+  void join_chain() {
+    head_.audit_length = 0;
+    head_.audit_head = auth::first_head(view_of(context_.tag));
+    for (const auto& link : chain_.links) {
+      auto key
+        = context_.space.key(record_kind::audit_entry, head_.audit_length);
+      if (link.index != head_.audit_length
+          || link.previous != head_.audit_head)
+        batch_->put(key, auth::encode_link(head_.audit_head, link.sealed));
+      head_.audit_head = auth::next_head(head_.audit_head, head_.audit_length,
+                                         link.sealed);
+      ++head_.audit_length;
+    }
+    for (auto index = head_.audit_length; index < old_chain_end_; ++index)
+      batch_->erase(context_.space.key(record_kind::audit_entry, index));
+  }
+
+  result<void> write() {
+    ledger book{context_, head_, with_.journal};
+    auth::audit_entry entry;
+    entry.at = with_.time->now();
+    entry.request = auth::make_request_id();
+    entry.principal = auth::principal_kind::operator_;
+    entry.what = auth::operation::repair;
+    entry.count = lost_count_;
+    entry.reason = std::to_string(chain_.missing)
+                   + " audit entries missing, " + std::to_string(lost_count_)
+                   + " losses";
+    book.close(*batch_, &entry);
+    std::vector<std::shared_ptr<persistence::write_batch>> batches{batch_};
+    return records_.write(batches);
+  }
+
+  const services& with_;
+  persistence::store& records_;
+  ledger_context context_;
+  std::string name_;
+  const persistence::scope_identity* identity_;
+  repair_report& report_;
+  persistence::scope_head head_;
+  surviving_chain chain_;
+  std::uint64_t old_chain_end_ = 0;
+  std::uint32_t lost_count_ = 0;
+  std::map<std::uint64_t, std::uint32_t> kept_;
+  std::set<std::uint64_t> named_lost_;
+  std::shared_ptr<persistence::write_batch> batch_
+    = std::make_shared<persistence::write_batch>();
+};
+
+/// Whether a scope's own records, registry and chain are as its head says.
+bool verifies(const services& with, const ledger_context& context,
+              const persistence::scope_identity* identity) {
+  if (identity != nullptr && load_scope(with, *identity).has_error())
+    return false;
+  auto head = read_head(context, with.records);
+  auto registry
+    = count_registry(with, context.space, *context.fingerprint);
+  if (head.has_error() || registry.has_error()
+      || *registry != head->registry)
+    return false;
+  auth::chain_verifier chain{view_of(context.tag)};
+  bool met = head->audit_length == 0;
+  auto done = with.records.scan(
+    context.space.range(record_kind::audit_entry), {},
+    [&](bytes_view key, bytes_view value) {
+      auto index = byte_reader{persistence::rest_of(key)}.u64();
+      auto link = auth::decode_link(index, value);
+      if (link.has_error() || !chain.follow(*link))
+        return false;
+      if (chain.length() == head->audit_length)
+        met = chain.head() == head->audit_head;
+      return true;
+    });
+  return done && chain.intact() && met;
+}
+
+result<void> repair_tree(const services& with, persistence::store& records,
+                         const identity_ptr& identity, repair_report& report) {
+  auto context = identity ? context_of(*identity)
+                          : context_of(with.catalog.node());
+  auto name = identity ? std::string{identity->name.path()} : "node";
+  if (!verifies(with, context, identity.get())) {
+    scope_repairer repairer{with, records, context, name, identity.get(),
+                            report};
+    if (auto done = repairer.repair(); done.has_error())
+      return done;
+  }
+  std::vector<identity_ptr> children;
+  auto done = with.catalog.children(identity, [&](auto child) {
+    if (child)
+      children.push_back(*child);
+    else if (child.error().code != errc::erased)
+      report.lost.push_back(name + ": a scope below it cannot be opened ("
+                            + child.error().detail + ")");
+    return true;
+  });
+  if (done.has_error())
+    return done;
+  for (const auto& child : children)
+    if (auto deeper = repair_tree(with, records, child, report);
+        deeper.has_error())
+      return deeper;
+  return {};
+}
+
+} // namespace
+
+result<repair_report> repair_store(const services& with,
+                                   persistence::key_slots& slots,
+                                   persistence::store& records) {
+  repair_report report;
+  for (std::uint64_t slot = 0; slot < slots.capacity(); ++slot) {
+    auto found = slots.read(slot);
+    if (!found || found->both_copies)
+      continue;
+    if (auto done = slots.mend(slot); done.has_error())
+      return done.error();
+    report.recovered.push_back("key slot " + std::to_string(slot)
+                               + ": its good copy replaced the bad one");
+  }
+  if (auto done = repair_tree(with, records, nullptr, report);
+      done.has_error())
+    return done.error();
+  return report;
+}
+
+} // namespace cloister::engine

@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "persistence/node_store.hpp"
+
+#include "crypto/aead.hpp"
+
+namespace cloister::persistence {
+
+namespace {
+
+store_options store_options_for(const data_directory& directory,
+                                const node_store_options& options) {
+  return {directory.files(), directory.store_path(), options.write_buffer_bytes,
+          options.block_cache_bytes};
+}
+
+/// Removes what an interrupted creation left.
+void remove_leftovers(data_directory& directory) {
+  auto& files = *directory.files();
+  if (files.exists(directory.slots_path()))
+    static_cast<void>(files.remove(directory.slots_path()));
+  if (auto names = files.list(directory.store_path()))
+    for (const auto& name : *names)
+      static_cast<void>(files.remove(directory.store_path() + '/' + name));
+}
+
+/// The chain of a node starts like that of any scope; see auth/audit_chain.hpp.
+crypto::digest first_audit_head() {
+  return crypto::hash(
+    {"cloister audit chain", view_of(node_identity::tag_of_node())});
+}
+
+} // namespace
+
+result<node_store> open_node_store(node_store_options options,
+                                   crypto::secret_key master) {
+  node_store out;
+  auto directory = data_directory::take(options.files, options.path);
+  if (directory.has_error())
+    return directory.error();
+  out.directory = std::make_unique<data_directory>(std::move(*directory));
+  if (!options.files->exists(out.directory->slots_path()))
+    return error{errc::corrupted, "the file of keys, "
+                                    + out.directory->slots_path()
+                                    + ", is missing; restore a backup"};
+  auto slots = key_slots::open(options.files, out.directory->slots_path());
+  if (slots.has_error())
+    return slots.error();
+  out.slots = std::move(*slots);
+  auto records = store::open(store_options_for(*out.directory, options));
+  if (records.has_error())
+    return records.error();
+  out.records = std::move(*records);
+  auto node
+    = open_node_identity(std::move(master), *out.records, *out.slots);
+  if (node.has_error())
+    return node.error();
+  out.node = std::move(*node);
+  out.catalog = std::make_unique<persistence::catalog>(out.node, *out.records,
+                                                       *out.slots);
+  out.expiries = std::make_unique<expiry_index>(out.node, *out.records);
+  return out;
+}
+
+result<void> create_node_store(data_directory& directory,
+                               crypto::secret_key master,
+                               const crypto::public_key& recovery) {
+  remove_leftovers(directory);
+  auto slots = key_slots::open(directory.files(), directory.slots_path());
+  if (slots.has_error())
+    return slots.error();
+  auto records = store::open({directory.files(), directory.store_path()});
+  if (records.has_error())
+    return records.error();
+  auto slot = (*slots)->allocate();
+  if (slot.has_error())
+    return slot.error();
+  auto batch = std::make_shared<write_batch>();
+  scope_head head;
+  head.audit_head = first_audit_head();
+  auto node = create_node_identity(std::move(master), recovery, *batch,
+                                   head.registry.sum);
+  head.registry.count = 1;
+  auto key = node->space().key(record_kind::head);
+  batch->put(key, crypto::seal(node->keys.control, 0, key.view(),
+                               head.encode()));
+  if (auto done = (*slots)->write(batch->slots()); done.has_error())
+    return done;
+  std::vector<std::shared_ptr<write_batch>> batches{batch};
+  if (auto done = (*records)->write(batches); done.has_error())
+    return done;
+  return directory.finish_creation();
+}
+
+} // namespace cloister::persistence

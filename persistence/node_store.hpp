@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "persistence/audit_journal.hpp"
+#include "persistence/catalog.hpp"
+#include "persistence/data_directory.hpp"
+#include "persistence/expiry_index.hpp"
+#include "persistence/head.hpp"
+#include "persistence/key_slots.hpp"
+#include "persistence/store.hpp"
+
+namespace cloister::persistence {
+
+/// Everything one node has on disk, opened and owned together. Members are
+/// destroyed in the reverse of the order that they depend on each other.
+struct node_store {
+  std::unique_ptr<data_directory> directory;
+  std::unique_ptr<key_slots> slots;
+  std::unique_ptr<store> records;
+  std::shared_ptr<const node_identity> node;
+  std::unique_ptr<persistence::catalog> catalog;
+  std::unique_ptr<expiry_index> expiries;
+  std::unique_ptr<audit_journal> journal;
+};
+
+struct node_store_options {
+  std::shared_ptr<file_system> files;
+  std::string path;
+  std::size_t write_buffer_bytes = 16 * 1024 * 1024;
+  std::size_t block_cache_bytes = 32 * 1024 * 1024;
+};
+
+/// Opens a data directory with its master key. The journal is left to
+/// `open_journal`, which needs the node's head. Fails with `not_found`,
+/// `unavailable`, `sealed` or `corrupted`.
+result<node_store> open_node_store(node_store_options options,
+                                   crypto::secret_key master);
+
+/// Makes the store in a directory that `data_directory::create` gave. It does
+/// not count as one until this has succeeded.
+result<void> create_node_store(data_directory& directory,
+                               crypto::secret_key master,
+                               const crypto::public_key& recovery);
+
+} // namespace cloister::persistence

@@ -1,0 +1,176 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/doctor.hpp"
+
+#include <sys/stat.h>
+
+#include "core/limits.hpp"
+#include "crypto/key_slab.hpp"
+#include "engine/examiner.hpp"
+#include "engine/repairer.hpp"
+#include "persistence/node_store.hpp"
+#include "persistence/salvage.hpp"
+#include "runtime/master_key.hpp"
+#include "runtime/open_parts.hpp"
+
+namespace cloister {
+
+namespace {
+
+/// Collects findings in the order they are made.
+class findings {
+public:
+  explicit findings(doctor_report& report) : report_(report) {
+  }
+  void ok(std::string what) {
+    add(finding_level::ok, std::move(what), {});
+  }
+  void warn(std::string what, std::string advice) {
+    add(finding_level::warning, std::move(what), std::move(advice));
+  }
+  void damage(std::string what, std::string advice) {
+    add(finding_level::damage, std::move(what), std::move(advice));
+  }
+  void repaired(std::string what) {
+    add(finding_level::repaired, std::move(what), {});
+  }
+
+private:
+  void add(finding_level level, std::string what, std::string advice) {
+    report_.findings.push_back({level, std::move(what), std::move(advice)});
+  }
+  doctor_report& report_;
+};
+
+void examine_permissions(const std::string& path, findings& out) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0)
+    return;
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    out.warn("others may enter " + path, "run `chmod 700 " + path + '`');
+  else
+    out.ok("only the owner may enter " + path);
+}
+
+void examine_space(persistence::file_system& files, const std::string& path,
+                   findings& out) {
+  auto space = files.free_space(path);
+  if (!space)
+    return;
+  auto mebibytes = std::to_string(*space / (1024 * 1024)) + " MiB free";
+  if (*space < limits::free_space_bytes_min)
+    out.warn(mebibytes, "only deletions are accepted; free some space");
+  else
+    out.ok(mebibytes);
+}
+
+void examine_memory_lock(findings& out) {
+  if (crypto::slab_status().locked)
+    out.ok("keys are kept out of swap");
+  else
+    out.warn("the system does not let keys be locked in memory",
+             "raise `ulimit -l`, or see that swap is off or encrypted");
+}
+
+void report_examination(const engine::examination& found, findings& out) {
+  constexpr auto advice = "run `cloister doctor --repair`";
+  for (const auto& damage : found.damages)
+    out.damage(damage.scope + ": " + damage.what, advice);
+  for (auto slot : found.half_slots)
+    out.damage("key slot " + std::to_string(slot)
+                 + ": one of its two copies is damaged",
+               advice);
+  if (found.orphaned_records > 0)
+    out.warn(std::to_string(found.orphaned_records)
+               + " records belong to no known scope",
+             "they cannot be read and only take space");
+  if (found.damages.empty() && found.half_slots.empty())
+    out.ok(std::to_string(found.records) + " records of "
+           + std::to_string(found.scopes)
+           + " scopes verify, and so do all audit chains");
+}
+
+/// Examines an opened store, and repairs it where asked to.
+result<void> examine_opened(const doctor_options& options,
+                            doctor_report& report, findings& out) {
+  auto parts = open_parts({options.data_dir, options.master_key_file});
+  if (parts.has_error())
+    return parts.error();
+  auto with = services_over(*parts, system_clock());
+  auto found = engine::examine_store(with, *parts->slots);
+  if (options.repair
+      && (!found.damages.empty() || !found.half_slots.empty())) {
+    auto repair = engine::repair_store(with, *parts->slots, *parts->records);
+    if (repair.has_error())
+      return repair.error();
+    for (auto& line : repair->recovered)
+      out.repaired(std::move(line));
+    for (auto& line : repair->lost)
+      out.warn("lost: " + line, "it is in the copy that was kept aside");
+    report.repaired = true;
+    found = engine::examine_store(with, *parts->slots);
+  }
+  report.scopes = found.scopes;
+  report.records = found.records;
+  report_examination(found, out);
+  return {};
+}
+
+} // namespace
+
+std::string_view to_string(finding_level level) noexcept {
+  switch (level) {
+    case finding_level::ok:
+      return "ok";
+    case finding_level::warning:
+      return "warning";
+    case finding_level::damage:
+      return "DAMAGE";
+    case finding_level::repaired:
+      return "repaired";
+  }
+  return "unknown";
+}
+
+bool doctor_report::healthy() const {
+  for (const auto& each : findings)
+    if (each.level == finding_level::damage)
+      return false;
+  return true;
+}
+
+result<doctor_report> examine(const doctor_options& options) {
+  auto files = persistence::posix_file_system();
+  doctor_report report;
+  findings out{report};
+  if (auto id = persistence::data_directory::read_id(*files, options.data_dir);
+      id.has_error() && id.error().code != errc::corrupted)
+    return id.error();
+  examine_permissions(options.data_dir, out);
+  examine_space(*files, options.data_dir, out);
+  if (options.repair) {
+    auto aside = persistence::copy_aside(files, options.data_dir);
+    if (aside.has_error())
+      return aside.error();
+    out.ok("the store as it was is kept in " + *aside);
+    auto salvaged
+      = persistence::salvage_database(files, options.data_dir);
+    if (salvaged.has_error())
+      return salvaged.error();
+    if (*salvaged) {
+      out.repaired("the database was rebuilt from what could be read");
+      report.repaired = true;
+    }
+  }
+  auto done = examine_opened(options, report, out);
+  if (done.has_error()) {
+    if (done.error().code != errc::corrupted)
+      return done.error();
+    out.damage(done.error().detail, "run `cloister doctor --repair`");
+  }
+  examine_memory_lock(out);
+  return report;
+}
+
+} // namespace cloister

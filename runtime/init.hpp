@@ -1,0 +1,33 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/error.hpp"
+
+namespace cloister {
+
+struct init_options {
+  std::string data_dir = "cloister-data";
+  std::optional<std::string> master_key_file;
+};
+
+/// What a new store's operator must keep.
+struct init_report {
+  std::string data_dir;
+  std::string master_key_file;
+  /// Authenticates the operator to a server.
+  std::string operator_key;
+  /// Opens backups; stored nowhere.
+  std::string recovery_key;
+  /// The master key's file was made here, on the same device perhaps.
+  bool made_key_file = false;
+};
+
+/// Creates a store. Fails with `conflict` if there is one.
+result<init_report> initialize(const init_options& options);
+
+} // namespace cloister

@@ -1,0 +1,47 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/open_parts.hpp"
+
+#include "core/limits.hpp"
+#include "engine/ledger.hpp"
+#include "runtime/master_key.hpp"
+
+namespace cloister {
+
+result<persistence::node_store> open_parts(const open_parts_options& options) {
+  auto files = persistence::posix_file_system();
+  auto id = persistence::data_directory::read_id(*files, options.data_dir);
+  if (id.has_error())
+    return id.error();
+  auto path = master_key_path(options.master_key_file, *id);
+  if (path.has_error())
+    return path.error();
+  auto master = read_master_key(*path);
+  if (master.has_error())
+    return master.error();
+  auto opened = persistence::open_node_store({files, options.data_dir},
+                                             std::move(*master));
+  if (opened.has_error())
+    return opened.error();
+  // The node's head numbers the starts; the journal's numbers build on it. A
+  // damaged head is the doctor's to find.
+  auto head = engine::read_head(engine::context_of(*opened->node),
+                                *opened->records);
+  auto journal = persistence::audit_journal::open(
+    files, options.data_dir,
+    head ? static_cast<std::uint32_t>(head->next_sequence) : 0);
+  if (journal.has_error())
+    return journal.error();
+  opened->journal = std::move(*journal);
+  return opened;
+}
+
+engine::services services_over(persistence::node_store& parts,
+                               std::shared_ptr<const clock> time) {
+  return {*parts.records, *parts.catalog,       *parts.journal,
+          *parts.expiries, std::move(time),     false,
+          limits::scope_content_cache_bytes_max, {}};
+}
+
+} // namespace cloister

@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "engine/services.hpp"
+#include "persistence/node_store.hpp"
+
+namespace cloister {
+
+struct open_parts_options {
+  std::string data_dir;
+  std::optional<std::string> master_key_file;
+};
+
+/// Opens a store's files with its master key, the journal included. Fails with
+/// `not_found`, `unavailable`, `sealed` or `corrupted`.
+result<persistence::node_store> open_parts(const open_parts_options& options);
+
+/// What engines need of an opened store.
+engine::services services_over(persistence::node_store& parts,
+                               std::shared_ptr<const clock> time);
+
+} // namespace cloister

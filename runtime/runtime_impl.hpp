@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "actors/gateway.hpp"
+#include "persistence/node_store.hpp"
+#include "runtime/runtime.hpp"
+
+namespace cloister {
+
+/// Members are destroyed in reverse: the actors end before the store closes.
+struct runtime::impl {
+  persistence::node_store store;
+  std::unique_ptr<actors::gateway> gateway;
+};
+
+struct organization::impl {
+  std::shared_ptr<runtime::impl> node;
+  auth::authority_ptr who;
+};
+
+struct client::impl {
+  std::shared_ptr<runtime::impl> node;
+  auth::authority_ptr who;
+  std::shared_ptr<actors::scope_binding> binding;
+  std::shared_ptr<actors::scope_binding> organization;
+};
+
+result<client> make_client(const std::shared_ptr<runtime::impl>& node,
+                           const auth::authority_ptr& who,
+                           std::string_view user_id);
+
+key_info to_key_info(const auth::key_record& record);
+scope_summary to_summary(const engine::scope_info& info);
+audit_list to_audit_list(engine::audit_page page);
+audit_verification to_verification(const engine::audit_report& report);
+result<engine::list_audit> to_list_audit(const audit_options& options);
+
+} // namespace cloister

@@ -1,0 +1,180 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/limits.hpp"
+#include "core/memory.hpp"
+#include "core/scope.hpp"
+
+/// The values that callers of the runtime give and get.
+namespace cloister {
+
+/// What a key may do: `read | write`. Names and order as in the contract.
+enum class permissions : std::uint8_t {
+  none = 0,
+  read = 1,
+  write = 2,
+  remove = 4,
+  share = 8,
+  audit = 16,
+  admin = 32,
+  all = 63,
+};
+
+constexpr permissions operator|(permissions a, permissions b) {
+  return static_cast<permissions>(static_cast<std::uint8_t>(a)
+                                  | static_cast<std::uint8_t>(b));
+}
+
+inline constexpr auto read = permissions::read;
+inline constexpr auto write = permissions::write;
+
+/// "read,write,delete" or "all"; fails with `invalid_argument`.
+result<permissions> parse_permissions(std::string_view text);
+std::string to_string(permissions allowed);
+
+/// Which scopes a search or list covers besides the bound one.
+enum class visibility : std::uint8_t {
+  self,
+  /// And those ancestors that the key may read.
+  inherited,
+  /// And everything below; needs `admin`.
+  subtree,
+};
+
+/// "self", "inherited" or "subtree"; fails with `invalid_argument`.
+result<visibility> parse_visibility(std::string_view text);
+
+struct search_options {
+  std::string query;
+  std::size_t limit = limits::search_results_default;
+  std::optional<std::string> memory_type;
+  double min_score = 0;
+  visibility reach = visibility::self;
+  /// Other scopes, as user_ids, to search together; replaces the bound one.
+  std::vector<std::string> scopes;
+  std::chrono::milliseconds timeout = limits::request_timeout_default;
+};
+
+struct list_options {
+  std::optional<std::string> memory_type;
+  std::size_t limit = limits::page_results_default;
+  /// From the page before.
+  std::optional<std::string> cursor;
+  visibility reach = visibility::self;
+  std::vector<std::string> scopes;
+};
+
+/// A memory and the scope it was found in.
+struct located_memory {
+  cloister::memory memory;
+  scope where;
+};
+
+struct search_hit {
+  cloister::memory memory;
+  scope where;
+  /// 0 to 1.
+  float score = 0;
+};
+
+struct search_results {
+  std::vector<search_hit> results;
+};
+
+struct memory_list {
+  std::vector<located_memory> results;
+  /// Give it to get the next page; none after the last.
+  std::optional<std::string> cursor;
+};
+
+struct key_options {
+  /// A user_id below the creating key's root; empty for the root itself.
+  std::string root;
+  cloister::permissions permissions = cloister::permissions::all;
+  std::optional<timestamp> expires_at;
+  std::string label;
+  /// "all", "none", or the outermost ancestor that may be read.
+  std::string ancestors = "all";
+  /// The one scope outside the root that sharing may write to.
+  std::optional<std::string> promote_to;
+};
+
+struct key_info {
+  std::string key_id;
+  std::string scope;
+  cloister::permissions permissions = cloister::permissions::none;
+  std::string label;
+  timestamp created_at;
+  std::optional<timestamp> expires_at;
+  std::optional<timestamp> revoked_at;
+};
+
+struct new_key {
+  key_info info;
+  /// The secret itself; shown once and stored nowhere.
+  std::string api_key;
+};
+
+struct scope_summary {
+  scope name;
+  /// 32 hexadecimal digits; logs name scopes by it.
+  std::string tag;
+  std::uint32_t incarnation = 1;
+  timestamp created_at;
+  std::uint64_t memories = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t audit_entries = 0;
+};
+
+struct audit_options {
+  std::size_t limit = limits::page_results_default;
+  std::optional<std::string> cursor;
+  /// E.g. "memory.create".
+  std::optional<std::string> operation;
+  /// "ok" or an error's code.
+  std::optional<std::string> outcome;
+  /// A key's label or id.
+  std::optional<std::string> principal;
+  std::optional<timestamp> since;
+};
+
+struct audit_record {
+  std::uint64_t index = 0;
+  timestamp at;
+  std::string principal;
+  std::string operation;
+  std::string outcome;
+  /// A path, or "erased".
+  std::string scope;
+  std::string reason;
+  std::string request_id;
+  std::vector<memory_id> targets;
+  std::uint32_t count = 0;
+  /// The scope whose chain begins here, if one does.
+  std::string child;
+};
+
+struct audit_list {
+  std::vector<audit_record> results;
+  std::optional<std::string> cursor;
+};
+
+struct audit_verification {
+  std::uint64_t entries = 0;
+  std::uint64_t chains = 0;
+  bool intact = true;
+  /// "scope#index" of the first break, and what is wrong there.
+  std::string first_broken;
+  std::string reason;
+  /// What the chains were compared with.
+  std::string checked_against;
+};
+
+} // namespace cloister
