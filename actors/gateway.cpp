@@ -475,6 +475,10 @@ const engine::services& gateway::services() const {
   return impl_->with;
 }
 
+void gateway::compact_for_tests() const {
+  impl_->over.records->compact();
+}
+
 const node_usage& gateway::usage() const {
   return *impl_->usage;
 }

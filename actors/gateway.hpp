@@ -111,6 +111,9 @@ public:
   const engine::services& services() const;
   const node_usage& usage() const;
 
+  /// Compacts the whole database, so that tables can be looked at.
+  void compact_for_tests() const;
+
 private:
   struct impl;
   explicit gateway(std::unique_ptr<impl> parts);

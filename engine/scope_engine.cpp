@@ -115,6 +115,8 @@ auth::audit_entry scope_engine::entry_of(const request& asked) const {
 
 /// Audits an operation that changed nothing, then answers.
 step scope_engine::answered(auth::audit_entry entry, answer done) {
+  // What was fetched for this operation was needed until now.
+  memories_.shrink_cache();
   if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
     return noted.error();
   return done;
@@ -164,7 +166,6 @@ scope_engine::fetch_missing(const std::shared_ptr<request>& asked,
 /// over. Answers the first failure.
 std::optional<error> scope_engine::admit(
   const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched) {
-  memories_.shrink_cache();
   for (const auto& [sequence, record] : fetched) {
     auto row = memories_.find_sequence(sequence);
     // A change in flight may have removed the record already; the operation

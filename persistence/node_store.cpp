@@ -65,7 +65,8 @@ result<node_store> open_node_store(node_store_options options,
 
 result<void> create_node_store(data_directory& directory,
                                crypto::secret_key master,
-                               const crypto::public_key& recovery) {
+                               const crypto::public_key& recovery,
+                               timestamp now) {
   remove_leftovers(directory);
   auto slots = key_slots::open(directory.files(), directory.slots_path());
   if (slots.has_error())
@@ -85,6 +86,7 @@ result<void> create_node_store(data_directory& directory,
   auto key = node->space().key(record_kind::head);
   batch->put(key, crypto::seal(node->keys.control, 0, key.view(),
                                head.encode()));
+  expiry_index{node, **records}.set_watermark(*batch, start_of_hour(now));
   if (auto done = (*slots)->write(batch->slots()); done.has_error())
     return done;
   std::vector<std::shared_ptr<write_batch>> batches{batch};

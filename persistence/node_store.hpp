@@ -45,6 +45,7 @@ result<node_store> open_node_store(node_store_options options,
 /// not count as one until this has succeeded.
 result<void> create_node_store(data_directory& directory,
                                crypto::secret_key master,
-                               const crypto::public_key& recovery);
+                               const crypto::public_key& recovery,
+                               timestamp now);
 
 } // namespace cloister::persistence

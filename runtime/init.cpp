@@ -3,6 +3,7 @@
 
 #include "runtime/init.hpp"
 
+#include "core/clock.hpp"
 #include "core/encoding.hpp"
 #include "persistence/node_store.hpp"
 #include "runtime/master_key.hpp"
@@ -62,7 +63,8 @@ result<init_report> initialize(const init_options& options) {
     auto recovery = crypto::secret_key::random();
     report.recovery_key = key_text("cloister_recovery_", recovery.view());
     auto done = persistence::create_node_store(
-      *directory, std::move(*master), crypto::recovery_public_key(recovery));
+      *directory, std::move(*master), crypto::recovery_public_key(recovery),
+      system_clock()->now());
     if (done.has_error())
       return done.error();
   }

@@ -20,8 +20,14 @@ result<persistence::node_store> open_parts(const open_parts_options& options) {
   auto master = read_master_key(*path);
   if (master.has_error())
     return master.error();
-  auto opened = persistence::open_node_store({files, options.data_dir},
-                                             std::move(*master));
+  return open_parts_over(files, options.data_dir, std::move(*master));
+}
+
+result<persistence::node_store>
+open_parts_over(std::shared_ptr<persistence::file_system> files,
+                const std::string& path, crypto::secret_key master) {
+  auto opened
+    = persistence::open_node_store({files, path}, std::move(master));
   if (opened.has_error())
     return opened.error();
   // The node's head numbers the starts; the journal's numbers build on it. A
@@ -29,7 +35,7 @@ result<persistence::node_store> open_parts(const open_parts_options& options) {
   auto head = engine::read_head(engine::context_of(*opened->node),
                                 *opened->records);
   auto journal = persistence::audit_journal::open(
-    files, options.data_dir,
+    files, path,
     head ? static_cast<std::uint32_t>(head->next_sequence) : 0);
   if (journal.has_error())
     return journal.error();

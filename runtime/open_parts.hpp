@@ -17,6 +17,11 @@ struct open_parts_options {
 /// `not_found`, `unavailable`, `sealed` or `corrupted`.
 result<persistence::node_store> open_parts(const open_parts_options& options);
 
+/// The same over any file system, with the key at hand.
+result<persistence::node_store>
+open_parts_over(std::shared_ptr<persistence::file_system> files,
+                const std::string& path, crypto::secret_key master);
+
 /// What engines need of an opened store.
 engine::services services_over(persistence::node_store& parts,
                                std::shared_ptr<const clock> time);

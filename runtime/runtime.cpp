@@ -12,7 +12,7 @@ namespace cloister {
 namespace {
 
 /// Opens the store, making it where that is wanted.
-result<void> open_store(runtime::impl& parts, const runtime_options& options) {
+result<persistence::node_store> open_store(const runtime_options& options) {
   auto files = persistence::posix_file_system();
   if (options.create
       && !persistence::data_directory::exists(*files, options.data_dir)) {
@@ -20,11 +20,7 @@ result<void> open_store(runtime::impl& parts, const runtime_options& options) {
     if (made.has_error())
       return made.error();
   }
-  auto opened = open_parts({options.data_dir, options.master_key_file});
-  if (opened.has_error())
-    return opened.error();
-  parts.store = std::move(*opened);
-  return {};
+  return open_parts({options.data_dir, options.master_key_file});
 }
 
 actors::gateway_options to_gateway_options(const runtime_options& options) {
@@ -56,11 +52,17 @@ runtime::runtime(std::shared_ptr<impl> parts) : impl_(std::move(parts)) {
 }
 
 result<runtime> runtime::open(runtime_options options) {
-  auto parts = std::make_shared<impl>();
-  if (auto done = open_store(*parts, options); done.has_error())
-    return done.error();
-  auto gateway
-    = actors::gateway::start(parts->store, to_gateway_options(options));
+  auto store = open_store(options);
+  if (store.has_error())
+    return store.error();
+  return make_runtime(std::move(*store), to_gateway_options(options));
+}
+
+result<runtime> make_runtime(persistence::node_store store,
+                             actors::gateway_options options) {
+  auto parts = std::make_shared<runtime::impl>();
+  parts->store = std::move(store);
+  auto gateway = actors::gateway::start(parts->store, std::move(options));
   if (gateway.has_error())
     return gateway.error();
   parts->gateway = std::move(*gateway);

@@ -73,6 +73,7 @@ public:
   explicit runtime(std::shared_ptr<impl> parts);
 
 private:
+  friend struct runtime_access;
   std::shared_ptr<impl> impl_;
 };
 

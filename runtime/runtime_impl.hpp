@@ -15,6 +15,13 @@ struct runtime::impl {
   std::unique_ptr<actors::gateway> gateway;
 };
 
+/// For tests and benchmarks that look beneath.
+struct runtime_access {
+  static runtime::impl& parts(const runtime& opened) {
+    return *opened.impl_;
+  }
+};
+
 struct organization::impl {
   std::shared_ptr<runtime::impl> node;
   auth::authority_ptr who;
@@ -26,6 +33,11 @@ struct client::impl {
   std::shared_ptr<actors::scope_binding> binding;
   std::shared_ptr<actors::scope_binding> organization;
 };
+
+/// A runtime over an opened store, for `runtime::open` and for tests that
+/// bring their own file system.
+result<runtime> make_runtime(persistence::node_store store,
+                             actors::gateway_options options);
 
 result<client> make_client(const std::shared_ptr<runtime::impl>& node,
                            const auth::authority_ptr& who,

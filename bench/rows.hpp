@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <vector>
+
+#include "bench/data_folder.hpp"
+#include "bench/options.hpp"
+#include "bench/report.hpp"
+
+/// The measurements. Each answers its rows of the table.
+namespace cloister::bench {
+
+/// Rows 1 to 3: durable creates against synced puts.
+std::vector<row> measure_creates(const options& with, const data_folder& in);
+
+/// Row 4: a cached get against a bare request to an actor.
+std::vector<row> measure_reads(const options& with, const data_folder& in);
+
+/// Rows 5 and 6: memory of many scopes, and a start with many scopes.
+std::vector<row> measure_scopes(const options& with, const data_folder& in);
+
+} // namespace cloister::bench

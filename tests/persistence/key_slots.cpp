@@ -1,0 +1,102 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "persistence/key_slots.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/simulated_file_system.hpp"
+
+using namespace cloister;
+using namespace cloister::persistence;
+using test::simulated_file_system;
+
+namespace {
+
+slot_write used(std::uint64_t slot, std::string wrapped) {
+  return {slot, scope_tag{1, 2, 3}, std::move(wrapped), 1, 1};
+}
+
+std::unique_ptr<key_slots>
+open(const std::shared_ptr<simulated_file_system>& files) {
+  return key_slots::open(files, "/d/keys").value();
+}
+
+} // namespace
+
+TEST_CASE("slots are found again and handed out in order", "[persistence]") {
+  auto files = std::make_shared<simulated_file_system>();
+  auto slots = open(files);
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    REQUIRE(slots->allocate().value() == i);
+    std::vector<slot_write> writes{used(i, "key " + std::to_string(i))};
+    REQUIRE(slots->write(writes).has_value());
+  }
+  slots = open(files->after_power_loss());
+  CHECK(slots->capacity() == 40);
+  CHECK(slots->read(17)->wrapped == "key 17");
+  CHECK(slots->allocate().value() == 40);
+}
+
+TEST_CASE("a destroyed slot is gone from both copies and handed out again",
+          "[persistence]") {
+  auto files = std::make_shared<simulated_file_system>();
+  auto slots = open(files);
+  std::vector<slot_write> writes{used(0, "secret wrapping"), used(1, "other")};
+  slots->allocate().value();
+  slots->allocate().value();
+  slots->write(writes).value();
+  std::vector<slot_write> destroy{{0, {}, {}, 0, 0}};
+  slots->write(destroy).value();
+  CHECK(slots->read(0).error().code == errc::not_found);
+  CHECK(files->content("/d/keys").find("secret wrapping")
+        == std::string::npos);
+  slots = open(files->after_power_loss());
+  CHECK(slots->allocate().value() == 0);
+}
+
+TEST_CASE("any flipped bit in one copy is served by the other",
+          "[persistence]") {
+  auto files = std::make_shared<simulated_file_system>();
+  auto slots = open(files);
+  slots->allocate().value();
+  std::vector<slot_write> writes{used(0, "wrapped")};
+  slots->write(writes).value();
+  for (std::size_t copy : {std::size_t{4096}, std::size_t{8192}})
+    for (std::size_t i = 0; i < 256 * 8; i += 7) {
+      files->flip("/d/keys", copy + i / 8, static_cast<int>(i % 8));
+      auto found = slots->read(0);
+      REQUIRE(found.has_value());
+      CHECK(found->wrapped == "wrapped");
+      CHECK_FALSE(found->both_copies);
+      files->flip("/d/keys", copy + i / 8, static_cast<int>(i % 8));
+    }
+  files->flip("/d/keys", 4096 + 50, 1);
+  slots->mend(0).value();
+  CHECK(slots->read(0)->both_copies);
+  files->flip("/d/keys", 4096 + 50, 1);
+  files->flip("/d/keys", 8192 + 60, 1);
+  CHECK(slots->read(0).error().code == errc::corrupted);
+}
+
+TEST_CASE("whatever call fails, a slot has its old or its new key",
+          "[persistence]") {
+  for (auto what : {test::fault::fail, test::fault::tear,
+                    test::fault::power_loss})
+    for (std::uint64_t call = 1; call < 8; ++call) {
+      auto files = std::make_shared<simulated_file_system>();
+      auto slots = open(files);
+      slots->allocate().value();
+      std::vector<slot_write> first{used(0, "old")};
+      slots->write(first).value();
+      files->plan(call, what);
+      std::vector<slot_write> second{used(0, "new")};
+      auto done = slots->write(second);
+      auto after = what == test::fault::power_loss ? files->after_power_loss()
+                                                   : files->after_kill();
+      auto found = open(after)->read(0);
+      INFO("call " << call);
+      REQUIRE(found.has_value());
+      CHECK((found->wrapped == "new" || (!done && found->wrapped == "old")));
+    }
+}

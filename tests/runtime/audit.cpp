@@ -1,0 +1,113 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/test_node.hpp"
+
+using namespace cloister;
+using namespace cloister::test;
+
+TEST_CASE("every operation and every refusal is in the trail", "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto key = acme.create_key({.root = "user_a",
+                              .permissions = permissions::read | permissions::write,
+                              .label = "agent"})
+               .value();
+  auto agent = runtime.client(key.api_key).value();
+  auto id = agent.create_memory(draft("x"))->id;
+  agent.get_memory(id).value();
+  agent.search_memories({.query = "x"}).value();
+  CHECK(agent.get_memory(memory_id{}).has_error());
+  CHECK(agent.delete_memory(id).has_error());
+  auto trail = acme.client("user_a")->list_audit()->results;
+  std::vector<std::string> seen;
+  for (auto at = trail.rbegin(); at != trail.rend(); ++at)
+    seen.push_back(at->principal + ' ' + at->operation + ' ' + at->outcome);
+  CHECK(seen
+        == std::vector<std::string>{
+          "agent memory.create ok", "agent memory.get ok",
+          "agent memory.search ok", "agent memory.get not_found",
+          "operator audit.list ok"});
+  CHECK(trail.back().targets == std::vector<memory_id>{id});
+  audit_options refused;
+  refused.principal = "agent";
+  auto denied = acme.client()->list_audit(refused)->results;
+  REQUIRE(denied.size() == 1);
+  CHECK(denied[0].operation == "memory.delete");
+  CHECK(denied[0].outcome == "forbidden");
+}
+
+TEST_CASE("a read's entry survives the death of the process", "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  auto id = a.create_memory(draft("x"))->id;
+  for (int i = 0; i < 20; ++i)
+    a.get_memory(id).value();
+  // No flush has had the time to happen for the last of them.
+  test_node after{node, node.files->after_kill()};
+  auto again = after.open_or_fail();
+  audit_options reads;
+  reads.operation = "memory.get";
+  auto trail = again.organization("org_acme")
+                 ->client("user_a")
+                 ->list_audit(reads)
+                 .value();
+  CHECK(trail.results.size() == 20);
+  CHECK(again.verify_all()->intact);
+}
+
+TEST_CASE("children are anchored in their parents' chains", "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  acme.client("team_b/user_c")->create_memory(draft("x")).value();
+  audit_options opened;
+  opened.operation = "scope.open";
+  auto trail = acme.client()->list_audit(opened)->results;
+  REQUIRE(trail.size() == 1);
+  CHECK(trail[0].child == "org_acme/team_b");
+  auto report = acme.client()->verify_audit().value();
+  CHECK(report.intact);
+  CHECK(report.chains == 3);
+}
+
+TEST_CASE("reading what is not there is remembered by the nearest ancestor",
+          "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  acme.client("user_ghost")->list_memories().value();
+  audit_options wanted;
+  wanted.operation = "memory.list";
+  auto trail = acme.client()->list_audit(wanted)->results;
+  REQUIRE(trail.size() == 1);
+  CHECK(trail[0].outcome == "not_found");
+}
+
+TEST_CASE("the trail is paged and filtered by time", "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  for (int i = 0; i < 25; ++i) {
+    a.create_memory(draft(std::to_string(i))).value();
+    node.time->advance(std::chrono::seconds{1});
+  }
+  audit_options page;
+  page.operation = "memory.create";
+  page.limit = 10;
+  std::size_t seen = 0;
+  do {
+    auto found = a.list_audit(page).value();
+    seen += found.results.size();
+    page.cursor = found.cursor;
+  } while (page.cursor);
+  CHECK(seen == 25);
+  page.cursor.reset();
+  page.limit = 100;
+  page.since = node.time->now() + std::chrono::seconds{-5};
+  CHECK(a.list_audit(page)->results.size() == 5);
+}

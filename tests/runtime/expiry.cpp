@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/test_node.hpp"
+
+using namespace cloister;
+using namespace cloister::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+memory_draft expiring(const test_node& node, std::string content,
+                      std::chrono::milliseconds after) {
+  auto out = draft(std::move(content));
+  out.expires_at = node.time->now() + after;
+  return out;
+}
+
+/// Records of the store that are memories.
+std::size_t stored_memories(const runtime& opened) {
+  std::size_t count = 0;
+  gateway_of(opened)
+    .services()
+    .records
+    .scan({}, {},
+          [&](bytes_view key, bytes_view) {
+            count += key[persistence::key_prefix_bytes] == 'm';
+            return true;
+          })
+    .value();
+  return count;
+}
+
+} // namespace
+
+TEST_CASE("an expired memory is gone at that instant", "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  auto wanted = expiring(node, "soon gone", 1min);
+  wanted.key = "k";
+  auto id = a.create_memory(wanted)->id;
+  node.time->advance(1min - 1ms);
+  CHECK(a.get_memory(id).has_value());
+  node.time->advance(1ms);
+  CHECK(a.get_memory(id).error().code == errc::not_found);
+  CHECK(a.list_memories()->results.empty());
+  CHECK(a.search_memories({.query = "soon"})->results.empty());
+  memory_patch patch;
+  patch.content = "back";
+  CHECK(a.update_memory(id, patch).error().code == errc::not_found);
+  auto again = draft("another");
+  again.key = "k";
+  CHECK(a.create_memory(again)->revision == 1);
+}
+
+TEST_CASE("expired memories leave the store, those of dormant scopes too",
+          "[runtime]") {
+  test_node node;
+  {
+    auto runtime = node.open_or_fail();
+    auto acme = runtime.organization("org_acme").value();
+    for (int i = 0; i < 5; ++i) {
+      auto who = acme.client("user_" + std::to_string(i)).value();
+      who.create_memory(expiring(node, "goes", 3h)).value();
+      who.create_memory(expiring(node, "goes later", 72h)).value();
+      who.create_memory(draft("stays")).value();
+    }
+  }
+  node.time->advance(5h);
+  auto runtime = node.open_or_fail();
+  CHECK(stored_memories(runtime) == 15);
+  runtime.sweep();
+  CHECK(eventually([&] { return stored_memories(runtime) == 10; }));
+  auto acme = runtime.organization("org_acme").value();
+  CHECK(acme.client("user_3")->list_memories()->results.size() == 2);
+  audit_options expired;
+  expired.operation = "memory.expire";
+  CHECK(acme.client("user_3")->list_audit(expired)->results.size() == 1);
+  node.time->advance(100h);
+  CHECK(eventually([&] {
+    runtime.sweep();
+    return stored_memories(runtime) == 5;
+  }));
+  CHECK(runtime.verify_all()->intact);
+}

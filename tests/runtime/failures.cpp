@@ -1,0 +1,100 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "tests/support/test_node.hpp"
+
+using namespace cloister;
+using namespace cloister::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("a scope that throws is restarted, then quarantined, alone",
+          "[runtime]") {
+  test_node node;
+  std::atomic<bool> failing{false};
+  node.options.before_operation = [&](const scope& where, auth::operation what) {
+    if (failing && where.name() == "user_bad"
+        && what == auth::operation::get_memory)
+      throw std::runtime_error("a bug");
+  };
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto bad = acme.client("user_bad").value();
+  auto good = acme.client("user_good").value();
+  auto bad_id = bad.create_memory(draft("kept"))->id;
+  auto good_id = good.create_memory(draft("fine"))->id;
+  failing = true;
+  bool quarantined = false;
+  for (int i = 0; i < 50 && !quarantined; ++i) {
+    auto outcome = bad.get_memory(bad_id);
+    REQUIRE(outcome.has_error());
+    quarantined = outcome.error().code == errc::quarantined;
+    CHECK((quarantined || outcome.error().code == errc::unavailable));
+    CHECK(outcome.error().detail.find("a bug") == std::string::npos);
+    CHECK(good.get_memory(good_id).has_value());
+    node.time->advance(1s);
+  }
+  CHECK(quarantined);
+  failing = false;
+  CHECK(bad.list_memories().error().code == errc::quarantined);
+  node.time->advance(1h);
+  CHECK(bad.get_memory(bad_id)->content == "kept");
+  CHECK(runtime.verify_all()->intact);
+}
+
+TEST_CASE("a search is cut at its deadline", "[runtime]") {
+  test_node node;
+  std::atomic<bool> slow{false};
+  node.options.before_operation = [&](const scope&, auth::operation what) {
+    if (slow && what == auth::operation::search_memories)
+      node.time->advance(2min);
+  };
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  a.create_memory(draft("x")).value();
+  CHECK(a.search_memories({.query = "x"})->results.size() == 1);
+  slow = true;
+  CHECK(a.search_memories({.query = "x"}).error().code == errc::timeout);
+  slow = false;
+  CHECK(a.search_memories({.query = "x"})->results.size() == 1);
+}
+
+TEST_CASE("a failed write is told, and the scope goes on after the reopening",
+          "[runtime]") {
+  for (auto what : {fault::fail, fault::tear, fault::no_space}) {
+    test_node node;
+    auto runtime = node.open_or_fail();
+    auto acme = runtime.organization("org_acme").value();
+    auto a = acme.client("user_a").value();
+    auto b = acme.client("user_b").value();
+    auto kept = a.create_memory(draft("kept"))->id;
+    b.create_memory(draft("neighbour")).value();
+    node.files->plan(1, what);
+    auto failed = a.create_memory(draft("lost"));
+    CHECK(failed.error().code == errc::unavailable);
+    CHECK(a.get_memory(kept).has_value() == (what != fault::no_space));
+    node.files->free_up();
+    CHECK(eventually([&] { return b.create_memory(draft("more")).has_value(); }));
+    CHECK(eventually([&] { return a.create_memory(draft("again")).has_value(); }));
+    CHECK(a.get_memory(kept).has_value());
+    CHECK(runtime.verify_all()->intact);
+  }
+}
+
+TEST_CASE("on a nearly full disk only deletions are accepted", "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  auto id = a.create_memory(draft("x"))->id;
+  node.files->space = 1024;
+  std::this_thread::sleep_for(150ms); // The space is looked at ten times a second.
+  auto refused = a.create_memory(draft("y"));
+  CHECK(refused.error().code == errc::unavailable);
+  CHECK(refused.error().detail.find("nearly full") != std::string::npos);
+  CHECK(a.get_memory(id).has_value());
+  CHECK(eventually([&] { return a.delete_memory(id).has_value(); }));
+  node.files->space = std::uint64_t{1} << 40;
+  CHECK(eventually([&] { return a.create_memory(draft("z")).has_value(); }));
+}

@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/test_node.hpp"
+
+using namespace cloister;
+using namespace cloister::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("a key reaches its root and nothing else", "[runtime][keys]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  runtime.organization("org_other")->client("user_sarah")
+    ->create_memory(draft("foreign"))
+    .value();
+  auto bobs = acme.client("user_bob")->create_memory(draft("bob's")).value();
+  auto key = acme
+               .create_key({.root = "user_sarah",
+                            .permissions = permissions::read | permissions::write,
+                            .label = "sarah's agent"})
+               .value();
+  auto sarah = runtime.client(key.api_key).value();
+  CHECK(sarah.bound_to().path() == "org_acme/user_sarah");
+  CHECK(sarah.create_memory(draft("hers"))->author == "sarah's agent");
+  CHECK(runtime.client(key.api_key, "user_bob").error().code
+        == errc::forbidden);
+  CHECK(runtime.client(key.api_key, "org_other/user_sarah").error().code
+        == errc::forbidden);
+  CHECK(sarah.get_memory(bobs.id).error()
+        == sarah.get_memory(memory_id{}).error());
+  CHECK(sarah.delete_all_memories().error().code == errc::forbidden);
+  CHECK(sarah.list_keys().error().code == errc::forbidden);
+  CHECK(sarah.list_audit().error().code == errc::forbidden);
+  search_options everywhere;
+  everywhere.query = "foreign hers bob";
+  everywhere.reach = visibility::subtree;
+  CHECK(sarah.search_memories(everywhere).error().code == errc::forbidden);
+  everywhere.reach = visibility::inherited;
+  CHECK(sarah.search_memories(everywhere)->results.size() == 1);
+  everywhere.scopes = {"user_bob"};
+  CHECK(sarah.search_memories(everywhere).error().code == errc::forbidden);
+}
+
+TEST_CASE("a revoked key is refused at once, by those who hold it too",
+          "[runtime][keys]") {
+  test_node node;
+  std::string text;
+  {
+    auto runtime = node.open_or_fail();
+    auto acme = runtime.organization("org_acme").value();
+    auto key = acme.create_key({.permissions = permissions::read | permissions::write}).value();
+    text = key.api_key;
+    auto holder = runtime.client(text, "user_a").value();
+    CHECK(holder.create_memory(draft("x")).has_value());
+    CHECK(acme.client()->revoke_key(key.info.key_id)->revoked_at.has_value());
+    CHECK(holder.create_memory(draft("y")).error().code
+          == errc::unauthenticated);
+    CHECK(runtime.client(text).error().code == errc::unauthenticated);
+  }
+  CHECK(node.open_or_fail().client(text).error().code
+        == errc::unauthenticated);
+}
+
+TEST_CASE("a key ends when it expires", "[runtime][keys]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  key_options options{.permissions = permissions::all};
+  options.expires_at = node.time->now() + 1h;
+  auto key = acme.create_key(options).value();
+  auto holder = runtime.client(key.api_key, "user_a").value();
+  CHECK(holder.create_memory(draft("x")).has_value());
+  auto longer = options;
+  longer.expires_at = node.time->now() + 48h;
+  CHECK(runtime.client(key.api_key)->create_key(longer)->info.expires_at
+        == options.expires_at);
+  node.time->advance(1h);
+  CHECK(holder.get_memory(memory_id{}).error().code == errc::unauthenticated);
+  CHECK(runtime.client(key.api_key).error().code == errc::unauthenticated);
+}
+
+TEST_CASE("a key cannot make one that may do more", "[runtime][keys]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto admin = acme
+                 .create_key({.root = "team_eng",
+                              .permissions = permissions::admin | permissions::read})
+                 .value();
+  auto holder = runtime.client(admin.api_key).value();
+  CHECK(holder.create_key({.permissions = permissions::read | permissions::write}).error().code
+        == errc::forbidden);
+  CHECK(holder.create_key({.root = "team_other", .permissions = permissions::read})
+          .error()
+          .code
+        == errc::forbidden);
+  CHECK(holder.create_key({.root = "user_x", .permissions = permissions::read})->info.scope
+        == "org_acme/team_eng/user_x");
+  CHECK(holder.list_keys()->size() == 2);
+  auto outside = acme.create_key({.permissions = permissions::read}).value();
+  CHECK(holder.revoke_key(outside.info.key_id).error().code
+        == errc::not_found);
+}
+
+TEST_CASE("forged and foreign keys are refused alike", "[runtime][keys]") {
+  test_node node;
+  test_node other;
+  auto runtime = node.open_or_fail();
+  runtime.organization("org_acme").value();
+  auto foreign
+    = other.open_or_fail().create_organization("org_acme")->api_key;
+  CHECK(runtime.client(foreign).error().code == errc::unauthenticated);
+  CHECK(runtime.client("cloister_nonsense").error().code
+        == errc::unauthenticated);
+  CHECK(runtime.client("").error().code == errc::unauthenticated);
+}
+
+TEST_CASE("sharing needs both ends and records the origin",
+          "[runtime][keys]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto source = acme.client("user_a").value();
+  auto original = source.create_memory(draft("worth sharing")).value();
+  auto copy = source.share_memory(original.id, "team_eng").value();
+  CHECK(copy.where.path() == "org_acme/team_eng");
+  CHECK(copy.memory.content == "worth sharing");
+  REQUIRE(copy.memory.origin.has_value());
+  CHECK(copy.memory.origin->id == original.id);
+  auto no_share
+    = acme.create_key({.root = "user_a", .permissions = permissions::read | permissions::write}).value();
+  CHECK(runtime.client(no_share.api_key)
+          ->share_memory(original.id, "user_a")
+          .error()
+          .code
+        == errc::forbidden);
+  key_options promoting{.root = "user_a", .permissions = permissions::share};
+  CHECK(runtime.client(acme.create_key(promoting)->api_key)
+          ->share_memory(original.id, "team_eng")
+          .error()
+          .code
+        == errc::forbidden);
+  promoting.promote_to = "team_eng";
+  auto promoter = runtime.client(acme.create_key(promoting)->api_key).value();
+  CHECK(promoter.share_memory(original.id, "team_eng").has_value());
+  CHECK(promoter.share_memory(original.id, "team_other").error().code
+        == errc::forbidden);
+  CHECK(promoter.create_memory(draft("x")).error().code == errc::forbidden);
+}
