@@ -62,14 +62,11 @@ scope_behavior(scope_self self, std::shared_ptr<scope_actor_options> options) {
   state.committer = options->committer;
   state.usage = options->usage;
   state.node = options->node;
-  state.report();
   after_work(self);
   return {
     [self](const perform& what) {
       auto changes = engine::is_change(what.asked->what);
-      auto answer = start(self, what.asked, changes);
-      self->state.report();
-      return answer;
+      return start(self, what.asked, changes);
     },
     [self](const resume& later) { on_resume(self, later); },
     [self](const flush_audit&) { on_flush(self); },

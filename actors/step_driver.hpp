@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <caf/duration.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/response_promise.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -20,8 +21,11 @@
 /// Does for an engine what its steps say; included by the actors that own one.
 namespace cloister::actors {
 
-constexpr std::chrono::seconds load_timeout{600};
-constexpr std::chrono::seconds commit_timeout{600};
+// CAF 0.17.6 never takes a request's timer back when the reply comes: each one
+// would stay for its whole time. Inside a node a peer that dies is noticed all
+// the same, since CAF answers its open requests with an error.
+constexpr auto load_timeout = caf::infinite;
+constexpr auto commit_timeout = caf::infinite;
 /// Half of what is promised, so that the sync itself fits in.
 constexpr std::chrono::milliseconds audit_flush_delay
   = limits::audit_sync_delay_max / 2;
@@ -48,6 +52,10 @@ struct driver_state {
   std::vector<parked_job> parked;
   bool flush_scheduled = false;
   bool reloading = false;
+
+  /// Called after every piece of work; scopes tell what memory they use.
+  void report() {
+  }
 };
 
 inline performed to_performed(result<engine::answer> outcome) {
@@ -96,6 +104,7 @@ void drive(Self self, std::uint64_t job, engine::step next);
 template <class Self>
 void after_work(Self self) {
   auto& state = self->state;
+  state.report();
   if (state.engine->has_pending_audit() && !state.flush_scheduled) {
     state.flush_scheduled = true;
     self->delayed_send(self, audit_flush_delay, flush_audit{});

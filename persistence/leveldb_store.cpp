@@ -95,6 +95,8 @@ result<void> store::repair(const store_options& options) {
     leveldb::NewBloomFilterPolicy(bloom_bits_per_key)};
   leveldb::Options repairing;
   repairing.env = env.get();
+  // Without it damaged blocks would be taken over as they are.
+  repairing.paranoid_checks = true;
   repairing.filter_policy = filter.get();
   repairing.compression = leveldb::kNoCompression;
   auto status = leveldb::RepairDB(options.path, repairing);
