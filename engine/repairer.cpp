@@ -68,8 +68,14 @@ public:
     if (identity_ != nullptr)
       if (auto done = keep_proven_memories(); done.has_error())
         return done;
+    auto listed = old ? old->registry.count : 0;
     if (auto done = keep_registry(); done.has_error())
       return done;
+    if (!old)
+      lost("its head was gone; what else is missing cannot be told");
+    else if (head_.registry.count < listed)
+      lost(std::to_string(listed - head_.registry.count)
+           + " scopes or keys of its list are gone, with all below them");
     head_.next_sequence
       = std::max(head_.next_sequence, chain_.last_sequence + 1);
     join_chain();

@@ -111,43 +111,79 @@ TEST_CASE("damage to the log, manifest or CURRENT stops the start and says so",
   }
 }
 
+namespace {
+
+struct repaired {
+  std::size_t lost = 0;
+  std::size_t kept = 0;
+};
+
+/// Damages one table in one place, repairs the store, and counts.
+repaired damage_and_repair(const test_node& node, const std::string& table,
+                           std::size_t at) {
+  auto files = node.files->after_kill();
+  files->flip(table, at, 2);
+  test_node damaged{node, files};
+  repaired out;
+  CHECK(persistence::salvage_database(files, "/data").value());
+  {
+    auto parts = damaged.open_parts();
+    // Where the node's own secrets were hit, only a backup helps: it says so.
+    if (parts.has_error()) {
+      CHECK(parts.error().code == errc::corrupted);
+      out.lost = 1;
+      return out;
+    }
+    auto with = services_over(*parts, node.time);
+    auto report
+      = engine::repair_store(with, *parts->slots, *parts->records).value();
+    out.lost = report.lost.size();
+    for (const auto& damage :
+         engine::examine_store(with, *parts->slots).damages) {
+      INFO(damage.scope << ": " << damage.what);
+      // A child's name or anchor that is lost stays lost, and is said so.
+      CHECK((damage.scope.find("(unreadable)") != std::string::npos
+             || damage.what.find("anchor") != std::string::npos));
+    }
+  }
+  auto runtime = damaged.open();
+  if (runtime.has_error())
+    return out;
+  auto acme = runtime->organization("org_acme");
+  for (int u = 0; acme && u < users; ++u) {
+    list_options every;
+    every.limit = 1000;
+    auto list
+      = acme->client("user_" + std::to_string(u))->list_memories(every);
+    if (list.has_error())
+      continue;
+    for (const auto& each : list->results) {
+      CHECK(each.memory.content.starts_with("memory "));
+      ++out.kept;
+    }
+  }
+  return out;
+}
+
+} // namespace
+
 TEST_CASE("repair keeps what verifies and lists what is lost", "[faults]") {
   test_node node;
   fill(node);
-  auto all = tables(node);
-  auto files = node.files->after_kill();
-  auto size = files->content(all.front()).size();
-  files->flip(all.front(), size / 3, 2);
-  test_node damaged{node, files};
-  CHECK(persistence::salvage_database(files, "/data").value());
-  std::size_t lost = 0;
-  {
-    auto parts = damaged.open_parts().value();
-    auto with = services_over(parts, node.time);
-    auto report
-      = engine::repair_store(with, *parts.slots, *parts.records).value();
-    lost = report.lost.size();
-    auto found = engine::examine_store(with, *parts.slots);
-    for (const auto& damage : found.damages)
-      UNSCOPED_INFO(damage.scope << ": " << damage.what);
-    CHECK(found.damages.empty());
+  std::string table;
+  for (const auto& path : tables(node))
+    if (table.empty()
+        || node.files->content(path).size()
+             > node.files->content(table).size())
+      table = path;
+  auto size = node.files->content(table).size();
+  std::size_t mostly_kept = 0;
+  // Tags are random, so a place may hold memories, or what others depend on.
+  for (std::size_t part = 1; part <= 8; ++part) {
+    auto found = damage_and_repair(node, table, size * part / 10);
+    CHECK(found.lost > 0);
+    CHECK(found.kept < users * memories_each);
+    mostly_kept += found.kept > users * memories_each / 2;
   }
-  CHECK(lost > 0);
-  auto runtime = damaged.open_or_fail();
-  auto acme = runtime.organization("org_acme").value();
-  std::size_t kept = 0;
-  for (int u = 0; u < users; ++u) {
-    list_options every;
-    every.limit = 1000;
-    for (const auto& each : acme.client("user_" + std::to_string(u))
-                              ->list_memories(every)
-                              .value()
-                              .results) {
-      CHECK(each.memory.content.starts_with("memory "));
-      ++kept;
-    }
-  }
-  CHECK(kept > users * memories_each / 2);
-  CHECK(kept < users * memories_each);
-  CHECK(runtime.verify_all()->intact);
+  CHECK(mostly_kept > 0);
 }
