@@ -21,6 +21,14 @@ std::string format_path(const std::string& path) {
   return path + "/FORMAT";
 }
 
+result<void> make_with_parents(file_system& files, const std::string& path) {
+  auto above = directory_of(path);
+  if (above != path && !files.exists(above))
+    if (auto done = make_with_parents(files, above); done.has_error())
+      return done;
+  return files.make_directory(path);
+}
+
 } // namespace
 
 data_directory::data_directory(std::shared_ptr<file_system> files,
@@ -61,7 +69,7 @@ data_directory::create(std::shared_ptr<file_system> files,
                        const std::string& path) {
   if (exists(*files, path))
     return error{errc::conflict, "there is a store in " + path + " already"};
-  if (auto done = files->make_directory(path); done.has_error())
+  if (auto done = make_with_parents(*files, path); done.has_error())
     return done.error();
   auto names = files->list(path);
   if (names.has_error())
