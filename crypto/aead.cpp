@@ -3,10 +3,9 @@
 
 #include "crypto/aead.hpp"
 
-#include <sodium.h>
-
 #include "core/encoding.hpp"
 #include "crypto/random.hpp"
+#include "crypto/sodium.hpp"
 
 namespace cloister::crypto {
 

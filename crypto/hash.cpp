@@ -3,11 +3,10 @@
 
 #include "crypto/hash.hpp"
 
-#include <sodium.h>
-
 #include "core/assert.hpp"
 #include "crypto/key_slab.hpp"
 #include "crypto/random.hpp"
+#include "crypto/sodium.hpp"
 
 namespace cloister::crypto {
 

@@ -6,8 +6,9 @@
 #include <mutex>
 #include <new>
 
-#include <sodium.h>
 #include <sys/mman.h>
+
+#include "crypto/sodium.hpp"
 
 namespace cloister::crypto {
 

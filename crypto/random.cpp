@@ -7,19 +7,12 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <sodium.h>
-
 #include "core/assert.hpp"
+#include "crypto/sodium.hpp"
 
 namespace cloister::crypto {
 
 namespace {
-
-/// libsodium wants to be initialised once before anything else.
-void initialise() {
-  static const auto status = sodium_init();
-  CLOISTER_ASSERT(status >= 0);
-}
 
 // "Fast key erasure" (D. J. Bernstein, 2017): one ChaCha20 call yields the next
 // key and a buffer; what was handed out is erased at once, so a later look at
@@ -68,12 +61,10 @@ private:
 } // namespace
 
 void system_random_bytes(void* out, std::size_t size) {
-  initialise();
   randombytes_buf(out, size);
 }
 
 void random_bytes(void* out, std::size_t size) {
-  initialise();
   thread_local generator source;
   source.fill(static_cast<std::uint8_t*>(out), size);
 }

@@ -3,9 +3,8 @@
 
 #include "crypto/signature.hpp"
 
-#include <sodium.h>
-
 #include "core/assert.hpp"
+#include "crypto/sodium.hpp"
 
 namespace cloister::crypto {
 

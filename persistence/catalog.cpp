@@ -288,7 +288,8 @@ result<void> catalog::children(
     }
     if (entries.size() < page)
       return {};
-    from = bytes{view_of(entries.back().first)} + '\0';
+    from.assign(view_of(entries.back().first));
+    from.push_back('\0');
   }
 }
 

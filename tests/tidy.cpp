@@ -30,7 +30,7 @@ const std::map<std::string, std::set<std::string>> may_include{
 /// A third party's include prefix and the files that may have it.
 const std::vector<std::pair<std::string, std::vector<std::string>>> doors{
   {"leveldb/", {"persistence/leveldb_"}},
-  {"sodium.h", {"crypto/"}},
+  {"sodium.h", {"crypto/sodium.hpp"}},
   {"caf/", {"actors/"}},
   {"libstemmer.h", {"search/"}},
   {"unicode/", {"search/", "core/utf8.cpp"}},
