@@ -18,6 +18,7 @@ namespace cloister::persistence {
 //   keys               key slots (key_slots.hpp)
 //   store/             LevelDB
 //   audit-journal.N    audit entries on their way (audit_journal.hpp)
+//   damage             which records lay in damaged blocks (damage_list.hpp)
 //   reserve            space that is given up when the disk is full
 
 /// A data directory that this process holds until the object dies.
@@ -55,6 +56,9 @@ public:
   }
   std::string reserve_path() const {
     return path_ + "/reserve";
+  }
+  std::string damage_path() const {
+    return path_ + "/damage";
   }
   const std::shared_ptr<file_system>& files() const {
     return files_;

@@ -51,10 +51,11 @@ private:
   std::uint64_t at_ = 0;
 };
 
-class random_access_file final : public leveldb::RandomAccessFile {
+class table_file final : public leveldb::RandomAccessFile {
 public:
-  explicit random_access_file(std::unique_ptr<random_file> file)
-    : file_(std::move(file)) {
+  table_file(std::unique_ptr<random_file> file, std::string name,
+             std::shared_ptr<table_guard> guard)
+    : file_(std::move(file)), name_(std::move(name)), guard_(std::move(guard)) {
   }
 
   leveldb::Status Read(std::uint64_t offset, std::size_t n, leveldb::Slice* out,
@@ -62,12 +63,17 @@ public:
     auto got = file_->read(offset, n, scratch);
     if (got.has_error())
       return to_status(got.error());
-    *out = leveldb::Slice{got->data(), got->size()};
+    auto read = *got;
+    if (guard_ && read.size() == n)
+      read = guard_->check(*file_, name_, offset, read, scratch);
+    *out = leveldb::Slice{read.data(), read.size()};
     return leveldb::Status::OK();
   }
 
 private:
   std::unique_ptr<random_file> file_;
+  std::string name_;
+  std::shared_ptr<table_guard> guard_;
 };
 
 class writable_file final : public leveldb::WritableFile {
@@ -126,14 +132,19 @@ std::string base_name(const std::string& path) {
 
 class file_system_env final : public leveldb::EnvWrapper {
 public:
-  explicit file_system_env(std::shared_ptr<file_system> files)
-    : EnvWrapper(leveldb::Env::Default()), files_(std::move(files)) {
+  file_system_env(std::shared_ptr<file_system> files,
+                  std::shared_ptr<table_guard> guard)
+    : EnvWrapper(leveldb::Env::Default()),
+      files_(std::move(files)),
+      guard_(std::move(guard)) {
   }
 
   leveldb::Status NewSequentialFile(const std::string& path,
                                     leveldb::SequentialFile** out) override {
     auto file = files_->open_random(path, open_mode::read_only);
     *out = file ? new sequential_file{std::move(*file)} : nullptr;
+    if (guard_)
+      guard_->note_sequential(base_name(path));
     return to_status(file);
   }
 
@@ -141,7 +152,8 @@ public:
   NewRandomAccessFile(const std::string& path,
                       leveldb::RandomAccessFile** out) override {
     auto file = files_->open_random(path, open_mode::read_only);
-    *out = file ? new random_access_file{std::move(*file)} : nullptr;
+    *out = file ? new table_file{std::move(*file), base_name(path), guard_}
+                : nullptr;
     return to_status(file);
   }
 
@@ -229,13 +241,15 @@ public:
 
 private:
   std::shared_ptr<file_system> files_;
+  std::shared_ptr<table_guard> guard_;
 };
 
 } // namespace
 
 std::unique_ptr<leveldb::Env>
-make_leveldb_env(std::shared_ptr<file_system> files) {
-  return std::make_unique<file_system_env>(std::move(files));
+make_leveldb_env(std::shared_ptr<file_system> files,
+                 std::shared_ptr<table_guard> guard) {
+  return std::make_unique<file_system_env>(std::move(files), std::move(guard));
 }
 
 } // namespace cloister::persistence

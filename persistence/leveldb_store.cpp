@@ -24,11 +24,12 @@ bytes_view to_view(const leveldb::Slice& slice) {
   return {slice.data(), slice.size()};
 }
 
-error to_error(const leveldb::Status& status) {
-  if (status.IsCorruption())
-    return {errc::corrupted, "the store is damaged: " + status.ToString()
-                               + "; run `cloister doctor`"};
-  return {errc::unavailable, "the store failed: " + status.ToString()};
+/// Behind all keys with a prefix: no key is as long.
+bytes end_of(bytes_view prefix) {
+  constexpr std::size_t rest_bytes_max = 64;
+  bytes out{prefix};
+  out.append(rest_bytes_max, '\xff');
+  return out;
 }
 
 leveldb::ReadOptions checked_read() {
@@ -52,10 +53,35 @@ struct store::database {
   std::unique_ptr<leveldb::DB> db;
 };
 
-store::store(store_options options) : options_(std::move(options)) {
+store::store(store_options options)
+  : options_(std::move(options)),
+    guard_(options_.damage ? std::make_shared<table_guard>(options_.damage)
+                           : nullptr) {
 }
 
 store::~store() = default;
+
+error store::to_error(const leveldb::Status& status) const {
+  if (!status.IsCorruption())
+    return {errc::unavailable, "the store failed: " + status.ToString()};
+  auto suspect = guard_ ? guard_->suspect() : std::string{};
+  auto where = suspect.empty() ? options_.path : options_.path + '/' + suspect;
+  return {errc::corrupted, where + " is damaged (" + status.ToString()
+                             + "); run `cloister doctor --repair`, or restore "
+                               "a backup"};
+}
+
+/// Fails if any key from `first` to `last` lay in a damaged block.
+result<void> store::refuse_damaged(bytes_view first, bytes_view last) const {
+  if (!options_.damage || options_.read_damaged)
+    return {};
+  auto file = options_.damage->touches(first, last);
+  if (!file)
+    return {};
+  return error{errc::corrupted,
+               "records lay in a damaged block of " + options_.path + '/'
+                 + *file + "; run `cloister doctor --repair`"};
+}
 
 result<std::unique_ptr<store>> store::open(store_options options) {
   std::unique_ptr<store> made{new store{std::move(options)}};
@@ -66,7 +92,7 @@ result<std::unique_ptr<store>> store::open(store_options options) {
 
 result<void> store::open_database() {
   auto next = std::make_unique<database>();
-  next->env = make_leveldb_env(options_.files);
+  next->env = make_leveldb_env(options_.files, guard_);
   next->cache.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
   next->filter.reset(leveldb::NewBloomFilterPolicy(bloom_bits_per_key));
   leveldb::Options options;
@@ -90,7 +116,9 @@ result<void> store::open_database() {
 }
 
 result<void> store::repair(const store_options& options) {
-  auto env = make_leveldb_env(options.files);
+  auto guard = options.damage ? std::make_shared<table_guard>(options.damage)
+                              : nullptr;
+  auto env = make_leveldb_env(options.files, guard);
   std::unique_ptr<const leveldb::FilterPolicy> filter{
     leveldb::NewBloomFilterPolicy(bloom_bits_per_key)};
   leveldb::Options repairing;
@@ -101,7 +129,8 @@ result<void> store::repair(const store_options& options) {
   repairing.compression = leveldb::kNoCompression;
   auto status = leveldb::RepairDB(options.path, repairing);
   if (!status.ok())
-    return to_error(status);
+    return error{errc::unavailable, "rebuilding " + options.path + " failed: "
+                                      + status.ToString()};
   return {};
 }
 
@@ -113,6 +142,8 @@ result<std::optional<bytes>> store::get(const storage_key& key) const {
   bytes value;
   auto status
     = database_->db->Get(checked_read(), to_slice(key.view()), &value);
+  if (auto done = refuse_damaged(key.view(), key.view()); done.has_error())
+    return done.error();
   if (status.IsNotFound())
     return std::optional<bytes>{};
   if (!status.ok())
@@ -133,12 +164,17 @@ result<void> store::scan(
   start.append(from);
   for (it->Seek(to_slice(start)); it->Valid(); it->Next()) {
     auto key = to_view(it->key());
-    if (!key.starts_with(prefix) || !visit(key, to_view(it->value())))
+    if (!key.starts_with(prefix))
       break;
+    // Whatever is between the last key and this one may have been damaged.
+    if (auto done = refuse_damaged(start, key); done.has_error())
+      return done;
+    if (!visit(key, to_view(it->value())))
+      return {};
   }
   if (!it->status().ok())
     return to_error(it->status());
-  return {};
+  return refuse_damaged(start, end_of(prefix));
 }
 
 result<void> store::scan_back(
@@ -159,12 +195,16 @@ result<void> store::scan_back(
     it->SeekToLast();
   for (; it->Valid(); it->Prev()) {
     auto key = to_view(it->key());
-    if (!key.starts_with(prefix) || !visit(key, to_view(it->value())))
+    if (!key.starts_with(prefix))
       break;
+    if (auto done = refuse_damaged(key, end); done.has_error())
+      return done;
+    if (!visit(key, to_view(it->value())))
+      return {};
   }
   if (!it->status().ok())
     return to_error(it->status());
-  return {};
+  return refuse_damaged(prefix, end);
 }
 
 result<std::optional<bytes>> store::last_key(bytes_view prefix) const {
@@ -220,6 +260,50 @@ result<void> store::reopen() {
 store_counters store::counters() const noexcept {
   return {reads_.load(std::memory_order_relaxed),
           writes_.load(std::memory_order_relaxed)};
+}
+
+result<void> store::find_damage() const {
+  std::shared_lock guard{mutex_};
+  if (!database_)
+    return error{errc::unavailable, "the store is being reopened"};
+  std::unique_ptr<leveldb::Iterator> it{
+    database_->db->NewIterator(scan_read())};
+  for (it->SeekToFirst(); it->Valid();)
+    it->Next();
+  if (!it->status().ok())
+    return to_error(it->status());
+  return {};
+}
+
+result<void> store::rewrite_damaged() {
+  if (!options_.damage || options_.damage->empty())
+    return {};
+  {
+    // A compaction leaves a table alone that nothing above overlaps. Removing
+    // a key that cannot exist, next to one in the table, overlaps it.
+    leveldb::WriteBatch nudges;
+    for (const auto& block : options_.damage->blocks()) {
+      auto near = block.keys.empty() ? block.up_to : block.keys.front();
+      near.push_back('\0');
+      nudges.Delete(near);
+      near.back() = '\1';
+      nudges.Delete(near);
+    }
+    std::shared_lock guard{mutex_};
+    if (!database_)
+      return error{errc::unavailable, "the store is being reopened"};
+    auto status = database_->db->Write({}, &nudges);
+    if (!status.ok())
+      return to_error(status);
+    database_->db->CompactRange(nullptr, nullptr);
+    // What failed in the background is told to the next writer.
+    leveldb::WriteOptions synced;
+    synced.sync = true;
+    leveldb::WriteBatch nothing;
+    if (status = database_->db->Write(synced, &nothing); !status.ok())
+      return to_error(status);
+  }
+  return options_.damage->clear();
 }
 
 void store::compact() {

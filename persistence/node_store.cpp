@@ -11,8 +11,10 @@ namespace {
 
 store_options store_options_for(const data_directory& directory,
                                 const node_store_options& options) {
-  return {directory.files(), directory.store_path(), options.write_buffer_bytes,
-          options.block_cache_bytes};
+  store_options out{directory.files(), directory.store_path(),
+                    options.write_buffer_bytes, options.block_cache_bytes};
+  out.read_damaged = options.read_damaged;
+  return out;
 }
 
 /// Removes what an interrupted creation left.
@@ -48,7 +50,13 @@ result<node_store> open_node_store(node_store_options options,
   if (slots.has_error())
     return slots.error();
   out.slots = std::move(*slots);
-  auto records = store::open(store_options_for(*out.directory, options));
+  auto damage
+    = damage_list::open(options.files, out.directory->damage_path());
+  if (damage.has_error())
+    return damage.error();
+  auto store_options = store_options_for(*out.directory, options);
+  store_options.damage = std::move(*damage);
+  auto records = store::open(std::move(store_options));
   if (records.has_error())
     return records.error();
   out.records = std::move(*records);

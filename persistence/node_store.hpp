@@ -33,6 +33,8 @@ struct node_store_options {
   std::string path;
   std::size_t write_buffer_bytes = 16 * 1024 * 1024;
   std::size_t block_cache_bytes = 32 * 1024 * 1024;
+  /// For a repair; see `store_options`.
+  bool read_damaged = false;
 };
 
 /// Opens a data directory with its master key. The journal is left to

@@ -92,7 +92,12 @@ result<bool> salvage_database(std::shared_ptr<file_system> files,
   auto held = data_directory::take(files, path);
   if (held.has_error())
     return held.error();
+  auto damage = damage_list::open(files, held->damage_path());
+  if (damage.has_error())
+    return damage.error();
   store_options options{files, held->store_path()};
+  options.damage = std::move(*damage);
+  options.read_damaged = true;
   if (reads_whole(options))
     return false;
   if (auto done = store::repair(options); done.has_error())

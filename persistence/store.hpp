@@ -13,9 +13,15 @@
 
 #include "core/bytes.hpp"
 #include "core/error.hpp"
+#include "persistence/damage_list.hpp"
 #include "persistence/file_system.hpp"
 #include "persistence/storage_key.hpp"
+#include "persistence/table_guard.hpp"
 #include "persistence/write_batch.hpp"
+
+namespace leveldb {
+class Status;
+}
 
 namespace cloister::persistence {
 
@@ -26,6 +32,12 @@ struct store_options {
   std::size_t write_buffer_bytes = 16 * 1024 * 1024;
   std::size_t block_cache_bytes = 32 * 1024 * 1024;
   int open_files_max = 500;
+  /// Where damage to tables is remembered, so that others can be read around
+  /// it. Without it LevelDB fails whoever meets a damaged block.
+  std::shared_ptr<damage_list> damage = nullptr;
+  /// Reads what is left in place of what was damaged; for a repair, which
+  /// proves each record.
+  bool read_damaged = false;
 };
 
 /// How often the store was asked; for tests and metrics.
@@ -96,14 +108,26 @@ public:
   /// Compacts everything; for tests and `doctor`.
   void compact();
 
+  /// Reads every block, so that `damage` lists all there is.
+  result<void> find_damage() const;
+
+  /// After a repair: has every table with a damaged block written anew, and
+  /// forgets the damage.
+  result<void> rewrite_damaged();
+
+  const std::shared_ptr<damage_list>& damage() const noexcept {
+    return options_.damage;
+  }
+
 private:
   struct database;
-  class reading;
-
   explicit store(store_options options);
   result<void> open_database();
+  error to_error(const leveldb::Status& status) const;
+  result<void> refuse_damaged(bytes_view first, bytes_view last) const;
 
   store_options options_;
+  std::shared_ptr<table_guard> guard_;
   std::unique_ptr<database> database_;
   mutable std::shared_mutex mutex_;
   std::atomic<bool> poisoned_{false};

@@ -91,16 +91,43 @@ void report_examination(const engine::examination& found, findings& out) {
            + " scopes verify, and so do all audit chains");
 }
 
+void report_blocks(const std::vector<persistence::damaged_block>& blocks,
+                   bool repairing, findings& out) {
+  for (const auto& block : blocks) {
+    auto where = "a block of store/" + block.file + " at byte "
+                 + std::to_string(block.offset);
+    auto flipped = !block.keys.empty();
+    if (!repairing)
+      out.damage(where + (flipped ? " has a flipped bit" : " is unreadable"),
+                 "run `cloister doctor --repair`");
+    else if (flipped)
+      out.repaired(where + ": a flipped bit was put right; each of its "
+                   + std::to_string(block.keys.size())
+                   + " records is kept where its seal proves it");
+    else
+      out.warn("lost: " + where,
+               "what it held and the audit trail tells of is listed below; a "
+               "scope whose records and trail both lay in it may be in an "
+               "older state");
+  }
+}
+
 /// Examines an opened store, and repairs it where asked to.
 result<void> examine_opened(const doctor_options& options,
                             doctor_report& report, findings& out) {
-  auto parts = open_parts({options.data_dir, options.master_key_file});
+  auto parts = open_parts(
+    {options.data_dir, options.master_key_file, options.repair});
   if (parts.has_error())
     return parts.error();
   auto with = services_over(*parts, system_clock());
+  if (auto done = parts->records->find_damage(); done.has_error())
+    return done;
   auto found = engine::examine_store(with, *parts->slots);
+  auto blocks = parts->records->damage()->blocks();
+  report_blocks(blocks, options.repair, out);
   if (options.repair
-      && (!found.damages.empty() || !found.half_slots.empty())) {
+      && (!found.damages.empty() || !found.half_slots.empty()
+          || !blocks.empty())) {
     auto repair = engine::repair_store(with, *parts->slots, *parts->records);
     if (repair.has_error())
       return repair.error();
@@ -108,6 +135,8 @@ result<void> examine_opened(const doctor_options& options,
       out.repaired(std::move(line));
     for (auto& line : repair->lost)
       out.warn("lost: " + line, "it is in the copy that was kept aside");
+    if (auto done = parts->records->rewrite_damaged(); done.has_error())
+      return done;
     report.repaired = true;
     found = engine::examine_store(with, *parts->slots);
   }

@@ -20,14 +20,18 @@ result<persistence::node_store> open_parts(const open_parts_options& options) {
   auto master = read_master_key(*path);
   if (master.has_error())
     return master.error();
-  return open_parts_over(files, options.data_dir, std::move(*master));
+  return open_parts_over(files, options.data_dir, std::move(*master),
+                         options.read_damaged);
 }
 
 result<persistence::node_store>
 open_parts_over(std::shared_ptr<persistence::file_system> files,
-                const std::string& path, crypto::secret_key master) {
+                const std::string& path, crypto::secret_key master,
+                bool read_damaged) {
+  persistence::node_store_options options{files, path};
+  options.read_damaged = read_damaged;
   auto opened
-    = persistence::open_node_store({files, path}, std::move(master));
+    = persistence::open_node_store(std::move(options), std::move(master));
   if (opened.has_error())
     return opened.error();
   // The node's head numbers the starts; the journal's numbers build on it. A

@@ -11,6 +11,8 @@ namespace cloister {
 struct open_parts_options {
   std::string data_dir;
   std::optional<std::string> master_key_file;
+  /// For a repair; see `store_options`.
+  bool read_damaged = false;
 };
 
 /// Opens a store's files with its master key, the journal included. Fails with
@@ -20,7 +22,8 @@ result<persistence::node_store> open_parts(const open_parts_options& options);
 /// The same over any file system, with the key at hand.
 result<persistence::node_store>
 open_parts_over(std::shared_ptr<persistence::file_system> files,
-                const std::string& path, crypto::secret_key master);
+                const std::string& path, crypto::secret_key master,
+                bool read_damaged = false);
 
 /// What engines need of an opened store.
 engine::services services_over(persistence::node_store& parts,

@@ -47,8 +47,8 @@ test_node::test_node(const test_node& former)
   : test_node(former, former.files) {
 }
 
-result<persistence::node_store> test_node::open_parts() {
-  return open_parts_over(files, store_path, master_.duplicate());
+result<persistence::node_store> test_node::open_parts(bool read_damaged) {
+  return open_parts_over(files, store_path, master_.duplicate(), read_damaged);
 }
 
 result<runtime> test_node::open() {

@@ -42,7 +42,7 @@ public:
             std::shared_ptr<simulated_file_system> files);
 
   result<runtime> open();
-  result<persistence::node_store> open_parts();
+  result<persistence::node_store> open_parts(bool read_damaged = false);
   runtime open_or_fail() {
     return open().value();
   }

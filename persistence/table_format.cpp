@@ -1,0 +1,185 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "persistence/table_format.hpp"
+
+#include <bit>
+
+#include "persistence/crc32c.hpp"
+
+namespace cloister::persistence {
+
+namespace {
+
+constexpr std::uint64_t table_magic = 0xdb4775248b80fb57;
+constexpr std::size_t sequence_and_type_bytes = 8;
+
+/// LevelDB's integers: little endian, and base-128 varints.
+class table_reader {
+public:
+  explicit table_reader(bytes_view in) : rest_(in) {
+  }
+
+  std::uint64_t varint() {
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      auto part = raw(1);
+      if (!ok_)
+        return 0;
+      auto byte = static_cast<std::uint8_t>(part.front());
+      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if ((byte & 0x80) == 0)
+        return value;
+    }
+    ok_ = false;
+    return 0;
+  }
+
+  std::uint64_t little_endian(std::size_t width) {
+    std::uint64_t value = 0;
+    int shift = 0;
+    for (auto c : raw(width)) {
+      value |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(c))
+               << shift;
+      shift += 8;
+    }
+    return value;
+  }
+
+  bytes_view raw(std::uint64_t size) {
+    if (rest_.size() < size) {
+      ok_ = false;
+      return {};
+    }
+    auto part = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return part;
+  }
+
+  bool ok() const {
+    return ok_;
+  }
+  bool at_end() const {
+    return rest_.empty();
+  }
+
+private:
+  bytes_view rest_;
+  bool ok_ = true;
+};
+
+block_handle read_handle(table_reader& in) {
+  block_handle out;
+  out.offset = in.varint();
+  out.size = in.varint();
+  return out;
+}
+
+std::uint32_t stored_crc(bytes_view block) {
+  table_reader in{block.substr(block.size() - 4)};
+  return unmask_crc(static_cast<std::uint32_t>(in.little_endian(4)));
+}
+
+/// The checksum covers the contents and the compression byte.
+bytes_view checked_part(bytes_view block) {
+  return block.substr(0, block.size() - 4);
+}
+
+void write_crc(bytes& block) {
+  auto masked = mask_crc(crc32c(checked_part(block)));
+  for (std::size_t i = 0; i < 4; ++i)
+    block[block.size() - 4 + i] = static_cast<char>(masked >> (8 * i));
+}
+
+} // namespace
+
+std::optional<block_handle> decode_footer(bytes_view footer) {
+  if (footer.size() != table_footer_bytes)
+    return std::nullopt;
+  table_reader magic{footer.substr(table_footer_bytes - 8)};
+  if (magic.little_endian(8) != table_magic)
+    return std::nullopt;
+  table_reader in{footer};
+  read_handle(in); // The metaindex.
+  auto index = read_handle(in);
+  if (!in.ok())
+    return std::nullopt;
+  return index;
+}
+
+std::optional<std::vector<block_entry>> decode_block(bytes_view contents) {
+  if (contents.size() < 4)
+    return std::nullopt;
+  table_reader tail{contents.substr(contents.size() - 4)};
+  auto restarts = tail.little_endian(4);
+  if (restarts > (contents.size() - 4) / 4)
+    return std::nullopt;
+  std::vector<block_entry> out;
+  bytes key;
+  table_reader in{contents.substr(0, contents.size() - 4 * (restarts + 1))};
+  while (!in.at_end()) {
+    auto shared = in.varint();
+    auto unshared = in.varint();
+    auto value_size = in.varint();
+    if (!in.ok() || shared > key.size())
+      return std::nullopt;
+    key.resize(shared);
+    key.append(in.raw(unshared));
+    auto value = in.raw(value_size);
+    if (!in.ok() || key.size() < sequence_and_type_bytes)
+      return std::nullopt;
+    auto user_key = key.substr(0, key.size() - sequence_and_type_bytes);
+    // Versions of one key stand side by side.
+    if (!out.empty() && user_key < out.back().key)
+      return std::nullopt;
+    out.push_back({std::move(user_key), value});
+  }
+  return out;
+}
+
+std::optional<std::vector<data_block>> decode_index(bytes_view contents) {
+  auto entries = decode_block(contents);
+  if (!entries)
+    return std::nullopt;
+  std::vector<data_block> out;
+  for (auto& entry : *entries) {
+    table_reader in{entry.value};
+    auto where = read_handle(in);
+    if (!in.ok())
+      return std::nullopt;
+    out.push_back({where, std::move(entry.key)});
+  }
+  return out;
+}
+
+bool checksum_is_right(bytes_view block) {
+  return block.size() >= block_trailer_bytes
+         && crc32c(checked_part(block)) == stored_crc(block);
+}
+
+bytes make_empty_block(std::size_t size_with_trailer) {
+  // Zeros are no entries and no restarts, which LevelDB takes as empty.
+  bytes out(size_with_trailer, '\0');
+  write_crc(out);
+  return out;
+}
+
+std::optional<bytes> correct_single_bit(bytes_view block) {
+  bytes out{block};
+  auto checked = checked_part(block);
+  auto actual = crc32c(checked);
+  if (auto bit = find_flipped_bit(checked.size(), actual ^ stored_crc(block))) {
+    out[*bit / 8] = static_cast<char>(out[*bit / 8] ^ (1 << (*bit % 8)));
+    return out;
+  }
+  // It may be the stored checksum itself.
+  auto masked = mask_crc(actual);
+  table_reader in{block.substr(block.size() - 4)};
+  auto stored = static_cast<std::uint32_t>(in.little_endian(4));
+  if (std::popcount(masked ^ stored) != 1)
+    return std::nullopt;
+  write_crc(out);
+  return out;
+}
+
+} // namespace cloister::persistence

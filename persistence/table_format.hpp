@@ -1,0 +1,66 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/bytes.hpp"
+
+namespace cloister::persistence {
+
+// What must be known of LevelDB's tables to tell whose records a damaged block
+// held (doc/table_format.md there).
+//
+//   table   := data blocks, filter block, metaindex block, index block, footer
+//   block   := contents compression:1 masked-crc32c:le32
+//   contents:= entries restart:le32... restart-count:le32
+//   entry   := shared:varint unshared:varint value-size:varint key-rest value
+//   key     := user key, sequence and type:le64
+//   footer  := metaindex-handle index-handle zeros (to 40 bytes) magic:le64
+//   handle  := offset:varint size:varint           (size without the trailer)
+
+constexpr std::size_t block_trailer_bytes = 5;
+constexpr std::size_t table_footer_bytes = 48;
+
+struct block_handle {
+  std::uint64_t offset = 0;
+  /// Of the contents, without the trailer.
+  std::uint64_t size = 0;
+};
+
+struct block_entry {
+  /// Without LevelDB's sequence number.
+  bytes key;
+  bytes_view value;
+};
+
+/// One data block, and the keys it can hold.
+struct data_block {
+  block_handle where;
+  /// No key in the block is greater.
+  bytes last_key;
+};
+
+/// Where the index is; nothing if this is no footer of a table.
+std::optional<block_handle> decode_footer(bytes_view footer);
+
+/// All entries of a block's contents in order; nothing if any is malformed.
+std::optional<std::vector<block_entry>> decode_block(bytes_view contents);
+
+/// The data blocks that an index block lists; nothing if it is malformed.
+std::optional<std::vector<data_block>> decode_index(bytes_view contents);
+
+/// Whether the trailer of a block, given with it, has the right checksum.
+bool checksum_is_right(bytes_view block_with_trailer);
+
+/// A block of the same size without entries, with its trailer.
+bytes make_empty_block(std::size_t size_with_trailer);
+
+/// The block with the one bit that its checksum shows to be flipped flipped
+/// back; nothing if more is wrong than one bit.
+std::optional<bytes> correct_single_bit(bytes_view block_with_trailer);
+
+} // namespace cloister::persistence
