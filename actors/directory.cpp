@@ -20,6 +20,9 @@ constexpr std::chrono::milliseconds look_interval{200};
 constexpr std::chrono::milliseconds shutdown_look_interval{2};
 /// Idle scopes are looked for this often within their idle time.
 constexpr int idle_looks = 8;
+/// So many looks without an end, and what does not sleep is ended; its entries
+/// are in the journal.
+constexpr int shutdown_looks_max = 5000;
 /// When memory is short, this much of the budget is freed beyond need.
 constexpr int budget_slack_divisor = 10;
 
@@ -48,6 +51,12 @@ struct activation {
   std::optional<error> failure;
 };
 
+found_scope failed(error why) {
+  found_scope out;
+  out.failure = std::move(why);
+  return out;
+}
+
 struct directory_state {
   static inline const char* name = "cloister.directory";
 
@@ -58,6 +67,7 @@ struct directory_state {
   std::int64_t idle_checked = 0;
   caf::typed_response_promise<slept> all_asleep;
   bool shutting_down = false;
+  int shutdown_looks = 0;
 
   directory_state() = default;
   directory_state(const directory_state&) = delete;
@@ -66,9 +76,15 @@ struct directory_state {
   /// Scopes end with their directory: nobody could find them any more. They are
   /// not linked, since a link is removed in a time that grows with their number.
   ~directory_state() {
-    for (auto& [path, entry] : entries)
+    for (auto& [path, entry] : entries) {
       if (entry.handle)
         caf::anon_send_exit(entry.handle, caf::exit_reason::kill);
+      // CAF answers only what is still in a mailbox when an actor dies.
+      for (auto& waiting : entry.waiting)
+        waiting.promise.deliver(failed(crashed_error()));
+    }
+    if (all_asleep.pending())
+      all_asleep.deliver(slept{true});
   }
 
   std::chrono::nanoseconds steady() const {
@@ -79,12 +95,6 @@ struct directory_state {
 using directory_self = directory_actor::stateful_pointer<directory_state>;
 
 void activate(directory_self self, const scope& name);
-
-found_scope failed(error why) {
-  found_scope out;
-  out.failure = std::move(why);
-  return out;
-}
 
 found_scope found(const directory_entry& entry) {
   found_scope out;
@@ -113,6 +123,8 @@ void fail(directory_self self, const std::string& path, const error& why) {
 /// Runs on a loader: finds a scope in the catalog and reads it.
 void read_scope(const engine::services& with, const scope& name,
                 activation& out) {
+  // Should reading throw, the scope is not thought to be absent.
+  out.failure = crashed_error();
   auto found = with.catalog.find(name);
   if (found.has_error()) {
     out.failure = found.error();
@@ -122,6 +134,7 @@ void read_scope(const engine::services& with, const scope& name,
     auto nearest = found->nearest;
     auto missing = name.segments()[nearest ? nearest->name.depth() : 0];
     out.wanted = with.catalog.tag_of(nearest, missing, 1);
+    out.failure.reset();
     if (nearest)
       out.nearest = nearest->name;
     else
@@ -138,9 +151,7 @@ void read_scope(const engine::services& with, const scope& name,
   }
   out.engine = std::make_unique<engine::scope_engine>(with, found->exact,
                                                       std::move(*state));
-  const auto& recovered = with.journal.recovered();
-  if (auto left = recovered.find(found->exact->tag); left != recovered.end())
-    out.engine->add_recovered(left->second);
+  out.failure.reset();
 }
 
 void start_scope(directory_self self, const std::string& path,
@@ -182,9 +193,10 @@ void create_below(directory_self self, const scope& name,
   self->request(parent.handle, commit_timeout, perform{asked})
     .then(
       [self, name, path](const performed& done) {
-        auto conflict = done.outcome->has_error()
-                        && done.outcome->error().code != errc::overloaded;
-        if (conflict)
+        // A conflict says that somebody else has created it.
+        auto failed = done.outcome->has_error()
+                      && done.outcome->error().code != errc::conflict;
+        if (failed)
           fail(self, path, done.outcome->error());
         else
           activate(self, name);
@@ -223,7 +235,8 @@ void on_absent(directory_self self, const std::string& path,
       [self, path](const caf::error&) { fail(self, path, crashed_error()); });
 }
 
-void activate(directory_self self, const scope& name) {
+/// Has a loader read the scope.
+void load(directory_self self, const scope& name) {
   auto result = std::make_shared<activation>();
   auto work = std::make_shared<std::function<void()>>(
     [result, name, with = self->state.options->with] {
@@ -241,6 +254,25 @@ void activate(directory_self self, const scope& name) {
           on_absent(self, path, *result);
       },
       [self, path](const caf::error&) { fail(self, path, crashed_error()); });
+}
+
+/// Reads the scope. After a crash its last batches may still be on their way;
+/// what is read must be what they leave, so they go first.
+void activate(directory_self self, const scope& name) {
+  auto path = std::string{name.path()};
+  if (!self->state.restarts.has_crashed(path)) {
+    load(self, name);
+    return;
+  }
+  auto nothing = std::make_shared<persistence::write_batch>();
+  nothing->set_effect(persistence::batch_effect::shrinks);
+  self
+    ->request(self->state.options->committer, commit_timeout,
+              commit_batch{nothing})
+    .then([self, name](const commit_outcome&) { load(self, name); },
+          [self, path](const caf::error&) {
+            fail(self, path, crashed_error());
+          });
 }
 
 caf::result<found_scope> find(directory_self self, const find_scope& wanted) {
@@ -376,6 +408,10 @@ void look_after(directory_self self) {
     for (auto& [path, entry] : self->state.entries)
       if (entry.now == phase::active)
         put_to_sleep(self, entry);
+    if (++self->state.shutdown_looks == shutdown_looks_max)
+      for (auto& [path, entry] : self->state.entries)
+        if (entry.handle)
+          self->send_exit(entry.handle, caf::exit_reason::kill);
     finish_shutdown_if_empty(self);
   } else {
     sleep_idle(self);

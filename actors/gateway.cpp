@@ -21,8 +21,9 @@ namespace {
 constexpr std::size_t messages_per_turn = 16;
 /// How often a request is sent again when its actor went to sleep meanwhile.
 constexpr int tries_max = 8;
-/// Scopes that one search asks at a time.
-constexpr std::size_t scopes_at_once = 64;
+/// How often a scope is asked to sleep that has to write something first; a
+/// millisecond apart.
+constexpr int sleep_tries = 5000;
 
 std::unique_ptr<caf::actor_system_config>
 make_config(std::size_t scheduler_threads) {
@@ -160,6 +161,20 @@ struct gateway::impl {
       engine::request{std::move(grant), std::move(what), deadline});
   }
 
+  /// Waits until a scope has chained what it has to, within reason.
+  void let_sleep(const scope_actor& handle) {
+    auto caller = callers->take();
+    bool done = false;
+    for (int tries = 0; tries < sleep_tries && !done; ++tries) {
+      (*caller)
+        ->request(handle, caf::infinite, sleep{})
+        .receive([&](const slept& outcome) { done = outcome.asleep; },
+                 [&](const caf::error&) { done = true; });
+      if (!done)
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+  }
+
   /// Puts an entry into the chain of `where` (or its nearest ancestor).
   result<void> note(const scope& where, engine::note_access access) {
     auto grant = auth::decide(auth::system_authority(where.organization()),
@@ -196,6 +211,7 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
                                *over.journal,
                                *over.expiries,
                                options.time,
+                               std::make_shared<auth::revocations>(),
                                options.allow_personal_ids,
                                options.content_cache_bytes,
                                options.before_operation};
@@ -224,8 +240,7 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
   if (auto started = made->perform_on_node(engine::start_node{});
       started.has_error())
     return started.error();
-  if (auto done = made->bring_journal_home(); done.has_error())
-    return done.error();
+  made->bring_journal_home();
   return made;
 }
 
@@ -241,49 +256,47 @@ gateway::~gateway() {
   impl_->callers.reset();
 }
 
-/// Wakes each scope that has entries in the journal of a dead process, so that
-/// it takes them into its chain, and lets it sleep again.
-result<void> gateway::bring_journal_home() {
-  const auto& recovered = impl_->with.journal.recovered();
-  for (const auto& [tag, entries] : recovered) {
-    if (tag == persistence::node_identity::tag_of_node() || entries.empty())
+namespace {
+
+/// The scope that a journal's entries belong to, where it can be opened.
+result<scope> owner_of(persistence::catalog& catalog,
+                       const persistence::journal_owner& owner) {
+  auto organization = catalog.follow(owner.organization, {});
+  if (organization.has_error())
+    return organization.error();
+  if (owner.tag == (*organization)->tag)
+    return (*organization)->name;
+  auto candidates = catalog.locate(**organization,
+                                   persistence::locator_of(owner.tag));
+  if (candidates.has_error())
+    return candidates.error();
+  for (const auto& path : *candidates) {
+    if (path.back() != owner.tag)
       continue;
-    auto organization
-      = impl_->with.catalog.follow(entries.front().organization, {});
-    if (organization.has_error())
-      continue;
-    std::vector<persistence::scope_tag> path;
-    if (tag != (*organization)->tag) {
-      auto candidates = impl_->with.catalog.locate(
-        **organization, persistence::locator_of(tag));
-      if (candidates.has_error())
-        continue;
-      for (const auto& candidate : *candidates)
-        if (candidate.back() == tag)
-          path = candidate;
-      if (path.empty())
-        continue;
-    }
-    auto owner = impl_->with.catalog.follow((*organization)->tag, path);
-    if (owner.has_error())
-      continue;
-    auto found = impl_->find((*owner)->name, if_absent::report);
-    if (found.has_error() || !found->handle)
-      continue;
-    auto caller = impl_->callers->take();
-    bool asleep = false;
-    bool gone = false;
-    while (!asleep && !gone) {
-      (*caller)
-        ->request(found->handle, caf::infinite, sleep{})
-        .receive([&](const slept& done) { asleep = done.asleep; },
-                 [&](const caf::error&) { gone = true; });
-      if (!asleep && !gone)
-        std::this_thread::sleep_for(std::chrono::milliseconds{1});
-    }
+    auto found = catalog.follow((*organization)->tag, path);
+    if (found.has_error())
+      return found.error();
+    return (*found)->name;
   }
-  impl_->with.journal.discard_recovered();
-  return {};
+  return error{errc::not_found, "no scope has that tag"};
+}
+
+} // namespace
+
+/// Wakes each scope that has entries in the journal of a dead process, so that
+/// it takes them into its chain, and lets it sleep again. Where that fails they
+/// stay in the journal, for when the scope is used or for the next start.
+void gateway::bring_journal_home() {
+  for (const auto& left : impl_->with.journal.left_behind()) {
+    if (left.tag == persistence::node_identity::tag_of_node())
+      continue;
+    auto name = owner_of(impl_->with.catalog, left);
+    if (name.has_error())
+      continue;
+    auto found = impl_->find(*name, if_absent::report);
+    if (found && found->handle)
+      impl_->let_sleep(found->handle);
+  }
 }
 
 result<gateway_answer> gateway::perform(scope_binding& binding,
@@ -477,6 +490,19 @@ const engine::services& gateway::services() const {
 
 void gateway::compact_for_tests() const {
   impl_->over.records->compact();
+}
+
+void gateway::kill_core_for_tests(int which) const {
+  auto core = impl_->core->get();
+  auto kill = [](const auto& actor) {
+    caf::anon_send_exit(actor, caf::exit_reason::kill);
+  };
+  if (which % 3 == 0)
+    kill(core.node);
+  else if (which % 3 == 1)
+    kill(core.directory);
+  else
+    kill(core.sweeper);
 }
 
 const node_usage& gateway::usage() const {

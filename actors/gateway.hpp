@@ -113,11 +113,13 @@ public:
 
   /// Compacts the whole database, so that tables can be looked at.
   void compact_for_tests() const;
+  /// Ends one of the node, the directory and the sweeper; the others follow.
+  void kill_core_for_tests(int which) const;
 
 private:
   struct impl;
   explicit gateway(std::unique_ptr<impl> parts);
-  result<void> bring_journal_home();
+  void bring_journal_home();
 
   std::unique_ptr<impl> impl_;
 };

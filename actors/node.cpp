@@ -19,12 +19,11 @@ using node_self = node_actor::stateful_pointer<node_state>;
 
 auto reader_of(engine::services with) {
   return [with = std::move(with)] {
-    auto head = engine::read_head(engine::context_of(with.catalog.node()),
-                                  with.records);
-    return [head](engine::node_engine& engine) -> result<void> {
-      if (head.has_error())
-        return head.error();
-      engine.reload(*head);
+    auto state = engine::load_node(with);
+    return [state](engine::node_engine& engine) -> result<void> {
+      if (state.has_error())
+        return state.error();
+      engine.reload(*state);
       return {};
     };
   };

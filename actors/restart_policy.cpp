@@ -20,12 +20,27 @@ milliseconds pause_after(unsigned crashes) {
 
 } // namespace
 
+bool restart_policy::is_over(const record& known, time now) {
+  // A quarantine is no calm period: after it there is one more try.
+  auto calm = known.crashes >= crashes_max ? quarantine_period + calm_period
+                                           : calm_period;
+  return now - known.last > calm;
+}
+
 void restart_policy::crashed(const std::string& scope, time now) {
+  if (records_.size() >= records_kept_max)
+    std::erase_if(records_, [now](const auto& each) {
+      return is_over(each.second, now);
+    });
   auto& known = records_[scope];
-  if (now - known.last > calm_period)
+  if (is_over(known, now))
     known.crashes = 0;
-  ++known.crashes;
+  known.crashes = std::min(known.crashes + 1, crashes_max);
   known.last = now;
+}
+
+bool restart_policy::has_crashed(const std::string& scope) const {
+  return records_.contains(scope);
 }
 
 result<void> restart_policy::may_start(const std::string& scope, time now) {

@@ -33,14 +33,21 @@ public:
   /// retry hint during a pause, or `quarantined`.
   result<void> may_start(const std::string& scope, time now);
 
+  /// Whether the scope crashed lately.
+  bool has_crashed(const std::string& scope) const;
+
   /// Forgets a scope's crashes.
   void pardon(const std::string& scope);
 
 private:
+  static constexpr std::size_t records_kept_max = 10'000;
+
   struct record {
     unsigned crashes = 0;
     time last{0};
   };
+
+  static bool is_over(const record& known, time now);
   std::unordered_map<std::string, record> records_;
 };
 

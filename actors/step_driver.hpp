@@ -30,6 +30,16 @@ constexpr auto commit_timeout = caf::infinite;
 constexpr std::chrono::milliseconds audit_flush_delay
   = limits::audit_sync_delay_max / 2;
 
+inline performed to_performed(result<engine::answer> outcome) {
+  return {std::make_shared<result<engine::answer>>(std::move(outcome))};
+}
+
+inline error crashed_error() {
+  return {errc::unavailable, "the scope failed and is being restarted; the "
+                             "outcome is unknown, try again",
+          limits::overload_retry_hint};
+}
+
 /// What an actor with an engine keeps. `Engine` is scope_engine or node_engine,
 /// `Asked` what it is asked.
 template <class Engine, class Asked>
@@ -53,20 +63,22 @@ struct driver_state {
   bool flush_scheduled = false;
   bool reloading = false;
 
+  driver_state() = default;
+  driver_state(const driver_state&) = delete;
+  driver_state& operator=(const driver_state&) = delete;
+
+  /// CAF answers only what is still in a mailbox when an actor dies: whoever
+  /// waits for a job hears of it here.
+  ~driver_state() {
+    for (auto& [job, waiting] : jobs)
+      if (waiting.pending())
+        waiting.deliver(to_performed(crashed_error()));
+  }
+
   /// Called after every piece of work; scopes tell what memory they use.
   void report() {
   }
 };
-
-inline performed to_performed(result<engine::answer> outcome) {
-  return {std::make_shared<result<engine::answer>>(std::move(outcome))};
-}
-
-inline error crashed_error() {
-  return {errc::unavailable, "the scope failed and is being restarted; the "
-                             "outcome is unknown, try again",
-          limits::overload_retry_hint};
-}
 
 template <class Self>
 void finish(Self self, std::uint64_t job, result<engine::answer> outcome) {

@@ -26,6 +26,9 @@ struct supervisor_state {
 
   std::shared_ptr<supervisor_options> options;
   std::vector<caf::actor> children;
+  /// Children that were told to end and have not yet: what they are in the
+  /// middle of must not go on beside their successors.
+  std::size_t ending = 0;
   committer_actor committer;
   loader_actor loaders;
   std::chrono::milliseconds pause = first_pause;
@@ -45,22 +48,15 @@ void watch(supervisor_self self, const Handle& child) {
 void start_all(supervisor_self self) {
   auto& state = self->state;
   const auto& o = *state.options;
-  auto head
-    = engine::read_head(engine::context_of(o.with.catalog.node()),
-                        o.with.records);
-  if (head.has_error()) {
+  auto node = engine::load_node(o.with);
+  if (node.has_error()) {
     self->delayed_send(self, state.pause, start_core{});
     return;
   }
   state.committer
     = spawn_committer(self->system(), {o.records, o.slots, o.directory});
   state.loaders = spawn_loader(self->system(), o.loader_threads);
-  auto node_engine = std::make_unique<engine::node_engine>(o.with, *head);
-  const auto& recovered = o.with.journal.recovered();
-  if (auto left
-      = recovered.find(persistence::node_identity::tag_of_node());
-      left != recovered.end())
-    node_engine->add_recovered(left->second);
+  auto node_engine = std::make_unique<engine::node_engine>(o.with, *node);
   core_actors::handles core;
   core.node = spawn_node(self->system(), {std::move(node_engine), o.with,
                                           state.loaders, state.committer});
@@ -80,10 +76,10 @@ void start_all(supervisor_self self) {
 }
 
 void stop_children(supervisor_self self) {
-  for (auto& child : std::exchange(self->state.children, {})) {
-    self->demonitor(child);
+  auto children = std::exchange(self->state.children, {});
+  self->state.ending = children.size();
+  for (auto& child : children)
     self->send_exit(child, caf::exit_reason::kill);
-  }
   self->state.options->core->set({});
   self->state.committer = nullptr;
   self->state.loaders = nullptr;
@@ -93,9 +89,13 @@ void stop_children(supervisor_self self) {
 /// start anew. What was being written is unknown.
 void on_down(supervisor_self self) {
   auto& state = self->state;
-  if (state.shutting_down || state.children.empty())
+  if (state.shutting_down)
     return;
-  stop_children(self);
+  if (state.ending == 0)
+    stop_children(self);
+  // This one's own message counts too.
+  if (state.ending == 0 || --state.ending > 0)
+    return;
   state.options->records->poison();
   self->delayed_send(self, state.pause, start_core{});
   state.pause = std::min(state.pause * 2, longest_pause);
@@ -148,7 +148,8 @@ supervisor_behavior(supervisor_self self,
   start_all(self);
   return {
     [self](const start_core&) {
-      if (self->state.children.empty() && !self->state.shutting_down)
+      auto& state = self->state;
+      if (state.children.empty() && state.ending == 0 && !state.shutting_down)
         start_all(self);
     },
     [self](const await_core&) {

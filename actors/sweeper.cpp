@@ -16,6 +16,9 @@ namespace {
 /// What is due in one scope.
 struct due_scope {
   std::optional<scope> name;
+  /// Without a name: whether there is no such scope any more, or it only could
+  /// not be found now.
+  bool gone = false;
   std::vector<engine::expire_memories::due> entries;
 };
 
@@ -62,11 +65,16 @@ void find_due(const engine::services& with, findings& out) {
       auto owner = with.catalog.follow(entry.organization, entry.tags);
       if (owner)
         group.name = (*owner)->name;
+      else
+        group.gone = owner.error().code == errc::erased
+                     || owner.error().code == errc::not_found;
     }
   }
   for (auto& [path, group] : grouped)
     out.scopes.push_back(std::move(group));
-  out.until = persistence::start_of_hour(now);
+  // The hour that just ended is looked at once more: a write that was on its
+  // way may have put something there.
+  out.until = persistence::hour_before(persistence::start_of_hour(now));
   out.complete = true;
 }
 
@@ -134,7 +142,10 @@ void on_found(sweeper_self self, const std::shared_ptr<findings>& found) {
   state.scopes_left = found->scopes.size() + 1;
   for (auto& due : found->scopes) {
     if (!due.name) {
-      forget(self, due.entries);
+      if (due.gone)
+        forget(self, due.entries);
+      else
+        scope_done(self, false);
       continue;
     }
     self

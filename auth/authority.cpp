@@ -71,7 +71,8 @@ result<grant> decide(const authority_ptr& who, operation what,
     return error{errc::unauthenticated, "the API key was revoked"};
   if (who->expires_at && *who->expires_at <= now)
     return error{errc::unauthenticated, "the API key has expired"};
-  if (!reaches(*who, what, target))
+  if (who->root.organization() != target.organization()
+      || !reaches(*who, what, target))
     return error{errc::forbidden, "the key does not reach that scope"};
   if (!permits(*who, what, target))
     return error{errc::forbidden,

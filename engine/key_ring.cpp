@@ -13,7 +13,7 @@ void key_ring::put(auth::key_record record, const record_tag& tag) {
   auto& slot = entries_.try_emplace(record.id, entry{record, tag, nullptr})
                  .first->second;
   if (!slot.revoked)
-    slot.revoked = std::make_shared<std::atomic<bool>>(false);
+    slot.revoked = revocations_->flag_of(record.id);
   if (record.revoked_at)
     slot.revoked->store(true, std::memory_order_release);
   slot.record = std::move(record);

@@ -3,13 +3,13 @@
 
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <vector>
 
 #include "auth/api_key.hpp"
 #include "auth/authority.hpp"
+#include "auth/revocations.hpp"
 #include "engine/memory_table.hpp"
 
 namespace cloister::engine {
@@ -18,10 +18,14 @@ namespace cloister::engine {
 /// revocation flags are shared with every authority made from a key.
 class key_ring {
 public:
+  explicit key_ring(std::shared_ptr<auth::revocations> revocations)
+    : revocations_(std::move(revocations)) {
+  }
+
   struct entry {
     auth::key_record record;
     record_tag tag{};
-    std::shared_ptr<std::atomic<bool>> revoked;
+    auth::revocation_flag revoked;
   };
 
   /// Adds a key or replaces its record; sets the flag if it was revoked.
@@ -37,6 +41,7 @@ public:
   }
 
 private:
+  std::shared_ptr<auth::revocations> revocations_;
   std::map<auth::key_id, entry> entries_;
 };
 

@@ -28,7 +28,8 @@ ledger_context context_of(const persistence::node_identity& node) {
 
 ledger::ledger(ledger_context context, persistence::scope_head head,
                persistence::audit_journal& journal)
-  : context_(std::move(context)), head_(head), journal_(journal) {
+  : context_(std::move(context)), journal_(journal) {
+  reset(head);
 }
 
 bytes ledger::seal(auth::audit_entry entry) const {
@@ -40,24 +41,17 @@ bytes ledger::seal(auth::audit_entry entry) const {
 
 result<void> ledger::note(auth::audit_entry entry) {
   auto sealed = seal(std::move(entry));
-  auto position = journal_.append(context_.organization, context_.tag, sealed);
-  if (position.has_error())
-    return position.error();
-  pending_.push_back({*position, false, std::move(sealed)});
+  auto sequence = journal_.append(context_.organization, context_.tag, sealed);
+  if (sequence.has_error())
+    return sequence.error();
+  pending_.push_back({*sequence, std::move(sealed)});
   return {};
 }
 
 void ledger::reset(const persistence::scope_head& head) {
   head_ = head;
-  add_pending(std::exchange(pending_, {}));
-}
-
-void ledger::add_pending(std::vector<journaled_entry> entries) {
-  std::erase_if(entries, [this](const journaled_entry& entry) {
-    return entry.position.sequence <= head_.journal_sequence;
-  });
-  pending_.insert(pending_.begin(), std::make_move_iterator(entries.begin()),
-                  std::make_move_iterator(entries.end()));
+  journal_.settle(context_.tag, head_.journal_sequence);
+  pending_ = journal_.unsettled(context_.tag);
 }
 
 void ledger::chain(persistence::write_batch& batch, bytes_view sealed) {
@@ -68,12 +62,12 @@ void ledger::chain(persistence::write_batch& batch, bytes_view sealed) {
   ++head_.audit_length;
 }
 
-std::vector<journaled_entry> ledger::close(persistence::write_batch& batch,
-                                           const auth::audit_entry* entry) {
-  for (const auto& pending : pending_) {
+std::uint64_t ledger::close(persistence::write_batch& batch,
+                            const auth::audit_entry* entry) {
+  for (const auto& pending : std::exchange(pending_, {})) {
     chain(batch, pending.sealed);
     head_.journal_sequence
-      = std::max(head_.journal_sequence, pending.position.sequence);
+      = std::max(head_.journal_sequence, pending.sequence);
   }
   if (entry != nullptr)
     chain(batch, seal(*entry));
@@ -81,18 +75,11 @@ std::vector<journaled_entry> ledger::close(persistence::write_batch& batch,
   auto key = context_.space.key(record_kind::head);
   batch.put(key, crypto::seal(*context_.control, 0, key.view(),
                               head_.encode()));
-  return std::exchange(pending_, {});
+  return head_.journal_sequence;
 }
 
-void ledger::settle(const std::vector<journaled_entry>& entries) {
-  for (std::size_t i = 0; i < entries.size();) {
-    auto file = entries[i].position.file;
-    std::size_t count = 0;
-    for (; i < entries.size() && entries[i].position.file == file; ++i)
-      count += entries[i].recovered ? 0u : 1u;
-    if (count > 0)
-      journal_.settle(file, count);
-  }
+void ledger::settle(std::uint64_t up_to) {
+  journal_.settle(context_.tag, up_to);
 }
 
 void put_first_head(

@@ -16,14 +16,6 @@
 
 namespace cloister::engine {
 
-/// An audit entry that is in the journal but not yet in its chain.
-struct journaled_entry {
-  persistence::journal_position position;
-  /// Entries recovered from a dead process have no file to settle.
-  bool recovered = false;
-  bytes sealed;
-};
-
 /// The keys and names under which one chain and head are kept. The keys are
 /// owned by the identity that the ledger's owner holds.
 struct ledger_context {
@@ -44,6 +36,8 @@ ledger_context context_of(const persistence::node_identity& node);
 /// One thread at a time.
 class ledger {
 public:
+  /// Takes over what an engine before it, in this process or a former one, left
+  /// in the journal.
   ledger(ledger_context context, persistence::scope_head head,
          persistence::audit_journal& journal);
 
@@ -61,24 +55,23 @@ public:
   /// process. Fails with `unavailable`: the access must then not happen.
   result<void> note(auth::audit_entry entry);
 
-  /// Starts over from a head that was read again; what is pending and not part
-  /// of its chain stays pending.
+  /// Starts over from a head that was read again. What the journal has and the
+  /// chain has not is pending again.
   void reset(const persistence::scope_head& head);
-
-  /// Takes over entries that a dead process or a failed batch left.
-  void add_pending(std::vector<journaled_entry> entries);
 
   bool has_pending() const {
     return !pending_.empty();
   }
 
   /// Completes a batch: chains what is pending, then `entry` if there is one,
-  /// and writes the head. Returns the entries that are settled by it.
-  std::vector<journaled_entry> close(persistence::write_batch& batch,
-                                     const auth::audit_entry* entry);
+  /// and writes the head. Returns up to which journal entry the chain has all
+  /// once the batch is durable, for `settle`. If the batch fails, `reset` brings
+  /// its entries back.
+  std::uint64_t close(persistence::write_batch& batch,
+                      const auth::audit_entry* entry);
 
   /// Tells the journal that entries are durable in the chain.
-  void settle(const std::vector<journaled_entry>& entries);
+  void settle(std::uint64_t up_to);
 
   /// Adds or removes a record in one of the head's sets.
   void add(persistence::record_set& set, bytes_view key, bytes_view tag) const {
@@ -96,7 +89,7 @@ private:
   ledger_context context_;
   persistence::scope_head head_;
   persistence::audit_journal& journal_;
-  std::vector<journaled_entry> pending_;
+  std::vector<persistence::journal_entry> pending_;
 };
 
 /// Adds the first head of a new scope to a batch, with its registry.

@@ -189,7 +189,7 @@ result<idempotency_record> decode_idempotency(bytes_view data) {
 
 loaded_scope new_scope(const services& with) {
   return {with.records.generation(), {}, memory_table{with.content_cache_bytes},
-          {}, {}, {}};
+          key_ring{with.revocations}, {}, {}};
 }
 
 result<loaded_scope> load_scope(const services& with,

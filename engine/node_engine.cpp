@@ -11,27 +11,27 @@
 
 namespace cloister::engine {
 
-node_engine::node_engine(services with, persistence::scope_head head)
-  : with_(std::move(with)),
-    ledger_(context_of(with_.catalog.node()), head, with_.journal),
-    generation_(with_.records.generation()) {
+result<loaded_node> load_node(const services& with) {
+  // Before the head, so that a reopen in between is noticed.
+  auto generation = with.records.generation();
+  auto head = read_head(context_of(with.catalog.node()), with.records);
+  if (head.has_error())
+    return head.error();
+  return loaded_node{generation, *head};
 }
 
-void node_engine::reload(const persistence::scope_head& head) {
+node_engine::node_engine(services with, const loaded_node& state)
+  : with_(std::move(with)),
+    ledger_(context_of(with_.catalog.node()), state.head, with_.journal),
+    generation_(state.generation) {
+}
+
+void node_engine::reload(const loaded_node& state) {
   CLOISTER_ASSERT(in_flight_ == 0);
-  ledger_.reset(head);
-  organizations_in_flight_.clear();
-  generation_ = with_.records.generation();
+  ledger_.reset(state.head);
+  generation_ = state.generation;
   load_ = next_load();
   stale_ = false;
-}
-
-void node_engine::add_recovered(
-  const std::vector<persistence::recovered_entry>& entries) {
-  std::vector<journaled_entry> pending;
-  for (const auto& entry : entries)
-    pending.push_back({{entry.sequence, 0}, true, entry.sealed});
-  ledger_.add_pending(std::move(pending));
 }
 
 step node_engine::begin(node_operation what) {
@@ -93,6 +93,8 @@ step node_engine::begin_life() {
 
 step node_engine::create(const scope& name) {
   CLOISTER_ASSERT(name.kind() == scope_kind::org);
+  if (with_.records.is_short_of_space())
+    return persistence::short_of_space_error();
   if (auto kind = personal_data_in(name.name());
       kind && !with_.allow_personal_ids)
     return error{errc::invalid_argument,
@@ -100,6 +102,10 @@ step node_engine::create(const scope& name) {
                    + std::string{*kind}
                    + "; use an opaque id instead, or have the operator allow "
                      "personal ids"};
+  // One at a time, from the look-up to the commit: else a second one could find
+  // it absent, and replace what the first one made.
+  if (!organizations_in_flight_.insert(std::string{name.path()}).second)
+    return again{[this, name] { return create(name); }};
   auto batch = std::make_shared<persistence::write_batch>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});
   auto work = [batch, child, name, catalog = &with_.catalog,
@@ -114,8 +120,10 @@ step node_engine::create(const scope& name) {
       *child = catalog->prepare_child(nullptr, name, now, *batch);
   };
   return offload{work, [this, name, batch, child]() -> step {
-                   if (child->has_error())
+                   if (child->has_error()) {
+                     organizations_in_flight_.erase(std::string{name.path()});
                      return child->error();
+                   }
                    return adopt(name, batch, **child);
                  }};
 }
@@ -123,10 +131,6 @@ step node_engine::create(const scope& name) {
 step node_engine::adopt(const scope& name,
                         const std::shared_ptr<persistence::write_batch>& batch,
                         const persistence::prepared_child& child) {
-  if (!organizations_in_flight_.insert(std::string{name.path()}).second)
-    return error{errc::overloaded, "the organization is being created; try "
-                                   "again",
-                 limits::overload_retry_hint};
   put_first_head(*batch, *child.identity, child.own_additions);
   for (const auto& addition : child.additions)
     ledger_.add(ledger_.head().registry, addition.key, addition.tag);
@@ -140,21 +144,26 @@ step node_engine::adopt(const scope& name,
 step node_engine::submit(std::shared_ptr<persistence::write_batch> batch,
                          const auth::audit_entry* entry, std::string name,
                          answer done) {
+  // What it was built on is about to be read again: it would be refused.
+  if (needs_reload()) {
+    stale_ = true;
+    organizations_in_flight_.erase(name);
+    return error{errc::unavailable, "the node is being read again; try again",
+                 limits::overload_retry_hint};
+  }
   batch->set_generation(generation_);
   batch->set_load(load_);
-  auto folded = ledger_.close(*batch, entry);
+  auto journaled = ledger_.close(*batch, entry);
   ++in_flight_;
   return commit{batch, [this, name = std::move(name), done = std::move(done),
-                        folded = std::move(folded)](
-                         const result<void>& outcome) mutable -> step {
+                        journaled](const result<void>& outcome) mutable -> step {
                   --in_flight_;
                   organizations_in_flight_.erase(name);
                   if (outcome.has_error()) {
                     stale_ = true;
-                    ledger_.add_pending(std::move(folded));
                     return outcome.error();
                   }
-                  ledger_.settle(folded);
+                  ledger_.settle(journaled);
                   return std::move(done);
                 }};
 }

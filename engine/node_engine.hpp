@@ -42,11 +42,21 @@ inline bool is_change(const node_operation& what) {
          || std::holds_alternative<start_node>(what);
 }
 
+/// What the store says of the node itself.
+struct loaded_node {
+  /// The store's generation when reading began.
+  std::uint64_t generation = 0;
+  persistence::scope_head head;
+};
+
+/// Reads it; a loader's work. Fails with `corrupted`.
+result<loaded_node> load_node(const services& with);
+
 /// The node's own chain and the organizations below it. Like a scope's engine:
 /// one thread at a time, no reads from the disk but in an `offload`.
 class node_engine {
 public:
-  node_engine(services with, persistence::scope_head head);
+  node_engine(services with, const loaded_node& state);
 
   step begin(node_operation what);
 
@@ -60,8 +70,7 @@ public:
   bool has_in_flight() const {
     return in_flight_ > 0;
   }
-  void reload(const persistence::scope_head& head);
-  void add_recovered(const std::vector<persistence::recovered_entry>& entries);
+  void reload(const loaded_node& state);
 
 private:
   step begin_life();

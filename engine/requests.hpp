@@ -174,6 +174,16 @@ inline bool is_change(const operation& what) {
          || std::holds_alternative<open_child>(what);
 }
 
+/// Whether an operation makes the store larger: not accepted on a disk that is
+/// nearly full.
+inline bool is_growth(const operation& what) {
+  return std::holds_alternative<create_memories>(what)
+         || std::holds_alternative<update_memory>(what)
+         || std::holds_alternative<restore_memory>(what)
+         || std::holds_alternative<create_key>(what)
+         || std::holds_alternative<open_child>(what);
+}
+
 /// One operation with the grant that allows it and the time it may take.
 struct request {
   auth::grant grant;

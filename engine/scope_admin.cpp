@@ -32,6 +32,34 @@ void scope_engine::put_key(change& to, auth::key_record record) {
   to.becomes.keys.emplace_back(std::move(record), tag);
 }
 
+namespace {
+
+/// How far above its root a key may be given to read: not further than the key
+/// that makes it. Below the maker's root that is up to the maker's root.
+auth::ancestor_bound bounded(auth::ancestor_bound wanted,
+                             const auth::authority& maker) {
+  using kind = auth::ancestor_bound::kind;
+  if (maker.ancestors.which == kind::all || wanted.which == kind::none)
+    return wanted;
+  auto limit = maker.ancestors.which == kind::up_to && maker.ancestors.limit
+                 ? *maker.ancestors.limit
+                 : maker.root;
+  if (wanted.which == kind::up_to && wanted.limit
+      && limit.contains(*wanted.limit))
+    return wanted;
+  return {kind::up_to, limit};
+}
+
+/// Whether a key's maker could write to that scope itself.
+bool may_write_to(const auth::authority& maker, const scope& target) {
+  if (maker.promote_to == target)
+    return true;
+  return maker.root.contains(target)
+         && maker.permissions.contains(auth::permission::write);
+}
+
+} // namespace
+
 step scope_engine::make_key(const std::shared_ptr<request>& asked) {
   CLOISTER_ASSERT(!identity_->parent);
   const auto& what = std::get<create_key>(asked->what);
@@ -45,6 +73,10 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
   if (!who.permissions.contains(what.permissions))
     return refuse(*asked, {errc::forbidden, "a key cannot give permissions it "
                                             "does not have"});
+  if (what.promote_to && !may_write_to(who, *what.promote_to))
+    return refuse(*asked, {errc::forbidden,
+                           "a key cannot be given a scope to share into that "
+                           "its maker cannot write to"});
   auto now = with_.time->now();
   if (what.expires_at && *what.expires_at <= now)
     return refuse(*asked, {errc::invalid_argument,
@@ -57,7 +89,7 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
   auto id = auth::make_key_id(view_of(identity_->tag), signing.first);
   auth::key_record record{id,  what.root, what.permissions, 1,
                           now, expires,   std::nullopt,     what.label,
-                          what.ancestors, what.promote_to};
+                          bounded(what.ancestors, who), what.promote_to};
   change made;
   made.entry = entry_of(*asked);
   made.entry.reason = auth::to_string(id);
@@ -127,16 +159,28 @@ step scope_engine::make_child(const std::shared_ptr<request>& asked) {
                      + std::string{*kind}
                      + "; use an opaque id instead, or have the operator allow "
                        "personal ids"});
+  // One at a time, from the look-up to the commit: else a second one could
+  // replace what the first one made.
+  if (!children_in_flight_.insert(std::string{name.path()}).second)
+    return again{[this, asked] { return run(asked); }};
   // Reads the catalog and reserves a slot: a loader's work.
   auto made = std::make_shared<change>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});
   auto work = [made, child, name, identity = identity_,
                catalog = &with_.catalog, now = with_.time->now()] {
-    *child = catalog->prepare_child(identity, name, now, *made->batch);
+    auto found = catalog->find(name);
+    if (found.has_error())
+      *child = found.error();
+    else if (found->exact)
+      *child = error{errc::conflict, "the scope exists already"};
+    else
+      *child = catalog->prepare_child(identity, name, now, *made->batch);
   };
-  return offload{work, [this, asked, made, child]() -> step {
-                   if (child->has_error())
+  return offload{work, [this, asked, made, child, name]() -> step {
+                   if (child->has_error()) {
+                     children_in_flight_.erase(std::string{name.path()});
                      return refuse(*asked, child->error());
+                   }
                    return adopt_child(*asked, std::move(*made), **child);
                  }};
 }
@@ -144,10 +188,6 @@ step scope_engine::make_child(const std::shared_ptr<request>& asked) {
 step scope_engine::adopt_child(const request& asked, change made,
                                const persistence::prepared_child& child) {
   const auto& name = child.identity->name;
-  // Two requests may have prepared the same child: the first one wins.
-  if (!children_in_flight_.insert(std::string{name.path()}).second)
-    return error{errc::overloaded, "the scope is being created; try again",
-                 limits::overload_retry_hint};
   put_first_head(*made.batch, *child.identity, child.own_additions);
   for (const auto& addition : child.additions)
     ledger_.add(ledger_.head().registry, addition.key, addition.tag);

@@ -4,6 +4,7 @@
 #include "engine/scope_engine.hpp"
 
 #include "core/assert.hpp"
+#include "core/limits.hpp"
 #include "core/overloaded.hpp"
 #include "crypto/aead.hpp"
 #include "engine/stored_records.hpp"
@@ -51,14 +52,6 @@ void scope_engine::reload(loaded_scope state) {
   index_requests();
 }
 
-void scope_engine::add_recovered(
-  const std::vector<persistence::recovered_entry>& entries) {
-  std::vector<journaled_entry> pending;
-  for (const auto& entry : entries)
-    pending.push_back({{entry.sequence, 0}, true, entry.sealed});
-  ledger_.add_pending(std::move(pending));
-}
-
 std::size_t scope_engine::memory_bytes() const {
   return sizeof(*this) + memories_.memory_bytes() + history_.size() * 96
          + idempotency_.size() * 160 + keys_.size() * 400;
@@ -78,6 +71,9 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       barrier_ = nullptr;
     return refuse(*asked, {errc::timeout, "the operation took too long"});
   }
+  // Before anything is built: a batch that is refused costs a reload.
+  if (is_growth(asked->what) && with_.records.is_short_of_space())
+    return refuse(*asked, persistence::short_of_space_error());
   if (barrier_ != nullptr && barrier_ != asked.get() && is_change(asked->what))
     return again{[this, asked] { return run(asked); }};
   return std::visit(
@@ -191,44 +187,46 @@ step scope_engine::flush_audit() {
   made.batch->set_effect(persistence::batch_effect::shrinks);
   made.batch->set_generation(generation_);
   made.batch->set_load(load_);
-  auto folded = ledger_.close(*made.batch, nullptr);
+  auto journaled = ledger_.close(*made.batch, nullptr);
   ++in_flight_;
   auto batch = made.batch;
   auto shared = std::make_shared<change>(std::move(made));
-  return commit{batch, [this, shared, folded = std::move(folded)](
-                         const result<void>& outcome) mutable {
-                  return committed(*shared, std::move(folded), nothing{},
-                                   outcome);
+  return commit{batch, [this, shared, journaled](const result<void>& outcome) {
+                  return committed(*shared, journaled, nothing{}, outcome);
                 }};
 }
 
 /// Hands a finished change to the committer.
 step scope_engine::submit(change made, answer done) {
+  // What it was built on is about to be read again: it would be refused.
+  if (needs_reload()) {
+    stale_ = true;
+    settle_tentative(made.becomes);
+    return error{errc::unavailable, "the scope is being read again; try again",
+                 limits::overload_retry_hint};
+  }
   made.batch->set_generation(generation_);
   made.batch->set_load(load_);
-  auto folded = ledger_.close(*made.batch, &made.entry);
+  auto journaled = ledger_.close(*made.batch, &made.entry);
   ++in_flight_;
   auto batch = made.batch;
   auto shared = std::make_shared<change>(std::move(made));
-  return commit{batch, [this, shared, folded = std::move(folded),
-                        done = std::move(done)](
+  return commit{batch, [this, shared, journaled, done = std::move(done)](
                          const result<void>& outcome) mutable {
-                  return committed(*shared, std::move(folded), std::move(done),
+                  return committed(*shared, journaled, std::move(done),
                                    outcome);
                 }};
 }
 
-step scope_engine::committed(change& made, std::vector<journaled_entry> folded,
+step scope_engine::committed(change& made, std::uint64_t journaled,
                              answer done, const result<void>& outcome) {
   --in_flight_;
   settle_tentative(made.becomes);
   if (outcome.has_error()) {
-    // What this batch should have chained goes into the next one.
     stale_ = true;
-    ledger_.add_pending(std::move(folded));
     return outcome.error();
   }
-  ledger_.settle(folded);
+  ledger_.settle(journaled);
   apply(made.becomes);
   return done;
 }

@@ -94,9 +94,6 @@ public:
   /// Replaces everything by what `load_scope` read.
   void reload(loaded_scope state);
 
-  /// Takes over audit entries that a dead process left.
-  void add_recovered(const std::vector<persistence::recovered_entry>& entries);
-
   const persistence::identity_ptr& identity() const {
     return identity_;
   }
@@ -166,8 +163,8 @@ private:
   std::optional<error> admit(
     const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched);
   step submit(change made, answer done);
-  step committed(change& made, std::vector<journaled_entry> folded,
-                 answer done, const result<void>& outcome);
+  step committed(change& made, std::uint64_t journaled, answer done,
+                 const result<void>& outcome);
   void apply(effects& becomes);
   void apply_row(effects::row_change& changed);
   void apply_history(effects& becomes);

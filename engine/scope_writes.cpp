@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <set>
+
 #include "core/assert.hpp"
 #include "core/json_text.hpp"
 #include "core/limits.hpp"
@@ -18,6 +20,13 @@ namespace {
 
 record_tag tag_of(bytes_view sealed) {
   return byte_reader{crypto::tag_of(sealed)}.array<16>();
+}
+
+/// Records write "never" as 0: the one millisecond of that number is the next.
+std::optional<timestamp> storable_expiry(std::optional<timestamp> at) {
+  if (at && at->milliseconds == 0)
+    at->milliseconds = 1;
+  return at;
 }
 
 error no_such_memory() {
@@ -110,7 +119,8 @@ void scope_engine::put_record(change& to, std::uint64_t sequence,
   if (made.key)
     tentative_keys_[*made.key] = made.id;
   if (made.expires_at)
-    with_.expiries.add(*to.batch, *identity_, sequence, *made.expires_at);
+    with_.expiries.add(*to.batch, *identity_, sequence, *made.expires_at,
+                       with_.time->now());
   memory_row row{sequence,
                  made.id,
                  made.expires_at ? made.expires_at->milliseconds : 0,
@@ -214,14 +224,20 @@ scope_engine::draft_digest(const memory_draft& draft) const {
 result<std::vector<std::optional<std::uint32_t>>>
 scope_engine::repeated_drafts(const std::vector<memory_draft>& drafts) const {
   std::vector<std::optional<std::uint32_t>> rows(drafts.size());
+  std::set<std::string> seen;
   for (std::size_t i = 0; i < drafts.size(); ++i) {
-    if (!drafts[i].idempotency_key || clearing_)
+    if (!drafts[i].idempotency_key)
       continue;
     auto rest = idempotency_rest(*drafts[i].idempotency_key);
+    if (!seen.insert(rest).second)
+      return error{errc::invalid_argument, "two memories of one request have "
+                                           "the same idempotency key"};
     if (tentative_requests_.contains(rest))
       return error{errc::overloaded,
                    "the same request is being worked on; try again",
                    limits::overload_retry_hint};
+    if (clearing_)
+      continue;
     auto found = idempotency_.find(rest);
     if (found == idempotency_.end()
         || found->second.expires_at <= with_.time->now())
@@ -245,9 +261,11 @@ void scope_engine::remember_request(change& to, const memory_draft& draft,
   auto rest = idempotency_rest(*draft.idempotency_key);
   auto key = identity_->space().key(record_kind::idempotency, rest);
   auto& contents = ledger_.head().contents;
-  // An expired record of the same key is overwritten.
+  // An expired record of the same key is overwritten, unless this very change
+  // has dropped it already.
+  auto dropped = std::erase(to.becomes.idempotency_dropped, rest) > 0;
   if (auto old = idempotency_.find(rest);
-      old != idempotency_.end() && !clearing_)
+      old != idempotency_.end() && !clearing_ && !dropped)
     ledger_.remove(contents, key.view(), view_of(old->second.tag));
   idempotency_record record{id, draft_digest(draft),
                             with_.time->now() + draft.idempotency_lifetime,
@@ -361,7 +379,7 @@ memory scope_engine::memory_from(const memory_draft& draft,
   value.author = asked.grant.who().name;
   value.created_at = draft.created_at.value_or(now);
   value.updated_at = draft.created_at.value_or(now);
-  value.expires_at = draft.expires_at;
+  value.expires_at = storable_expiry(draft.expires_at);
   return value;
 }
 
@@ -383,7 +401,7 @@ result<memory> scope_engine::patched(const memory& old,
   if (patch.embedding)
     value.embedding = *patch.embedding;
   if (patch.expires_at)
-    value.expires_at = *patch.expires_at;
+    value.expires_at = storable_expiry(*patch.expires_at);
   if (patch.metadata) {
     auto merged = merge_json_object(old.metadata, *patch.metadata);
     if (merged.has_error())

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "auth/operation.hpp"
+#include "auth/revocations.hpp"
 #include "core/clock.hpp"
 #include "core/scope.hpp"
 #include "persistence/audit_journal.hpp"
@@ -25,6 +26,7 @@ struct services {
   persistence::audit_journal& journal;
   const persistence::expiry_index& expiries;
   std::shared_ptr<const clock> time;
+  std::shared_ptr<auth::revocations> revocations;
   /// Accept scope names that look like personal data.
   bool allow_personal_ids = false;
   /// Plaintext records one scope keeps in memory.

@@ -62,38 +62,45 @@ result<void> audit_journal::recover() {
     found[number] = directory_ + '/' + name;
     current_ = std::max(current_, number);
   }
-  for (const auto& [number, path] : found) {
-    auto data = read_file(*files_, path);
-    if (data.has_error())
-      return data.error();
-    byte_reader reader{*data};
-    // The last entry may be torn: its answer was never given.
-    for (;;) {
-      auto length = reader.u32();
-      auto sum = reader.u32();
-      auto body = reader.raw(length);
-      if (!reader.ok() || length < entry_fixed_bytes
-          || crypto::checksum(body) != sum)
-        break;
-      byte_reader entry{body};
-      recovered_entry out;
-      out.sequence = entry.u64();
-      out.organization = entry.array<16>();
-      auto tag = entry.array<16>();
-      next_sequence_ = std::max(next_sequence_, out.sequence + 1);
-      out.sealed = bytes{entry.rest()};
-      recovered_[tag].push_back(std::move(out));
-    }
-    recovered_paths_.push_back(path);
-  }
+  for (const auto& [number, path] : found)
+    if (auto done = recover_file(number, path); done.has_error())
+      return done;
   return {};
 }
 
-void audit_journal::discard_recovered() {
-  recovered_.clear();
-  for (const auto& path : recovered_paths_)
-    static_cast<void>(files_->remove(path));
-  recovered_paths_.clear();
+result<void> audit_journal::recover_file(std::uint64_t number,
+                                         const std::string& path) {
+  auto data = read_file(*files_, path);
+  if (data.has_error())
+    return data.error();
+  auto& part = parts_[number];
+  part.path = path;
+  byte_reader reader{*data};
+  while (!reader.rest().empty()) {
+    auto length = reader.u32();
+    auto sum = reader.u32();
+    auto body = reader.raw(length);
+    // The last entry may be torn: its answer was never given.
+    if (!reader.ok())
+      break;
+    // One that was damaged since hides none of those behind it.
+    if (length < entry_fixed_bytes || crypto::checksum(body) != sum)
+      continue;
+    byte_reader entry{body};
+    kept_entry out;
+    out.sequence = entry.u64();
+    out.file = number;
+    auto organization = entry.array<16>();
+    auto tag = entry.array<16>();
+    out.sealed = bytes{entry.rest()};
+    next_sequence_ = std::max(next_sequence_, out.sequence + 1);
+    auto [owner, fresh] = unsettled_.try_emplace(tag);
+    if (fresh)
+      left_behind_.push_back({organization, tag});
+    owner->second.push_back(std::move(out));
+    ++part.outstanding;
+  }
+  return {};
 }
 
 result<void> audit_journal::start_part() {
@@ -106,15 +113,20 @@ result<void> audit_journal::start_part() {
     return file.error();
   next.file = std::move(*file);
   parts_.emplace(number, std::move(next));
-  auto previous = current_;
   current_ = number;
-  remove_if_settled(previous);
+  // Former files, this process's or another's, may have nothing left in them.
+  std::vector<std::uint64_t> former;
+  for (const auto& [each, part] : parts_)
+    if (each != number)
+      former.push_back(each);
+  for (auto each : former)
+    remove_if_settled(each);
   return {};
 }
 
-result<journal_position> audit_journal::append(const scope_tag& organization,
-                                               const scope_tag& tag,
-                                               bytes_view sealed) {
+result<std::uint64_t> audit_journal::append(const scope_tag& organization,
+                                            const scope_tag& tag,
+                                            bytes_view sealed) {
   std::lock_guard guard{mutex_};
   if (parts_[current_].bytes >= part_bytes_max || !parts_[current_].file)
     if (auto done = start_part(); done.has_error())
@@ -148,16 +160,34 @@ result<journal_position> audit_journal::append(const scope_tag& organization,
   part.bytes += entry.size();
   ++part.outstanding;
   ++next_sequence_;
-  return journal_position{sequence, current_};
+  unsettled_[tag].push_back({sequence, current_, bytes{sealed}});
+  return sequence;
 }
 
-void audit_journal::settle(std::uint64_t file, std::size_t count) {
+std::vector<journal_entry>
+audit_journal::unsettled(const scope_tag& tag) const {
   std::lock_guard guard{mutex_};
-  auto found = parts_.find(file);
-  if (found == parts_.end())
+  std::vector<journal_entry> out;
+  if (auto found = unsettled_.find(tag); found != unsettled_.end())
+    for (const auto& entry : found->second)
+      out.push_back({entry.sequence, entry.sealed});
+  return out;
+}
+
+void audit_journal::settle(const scope_tag& tag, std::uint64_t up_to) {
+  std::lock_guard guard{mutex_};
+  auto found = unsettled_.find(tag);
+  if (found == unsettled_.end())
     return;
-  found->second.outstanding -= std::min(count, found->second.outstanding);
-  remove_if_settled(file);
+  auto& entries = found->second;
+  while (!entries.empty() && entries.front().sequence <= up_to) {
+    auto file = entries.front().file;
+    entries.pop_front();
+    --parts_[file].outstanding;
+    remove_if_settled(file);
+  }
+  if (entries.empty())
+    unsettled_.erase(found);
 }
 
 void audit_journal::remove_if_settled(std::uint64_t number) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,19 +27,21 @@ namespace cloister::persistence {
 //   entry := length:be32 checksum:be32 sequence:be64 organization:16 tag:16
 //            sealed                           length and checksum cover the rest
 //
-// A file is removed once all its entries are in their chains.
+// A file is removed once all its entries are in their chains. Until then the
+// journal keeps them in memory too: an engine that ended with entries left, in
+// this process or one before, is followed by one that takes them over.
 
-/// Where an entry went; given back with `settle`.
-struct journal_position {
+/// An entry that is not known to be in its chain yet.
+struct journal_entry {
+  /// Grows with each entry, over restarts too.
   std::uint64_t sequence = 0;
-  std::uint64_t file = 0;
+  bytes sealed;
 };
 
-/// An entry that a dead process had not taken into its chain.
-struct recovered_entry {
-  std::uint64_t sequence = 0;
+/// A scope with entries of a former process.
+struct journal_owner {
   scope_tag organization{};
-  bytes sealed;
+  scope_tag tag{};
 };
 
 /// Thread-safe.
@@ -50,19 +53,21 @@ public:
   open(std::shared_ptr<file_system> files, const std::string& directory,
        std::uint32_t epoch);
 
-  /// Hands one sealed entry to the kernel.
-  result<journal_position> append(const scope_tag& organization,
-                                  const scope_tag& tag, bytes_view sealed);
+  /// Hands one sealed entry to the kernel; answers its sequence number.
+  result<std::uint64_t> append(const scope_tag& organization,
+                               const scope_tag& tag, bytes_view sealed);
 
-  /// Tells that entries of one file are durable elsewhere.
-  void settle(std::uint64_t file, std::size_t count);
+  /// The entries of a scope that are not settled, in order.
+  std::vector<journal_entry> unsettled(const scope_tag& tag) const;
 
-  /// What was left, by scope, in order. Stays on disk until
-  /// `discard_recovered`.
-  const std::map<scope_tag, std::vector<recovered_entry>>& recovered() const {
-    return recovered_;
+  /// Tells that a scope's entries up to a sequence number are durable in its
+  /// chain.
+  void settle(const scope_tag& tag, std::uint64_t up_to);
+
+  /// The scopes that a former process left entries of.
+  const std::vector<journal_owner>& left_behind() const {
+    return left_behind_;
   }
-  void discard_recovered();
 
   ~audit_journal();
 
@@ -73,21 +78,27 @@ private:
     std::uint64_t bytes = 0;
     std::size_t outstanding = 0;
   };
+  struct kept_entry {
+    std::uint64_t sequence = 0;
+    std::uint64_t file = 0;
+    bytes sealed;
+  };
 
   audit_journal(std::shared_ptr<file_system> files, std::string directory,
                 std::uint64_t first_sequence);
   result<void> recover();
+  result<void> recover_file(std::uint64_t number, const std::string& path);
   result<void> start_part();
   void remove_if_settled(std::uint64_t number);
 
   std::shared_ptr<file_system> files_;
   std::string directory_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::uint64_t next_sequence_;
   std::uint64_t current_ = 0;
   std::map<std::uint64_t, journal_file> parts_;
-  std::map<scope_tag, std::vector<recovered_entry>> recovered_;
-  std::vector<std::string> recovered_paths_;
+  std::map<scope_tag, std::deque<kept_entry>> unsettled_;
+  std::vector<journal_owner> left_behind_;
 };
 
 } // namespace cloister::persistence

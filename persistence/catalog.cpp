@@ -162,7 +162,9 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
   auto slot = slots_.read(slot_number);
   if (slot.has_error()) {
     if (slot.error().code == errc::not_found)
-      return error{errc::erased, "the scope's key was destroyed"};
+      return error{errc::corrupted,
+                   "a scope's key is missing from the file `keys`, which was "
+                   "cut off or replaced; restore it from a backup"};
     return slot.error();
   }
   auto keys = unwrapped_slot(wrapping_of(parent), *slot);

@@ -9,7 +9,7 @@ namespace cloister::persistence {
 
 namespace {
 
-constexpr std::chrono::milliseconds space_check_interval{100};
+constexpr std::size_t refused_loads_max = 100'000;
 
 } // namespace
 
@@ -35,7 +35,7 @@ std::vector<result<void>> commit_queue::flush() {
          ++at) {
       if (auto why = refusal(*batches[at])) {
         outcomes[at] = std::move(*why);
-        refused_loads_.insert(batches[at]->load());
+        note_refused(batches[at]->load());
         continue;
       }
       bytes += batches[at]->size();
@@ -48,7 +48,7 @@ std::vector<result<void>> commit_queue::flush() {
     for (auto member : members) {
       outcomes[member] = done;
       if (done.has_error())
-        refused_loads_.insert(batches[member]->load());
+        note_refused(batches[member]->load());
     }
   }
   return outcomes;
@@ -69,20 +69,21 @@ std::optional<error> commit_queue::refusal(const write_batch& batch) {
     return error{errc::unavailable, "an earlier change of this scope was "
                                     "refused; try again",
                  retry_hint};
-  if (batch.effect() == batch_effect::grows && is_short_of_space())
-    return error{errc::unavailable, "the disk is nearly full: only deletions "
-                                    "are accepted; free some space"};
+  if (batch.effect() == batch_effect::grows && records_.is_short_of_space())
+    return short_of_space_error();
   return std::nullopt;
 }
 
-bool commit_queue::is_short_of_space() {
-  auto now = std::chrono::steady_clock::now();
-  if (now - space_checked_ < space_check_interval)
-    return short_of_space_;
-  space_checked_ = now;
-  auto space = directory_.files()->free_space(directory_.path());
-  short_of_space_ = space && *space < limits::free_space_bytes_min;
-  return short_of_space_;
+void commit_queue::note_refused(std::uint64_t load) {
+  if (load == 0 || !refused_loads_.insert(load).second)
+    return;
+  refused_in_order_.push_back(load);
+  // An engine reads its state again after one refusal, so old loads have no
+  // batches left by then: far fewer than this are in flight at a time.
+  if (refused_in_order_.size() > refused_loads_max) {
+    refused_loads_.erase(refused_in_order_.front());
+    refused_in_order_.pop_front();
+  }
 }
 
 result<void> commit_queue::write(
@@ -109,6 +110,7 @@ bool commit_queue::reopen() {
     return false;
   // Loads that were refused belong to an older generation now.
   refused_loads_.clear();
+  refused_in_order_.clear();
   directory_.keep_reserve();
   return true;
 }

@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include <chrono>
+#include <deque>
 #include <memory>
 #include <unordered_set>
 #include <vector>
@@ -38,7 +38,7 @@ public:
 private:
   /// Why a batch may not be written now, if so.
   std::optional<error> refusal(const write_batch& batch);
-  bool is_short_of_space();
+  void note_refused(std::uint64_t load);
   result<void> write(const std::vector<std::shared_ptr<write_batch>>& group);
 
   store& records_;
@@ -47,8 +47,7 @@ private:
   std::vector<std::shared_ptr<write_batch>> queue_;
   /// Loads of engines that had a batch refused; see `write_batch::set_load`.
   std::unordered_set<std::uint64_t> refused_loads_;
-  std::chrono::steady_clock::time_point space_checked_{};
-  bool short_of_space_ = false;
+  std::deque<std::uint64_t> refused_in_order_;
 };
 
 } // namespace cloister::persistence

@@ -3,6 +3,8 @@
 
 #include "persistence/expiry_index.hpp"
 
+#include <algorithm>
+
 #include "crypto/aead.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/random.hpp"
@@ -40,6 +42,10 @@ timestamp next_hour(timestamp at) {
   return {start_of_hour(at).milliseconds + hour_milliseconds};
 }
 
+timestamp hour_before(timestamp at) {
+  return {start_of_hour(at).milliseconds - hour_milliseconds};
+}
+
 expiry_index::expiry_index(std::shared_ptr<const node_identity> node,
                            const store& records)
   : node_(std::move(node)), records_(records) {
@@ -54,10 +60,12 @@ bytes expiry_index::hour_prefix(timestamp at) const {
 }
 
 void expiry_index::add(write_batch& batch, const scope_identity& owner,
-                       std::uint64_t sequence, timestamp at) const {
+                       std::uint64_t sequence, timestamp at,
+                       timestamp now) const {
   auto random = crypto::random_array<8>();
   auto key = node_->space().key(record_kind::expiry,
-                                hour_prefix(at) + bytes{view_of(random)});
+                                hour_prefix(std::max(at, now))
+                                  + bytes{view_of(random)});
   auto tags = tags_of(owner);
   bytes plain;
   byte_writer writer{plain};
@@ -106,23 +114,18 @@ result<std::vector<expiry_entry>>
 expiry_index::in_hour_of(timestamp at) const {
   auto prefix = node_->space().range(record_kind::expiry) + hour_prefix(at);
   std::vector<expiry_entry> out;
-  result<void> failure;
   auto done = records_.scan(
     prefix, {}, [&](bytes_view key, bytes_view value) {
       auto plain = crypto::open(node_->keys.control, key, value);
       auto entry = plain ? decode(*plain) : plain.error();
-      if (entry.has_error()) {
-        failure = entry.error();
-        return false;
-      }
+      if (entry.has_error())
+        return true;
       entry->rest = bytes{rest_of(key)};
       out.push_back(std::move(*entry));
       return true;
     });
   if (done.has_error())
     return done.error();
-  if (failure.has_error())
-    return failure.error();
   return out;
 }
 

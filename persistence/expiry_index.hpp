@@ -36,19 +36,22 @@ struct expiry_entry {
 /// The full hour at or before a time, and the one after it.
 timestamp start_of_hour(timestamp at);
 timestamp next_hour(timestamp at);
+timestamp hour_before(timestamp at);
 
 /// Thread-safe.
 class expiry_index {
 public:
   expiry_index(std::shared_ptr<const node_identity> node, const store& records);
 
-  /// Notes that one memory of a scope expires.
+  /// Notes that one memory of a scope expires. What has expired already counts
+  /// as due `now`, since earlier hours are not looked at again.
   void add(write_batch& batch, const scope_identity& owner,
-           std::uint64_t sequence, timestamp at) const;
+           std::uint64_t sequence, timestamp at, timestamp now) const;
 
   void remove(write_batch& batch, bytes_view rest) const;
 
-  /// Everything that expires in the hour of `at`.
+  /// Everything that expires in the hour of `at`. Passes over entries that are
+  /// damaged: one must not stop the others.
   result<std::vector<expiry_entry>> in_hour_of(timestamp at) const;
 
   /// Where the sweeper goes on; the beginning of the current hour of `now` if

@@ -19,6 +19,7 @@ constexpr std::uint64_t slots_looked_at_once = 256;
 constexpr std::size_t checksum_at = slot_bytes - 4;
 constexpr std::uint8_t slot_version = 1;
 constexpr std::uint8_t state_used = 1;
+constexpr std::uint8_t state_destroyed = 2;
 constexpr std::string_view header_text = "cloister keys 1\n";
 
 std::uint64_t offset_of(std::uint64_t slot, int copy) {
@@ -30,11 +31,9 @@ std::uint64_t offset_of(std::uint64_t slot, int copy) {
 
 bytes encode(const slot_write& write, std::uint64_t generation) {
   bytes image;
-  if (write.wrapped.empty())
-    return bytes(slot_bytes, '\0');
   byte_writer writer{image};
   writer.u8(slot_version);
-  writer.u8(state_used);
+  writer.u8(write.wrapped.empty() ? state_destroyed : state_used);
   writer.u16(0);
   writer.u32(write.master_version);
   writer.u64(generation);
@@ -48,17 +47,12 @@ bytes encode(const slot_write& write, std::uint64_t generation) {
   return image;
 }
 
-enum class copy_state { free, used, damaged };
+} // namespace
 
-struct copy {
-  copy_state state = copy_state::damaged;
-  key_slot slot;
-};
-
-copy decode(bytes_view image) {
-  copy out;
+key_slots::slot_copy key_slots::decode(bytes_view image) {
+  slot_copy out;
   if (image.find_first_not_of('\0') == bytes_view::npos) {
-    out.state = copy_state::free;
+    out.state = copy_state::blank;
     return out;
   }
   if (image.size() != slot_bytes
@@ -66,7 +60,10 @@ copy decode(bytes_view image) {
            != crypto::checksum(image.substr(0, checksum_at)))
     return out;
   byte_reader reader{image};
-  if (reader.u8() != slot_version || reader.u8() != state_used)
+  auto version = reader.u8();
+  auto state = reader.u8();
+  if (version != slot_version
+      || (state != state_used && state != state_destroyed))
     return out;
   reader.u16();
   out.slot.master_version = reader.u32();
@@ -75,11 +72,25 @@ copy decode(bytes_view image) {
   out.slot.owner = reader.array<16>();
   out.slot.wrapped = bytes{reader.raw(reader.u16())};
   if (reader.ok())
-    out.state = copy_state::used;
+    out.state
+      = state == state_used ? copy_state::used : copy_state::destroyed;
   return out;
 }
 
-} // namespace
+/// One copy that is blank beside a written one was not reached yet, or was
+/// wiped by the disk: the written one serves.
+const key_slots::slot_copy*
+key_slots::newest(const slot_copies& both) {
+  const slot_copy* best = nullptr;
+  for (const auto& one : both) {
+    auto written = one.state == copy_state::used
+                   || one.state == copy_state::destroyed;
+    if (written
+        && (best == nullptr || one.slot.generation > best->slot.generation))
+      best = &one;
+  }
+  return best;
+}
 
 key_slots::key_slots(std::shared_ptr<file_system> files,
                      std::unique_ptr<random_file> file)
@@ -93,20 +104,36 @@ key_slots::open(std::shared_ptr<file_system> files, const std::string& path) {
     return file.error();
   std::unique_ptr<key_slots> made{
     new key_slots{std::move(files), std::move(*file)}};
+  if (auto done = made->check_header(path); done.has_error())
+    return done.error();
   if (auto done = made->find_end(); done.has_error())
     return done.error();
-  if (made->end_ == 0) {
+  return made;
+}
+
+/// Writes the header of a new file, or looks at that of an old one.
+result<void> key_slots::check_header(const std::string& path) {
+  auto size = file_->size();
+  if (size.has_error())
+    return size.error();
+  if (*size == 0) {
     bytes header{header_text};
     header.resize(page_bytes);
-    if (auto done = made->file_->write(0, header); done.has_error())
-      return done.error();
-    if (auto done = made->file_->sync(); done.has_error())
-      return done.error();
-    if (auto done = made->files_->sync_directory(directory_of(path));
-        done.has_error())
-      return done.error();
+    if (auto done = file_->write(0, header); done.has_error())
+      return done;
+    if (auto done = file_->sync(); done.has_error())
+      return done;
+    return files_->sync_directory(directory_of(path));
   }
-  return made;
+  char scratch[header_text.size()];
+  auto header = file_->read(0, header_text.size(), scratch);
+  if (header.has_error())
+    return header.error();
+  if (*header != header_text)
+    return error{errc::corrupted,
+                 path + " is not Cloister's, or its beginning is damaged; "
+                        "restore it from a backup"};
+  return {};
 }
 
 /// Slots are handed out in order, so only the last extents can be unused.
@@ -120,7 +147,7 @@ result<void> key_slots::find_end() {
   for (end_ = extents * slots_per_page; end_ > 0; --end_) {
     auto last = read_locked(end_ - 1);
     if (last || last.error().code != errc::not_found)
-      break;
+      break; // Written once, even if destroyed since.
   }
   opened_end_ = end_;
   return {};
@@ -131,8 +158,8 @@ result<key_slot> key_slots::read(std::uint64_t slot) const {
   return read_locked(slot);
 }
 
-result<key_slot> key_slots::read_locked(std::uint64_t slot) const {
-  copy copies[2];
+result<key_slots::slot_copies> key_slots::read_copies(std::uint64_t slot) const {
+  slot_copies out;
   for (int i = 0; i < 2; ++i) {
     char scratch[slot_bytes];
     auto image = file_->read(offset_of(slot, i), slot_bytes, scratch);
@@ -140,35 +167,31 @@ result<key_slot> key_slots::read_locked(std::uint64_t slot) const {
       return image.error();
     bytes whole{*image};
     whole.resize(slot_bytes);
-    copies[i] = decode(whole);
+    out[static_cast<std::size_t>(i)] = decode(whole);
   }
-  auto& a = copies[0];
-  auto& b = copies[1];
-  // A destroyed slot stays destroyed even if only one copy was reached.
-  auto intact = [](const copy& c) { return c.state != copy_state::damaged; };
-  if (!intact(a) && !intact(b))
-    return error{errc::corrupted, "both copies of a key slot are damaged; "
-                                  "restore the file from a backup"};
-  if (intact(a) && intact(b)
-      && (a.state == copy_state::free) != (b.state == copy_state::free)) {
-    // The first copy is written first: it tells the newer intention.
-    if (a.state == copy_state::free)
-      return error{errc::not_found, "the key slot was destroyed"};
-    auto found = std::move(a.slot);
-    found.slot = slot;
-    found.both_copies = false;
-    return found;
-  }
-  auto newer = intact(a) && (!intact(b) || a.slot.generation
-                                             >= b.slot.generation)
-                 ? &a
-                 : &b;
-  if (newer->state == copy_state::free)
+  return out;
+}
+
+result<key_slot> key_slots::read_locked(std::uint64_t slot) const {
+  auto copies = read_copies(slot);
+  if (copies.has_error())
+    return copies.error();
+  const auto& [a, b] = *copies;
+  auto best = newest(*copies);
+  if (best == nullptr) {
+    if (a.state == copy_state::damaged || b.state == copy_state::damaged)
+      return error{errc::corrupted, "both copies of a key slot are damaged; "
+                                    "restore the file from a backup"};
     return error{errc::not_found, "the key slot is free"};
-  newer->slot.slot = slot;
-  newer->slot.both_copies
-    = intact(a) && intact(b) && a.slot.generation == b.slot.generation;
-  return std::move(newer->slot);
+  }
+  // A destroyed slot stays destroyed even if only one copy was reached.
+  if (best->state == copy_state::destroyed)
+    return error{errc::erased, "the key was destroyed"};
+  auto found = best->slot;
+  found.slot = slot;
+  found.both_copies = a.state == b.state
+                      && a.slot.generation == b.slot.generation;
+  return found;
 }
 
 result<std::uint64_t> key_slots::allocate() {
@@ -189,7 +212,9 @@ result<void> key_slots::collect_free_slots() {
   auto until = std::min(opened_end_, cursor_ + slots_looked_at_once);
   for (; cursor_ < until; ++cursor_) {
     auto found = read_locked(cursor_);
-    if (found.has_error() && found.error().code == errc::not_found)
+    if (found.has_error()
+        && (found.error().code == errc::not_found
+            || found.error().code == errc::erased))
       free_.push_back(cursor_);
     else if (found.has_error() && found.error().code == errc::unavailable)
       return found.error();
@@ -199,26 +224,24 @@ result<void> key_slots::collect_free_slots() {
 
 result<void> key_slots::write(std::span<const slot_write> writes) {
   std::lock_guard guard{mutex_};
-  bool overwrites = false;
   std::vector<bytes> images;
   for (const auto& write : writes) {
-    auto old = read_locked(write.slot);
-    if (old.has_error() && old.error().code == errc::unavailable)
+    auto old = read_copies(write.slot);
+    if (old.has_error())
       return old.error();
-    overwrites = overwrites || (old && !write.wrapped.empty());
-    images.push_back(encode(write, old ? old->generation + 1 : 1));
+    auto best = newest(*old);
+    images.push_back(encode(write, best ? best->slot.generation + 1 : 1));
   }
+  // A page that is torn while it is written takes its other slots with it, so
+  // the first copies are safe before the second ones are touched.
   for (int i = 0; i < 2; ++i) {
     for (std::size_t at = 0; at < images.size(); ++at)
       if (auto done = write_copy(writes[at].slot, i, images[at]);
           done.has_error())
         return done;
-    if (overwrites && i == 0)
-      if (auto done = file_->sync(); done.has_error())
-        return done;
+    if (auto done = file_->sync(); done.has_error())
+      return done;
   }
-  if (auto done = file_->sync(); done.has_error())
-    return done;
   for (const auto& write : writes)
     if (write.wrapped.empty())
       free_.push_back(write.slot);
@@ -237,15 +260,21 @@ std::uint64_t key_slots::capacity() const {
 
 result<void> key_slots::mend(std::uint64_t slot) {
   std::lock_guard guard{mutex_};
+  auto copies = read_copies(slot);
   auto good = read_locked(slot);
-  if (good.has_error())
-    return good.error();
+  if (copies.has_error() || good.has_error())
+    return copies.has_error() ? copies.error() : good.error();
   slot_write again{slot, good->owner, good->wrapped, good->master_version,
                    good->data_epoch};
   auto image = encode(again, good->generation);
-  for (int i = 0; i < 2; ++i)
+  for (int i = 0; i < 2; ++i) {
+    const auto& one = (*copies)[static_cast<std::size_t>(i)];
+    if (one.state == copy_state::used
+        && one.slot.generation == good->generation)
+      continue;
     if (auto done = write_copy(slot, i, image); done.has_error())
       return done;
+  }
   return file_->sync();
 }
 

@@ -25,9 +25,10 @@ namespace cloister::persistence {
 //   slot   := version:u8 state:u8 zero:2 master_version:be32 generation:be64
 //             data_epoch:be32 owner:16 length:be16 wrapped zeros checksum:be32
 //             (256 bytes; the checksum covers the 252 before it)
-//   state  := 0 free | 1 used
+//   state  := 1 used | 2 destroyed
 //
-// A free slot is all zeros.
+// A slot that was never used is all zeros. Each write of a slot has a greater
+// generation than the one before; the newer of two intact copies counts.
 
 /// What a used slot holds.
 struct key_slot {
@@ -48,15 +49,16 @@ public:
   static result<std::unique_ptr<key_slots>>
   open(std::shared_ptr<file_system> files, const std::string& path);
 
-  /// The newest intact copy of a slot. Fails with `not_found` for a free slot
-  /// and with `corrupted` if neither copy can be trusted.
+  /// The newest intact copy of a slot. Fails with `not_found` for a slot that
+  /// was never used, with `erased` for a destroyed one, and with `corrupted` if
+  /// neither copy can be trusted.
   result<key_slot> read(std::uint64_t slot) const;
 
   /// Reserves a free slot in this process; nothing is written yet.
   result<std::uint64_t> allocate();
 
-  /// Writes all of them and syncs. Overwriting a used slot syncs the first
-  /// copy before it touches the second, so that one is always whole.
+  /// Writes all of them and syncs: the first copies before the second ones are
+  /// touched, so that one is always whole.
   result<void> write(std::span<const slot_write> writes);
 
   /// How many slots the file has room for.
@@ -69,7 +71,20 @@ private:
   key_slots(std::shared_ptr<file_system> files,
             std::unique_ptr<random_file> file);
 
+  /// All zeros are blank: nothing was ever written.
+  enum class copy_state { blank, used, destroyed, damaged };
+  struct slot_copy {
+    copy_state state = copy_state::damaged;
+    key_slot slot;
+  };
+  using slot_copies = std::array<slot_copy, 2>;
+
+  static slot_copy decode(bytes_view image);
+  static const slot_copy* newest(const slot_copies& both);
+
+  result<void> check_header(const std::string& path);
   result<void> find_end();
+  result<slot_copies> read_copies(std::uint64_t slot) const;
   result<void> collect_free_slots();
   result<key_slot> read_locked(std::uint64_t slot) const;
   result<void> write_copy(std::uint64_t slot, int copy, bytes_view image);

@@ -3,11 +3,44 @@
 
 #include "persistence/leveldb_env.hpp"
 
+#include <atomic>
 #include <cstdarg>
+#include <mutex>
 
 namespace cloister::persistence {
 
 namespace {
+
+/// A directory whose entries must be synced before anything else counts as
+/// durable.
+class unsynced_directory {
+public:
+  explicit unsynced_directory(std::shared_ptr<file_system> files)
+    : files_(std::move(files)) {
+  }
+
+  void note(std::string path) {
+    std::lock_guard guard{mutex_};
+    path_ = std::move(path);
+    pending_.store(true, std::memory_order_release);
+  }
+
+  result<void> settle() {
+    if (!pending_.load(std::memory_order_acquire))
+      return {};
+    std::lock_guard guard{mutex_};
+    if (auto done = files_->sync_directory(path_); done.has_error())
+      return done;
+    pending_.store(false, std::memory_order_release);
+    return {};
+  }
+
+private:
+  std::shared_ptr<file_system> files_;
+  std::mutex mutex_;
+  std::string path_;
+  std::atomic<bool> pending_{false};
+};
 
 leveldb::Status to_status(const error& failure) {
   if (failure.code == errc::not_found)
@@ -79,9 +112,12 @@ private:
 class writable_file final : public leveldb::WritableFile {
 public:
   writable_file(std::unique_ptr<appendable_file> file,
-                std::shared_ptr<file_system> files, std::string manifest_dir)
+                std::shared_ptr<file_system> files,
+                std::shared_ptr<unsynced_directory> renamed,
+                std::string manifest_dir)
     : file_(std::move(file)),
       files_(std::move(files)),
+      renamed_(std::move(renamed)),
       manifest_dir_(std::move(manifest_dir)) {
   }
 
@@ -95,6 +131,8 @@ public:
     return to_status(file_->flush());
   }
   leveldb::Status Sync() override {
+    if (auto done = renamed_->settle(); done.has_error())
+      return to_status(done);
     // A manifest names tables: their directory entries must be there first.
     if (!manifest_dir_.empty())
       if (auto done = files_->sync_directory(manifest_dir_); done.has_error())
@@ -105,6 +143,7 @@ public:
 private:
   std::unique_ptr<appendable_file> file_;
   std::shared_ptr<file_system> files_;
+  std::shared_ptr<unsynced_directory> renamed_;
   std::string manifest_dir_;
 };
 
@@ -136,7 +175,8 @@ public:
                   std::shared_ptr<table_guard> guard)
     : EnvWrapper(leveldb::Env::Default()),
       files_(std::move(files)),
-      guard_(std::move(guard)) {
+      guard_(std::move(guard)),
+      renamed_(std::make_shared<unsynced_directory>(files_)) {
   }
 
   leveldb::Status NewSequentialFile(const std::string& path,
@@ -154,6 +194,10 @@ public:
     auto file = files_->open_random(path, open_mode::read_only);
     *out = file ? new table_file{std::move(*file), base_name(path), guard_}
                 : nullptr;
+    // "Not found" would mean that a record is not there, where its whole table
+    // is missing.
+    if (file.has_error() && file.error().code == errc::not_found)
+      return leveldb::Status::Corruption(path, "the file is missing");
     return to_status(file);
   }
 
@@ -171,14 +215,15 @@ public:
     }
     auto manifest_dir
       = name.starts_with("MANIFEST") ? directory_of(path) : std::string{};
-    *out = new writable_file{std::move(*file), files_, manifest_dir};
+    *out = new writable_file{std::move(*file), files_, renamed_, manifest_dir};
     return leveldb::Status::OK();
   }
 
   leveldb::Status NewAppendableFile(const std::string& path,
                                     leveldb::WritableFile** out) override {
     auto file = files_->open_append(path);
-    *out = file ? new writable_file{std::move(*file), files_, {}} : nullptr;
+    *out = file ? new writable_file{std::move(*file), files_, renamed_, {}}
+                : nullptr;
     return to_status(file);
   }
 
@@ -195,6 +240,9 @@ public:
   }
 
   leveldb::Status RemoveFile(const std::string& path) override {
+    // What CURRENT replaced must outlast its rename.
+    if (auto done = renamed_->settle(); done.has_error())
+      return to_status(done);
     return to_status(files_->remove(path));
   }
 
@@ -216,8 +264,13 @@ public:
   leveldb::Status RenameFile(const std::string& from,
                              const std::string& to) override {
     auto done = files_->rename(from, to);
-    if (done && base_name(to) == "CURRENT")
-      done = files_->sync_directory(directory_of(to));
+    // LevelDB takes an error for "not renamed" and removes the manifest that
+    // CURRENT names by now. So a sync that fails is made up for before the next
+    // file is synced or removed.
+    if (done && base_name(to) == "CURRENT") {
+      renamed_->note(directory_of(to));
+      static_cast<void>(renamed_->settle());
+    }
     return to_status(done);
   }
 
@@ -242,6 +295,7 @@ public:
 private:
   std::shared_ptr<file_system> files_;
   std::shared_ptr<table_guard> guard_;
+  std::shared_ptr<unsynced_directory> renamed_;
 };
 
 } // namespace

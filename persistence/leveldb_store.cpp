@@ -3,11 +3,14 @@
 
 #include "persistence/store.hpp"
 
+#include <chrono>
+
 #include <leveldb/cache.h>
 #include <leveldb/db.h>
 #include <leveldb/filter_policy.h>
 #include <leveldb/write_batch.h>
 
+#include "core/limits.hpp"
 #include "persistence/leveldb_env.hpp"
 
 namespace cloister::persistence {
@@ -15,6 +18,7 @@ namespace cloister::persistence {
 namespace {
 
 constexpr int bloom_bits_per_key = 10;
+constexpr std::chrono::milliseconds space_check_interval{100};
 
 leveldb::Slice to_slice(bytes_view data) {
   return {data.data(), data.size()};
@@ -91,12 +95,17 @@ result<std::unique_ptr<store>> store::open(store_options options) {
 }
 
 result<void> store::open_database() {
+  // Where CURRENT is missing LevelDB would start anew and remove every table.
+  if (!options_.create && !options_.files->exists(options_.path + "/CURRENT"))
+    return error{errc::corrupted,
+                 options_.path + "/CURRENT is missing; run `cloister doctor "
+                                 "--repair`, or restore a backup"};
   auto next = std::make_unique<database>();
   next->env = make_leveldb_env(options_.files, guard_);
   next->cache.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
   next->filter.reset(leveldb::NewBloomFilterPolicy(bloom_bits_per_key));
   leveldb::Options options;
-  options.create_if_missing = true;
+  options.create_if_missing = options_.create;
   options.paranoid_checks = true;
   options.env = next->env.get();
   options.write_buffer_size = options_.write_buffer_bytes;
@@ -255,6 +264,21 @@ result<void> store::reopen() {
   generation_.fetch_add(1, std::memory_order_acq_rel);
   poisoned_.store(false, std::memory_order_release);
   return {};
+}
+
+bool store::is_short_of_space() const {
+  using namespace std::chrono;
+  auto now = duration_cast<milliseconds>(
+               steady_clock::now().time_since_epoch())
+               .count();
+  auto last = space_checked_.load(std::memory_order_relaxed);
+  if (now - last >= space_check_interval.count()
+      && space_checked_.compare_exchange_strong(last, now)) {
+    auto space = options_.files->free_space(options_.path);
+    short_of_space_.store(space && *space < limits::free_space_bytes_min,
+                          std::memory_order_relaxed);
+  }
+  return short_of_space_.load(std::memory_order_relaxed);
 }
 
 store_counters store::counters() const noexcept {

@@ -98,8 +98,13 @@ result<std::shared_ptr<const node_identity>>
 open_node_identity(crypto::secret_key master, const store& records,
                    const key_slots& slots) {
   auto slot = slots.read(node_slot);
-  if (slot.has_error())
-    return slot.error();
+  if (slot.has_error()) {
+    if (slot.error().code == errc::corrupted)
+      return slot.error();
+    return error{errc::corrupted,
+                 "the node's key is missing from the file `keys`, which was "
+                 "cut off or replaced; restore it from a backup"};
+  }
   auto keys = unwrapped_slot(master, *slot);
   if (keys.has_error())
     return error{errc::sealed, "the master key does not open this store; give "

@@ -79,7 +79,9 @@ result<void> create_node_store(data_directory& directory,
   auto slots = key_slots::open(directory.files(), directory.slots_path());
   if (slots.has_error())
     return slots.error();
-  auto records = store::open({directory.files(), directory.store_path()});
+  store_options fresh{directory.files(), directory.store_path()};
+  fresh.create = true;
+  auto records = store::open(std::move(fresh));
   if (records.has_error())
     return records.error();
   auto slot = (*slots)->allocate();

@@ -32,6 +32,8 @@ struct store_options {
   std::size_t write_buffer_bytes = 16 * 1024 * 1024;
   std::size_t block_cache_bytes = 32 * 1024 * 1024;
   int open_files_max = 500;
+  /// Makes the database if there is none.
+  bool create = false;
   /// Where damage to tables is remembered, so that others can be read around
   /// it. Without it LevelDB fails whoever meets a damaged block.
   std::shared_ptr<damage_list> damage = nullptr;
@@ -39,6 +41,12 @@ struct store_options {
   /// proves each record.
   bool read_damaged = false;
 };
+
+/// What growth is answered with while `store::is_short_of_space`.
+inline error short_of_space_error() {
+  return {errc::unavailable, "the disk is nearly full: only deletions are "
+                             "accepted; free some space"};
+}
 
 /// How often the store was asked; for tests and metrics.
 struct store_counters {
@@ -103,6 +111,10 @@ public:
     return generation_.load(std::memory_order_acquire);
   }
 
+  /// Whether so little space is left that only what shrinks the store may be
+  /// written. Asks the file system at most ten times a second.
+  bool is_short_of_space() const;
+
   store_counters counters() const noexcept;
 
   /// Compacts everything; for tests and `doctor`.
@@ -132,6 +144,8 @@ private:
   mutable std::shared_mutex mutex_;
   std::atomic<bool> poisoned_{false};
   std::atomic<std::uint64_t> generation_{1};
+  mutable std::atomic<std::int64_t> space_checked_{0};
+  mutable std::atomic<bool> short_of_space_{false};
   mutable std::atomic<std::uint64_t> reads_{0};
   std::atomic<std::uint64_t> writes_{0};
 };

@@ -50,7 +50,8 @@ open_parts_over(std::shared_ptr<persistence::file_system> files,
 engine::services services_over(persistence::node_store& parts,
                                std::shared_ptr<const clock> time) {
   return {*parts.records, *parts.catalog,       *parts.journal,
-          *parts.expiries, std::move(time),     false,
+          *parts.expiries, std::move(time),
+          std::make_shared<auth::revocations>(), false,
           limits::scope_content_cache_bytes_max, {}};
 }
 

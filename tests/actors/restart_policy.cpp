@@ -33,7 +33,11 @@ TEST_CASE("a scope that keeps crashing is quarantined, then tried once more",
   auto later = 10s + restart_policy::quarantine_period + 1s;
   CHECK(policy.may_start("a", later).has_value());
   policy.crashed("a", later);
-  CHECK(policy.may_start("a", later + 60s).has_value());
+  CHECK(policy.may_start("a", later + 60s).error().code == errc::quarantined);
+  auto calm = later + restart_policy::quarantine_period
+              + restart_policy::calm_period + 1s;
+  policy.crashed("a", calm);
+  CHECK(policy.may_start("a", calm + 60s).has_value());
 }
 
 TEST_CASE("requests beyond the bound are told to come back", "[actors]") {

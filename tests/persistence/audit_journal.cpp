@@ -31,35 +31,55 @@ TEST_CASE("entries of a killed process are found in order", "[persistence]") {
   journal->append(org, scope_b, "two").value();
   auto last = journal->append(org, scope_a, "three").value();
   auto again = open(files->after_kill(), 2);
-  const auto& found = again->recovered();
-  REQUIRE(found.at(scope_a).size() == 2);
-  CHECK(found.at(scope_a)[0].sealed == "one");
-  CHECK(found.at(scope_a)[1].sealed == "three");
-  CHECK(found.at(scope_a)[1].sequence == last.sequence);
-  CHECK(found.at(scope_b)[0].organization == org);
-  CHECK(again->append(org, scope_a, "four")->sequence > last.sequence);
+  auto found = again->unsettled(scope_a);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].sealed == "one");
+  CHECK(found[1].sealed == "three");
+  CHECK(found[1].sequence == last);
+  CHECK(again->unsettled(scope_b).size() == 1);
+  REQUIRE(again->left_behind().size() == 2);
+  CHECK(again->left_behind()[0].organization == org);
+  CHECK(again->append(org, scope_a, "four").value() > last);
 }
 
-TEST_CASE("a torn last entry hides nothing before it", "[persistence]") {
+TEST_CASE("a torn or damaged entry hides nothing around it", "[persistence]") {
   auto files = std::make_shared<simulated_file_system>();
   auto journal = open(files, 1);
   journal->append(org, scope_a, "one").value();
+  journal->append(org, scope_a, "damaged later").value();
+  journal->append(org, scope_a, "behind it").value();
+  auto path = files->paths().front();
   files->plan(1, test::fault::tear);
   CHECK_FALSE(journal->append(org, scope_a, "two").has_value());
   CHECK(journal->append(org, scope_a, "three").has_value());
-  auto found = open(files->after_kill(), 2)->recovered();
-  REQUIRE(found.at(scope_a).size() == 2);
-  CHECK(found.at(scope_a)[1].sealed == "three");
+  auto killed = files->after_kill();
+  killed->flip(path, files->content(path).find("damaged"), 0);
+  auto found = open(killed, 2)->unsettled(scope_a);
+  REQUIRE(found.size() == 3);
+  CHECK(found[0].sealed == "one");
+  CHECK(found[1].sealed == "behind it");
+  CHECK(found[2].sealed == "three");
 }
 
-TEST_CASE("a file goes once all its entries are settled", "[persistence]") {
+TEST_CASE("a file goes once all its entries are settled, and not before",
+          "[persistence]") {
   auto files = std::make_shared<simulated_file_system>();
   {
     auto journal = open(files, 1);
-    auto one = journal->append(org, scope_a, "one").value();
+    journal->append(org, scope_a, "one").value();
     auto two = journal->append(org, scope_a, "two").value();
-    journal->settle(one.file, 1);
-    journal->settle(two.file, 1);
+    auto three = journal->append(org, scope_b, "three").value();
+    journal->settle(scope_a, two);
+    CHECK(journal->unsettled(scope_a).empty());
+    CHECK(journal->unsettled(scope_b).size() == 1);
+    static_cast<void>(three);
+  }
+  {
+    auto again = open(files, 2);
+    REQUIRE(again->unsettled(scope_b).size() == 1);
+    CHECK(again->unsettled(scope_a).size() == 2);
+    again->settle(scope_a, again->unsettled(scope_a).back().sequence);
+    again->settle(scope_b, again->unsettled(scope_b).back().sequence);
   }
   CHECK(files->paths().empty());
 }

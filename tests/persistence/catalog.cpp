@@ -17,7 +17,11 @@ namespace {
 struct fixture {
   std::shared_ptr<simulated_file_system> files
     = std::make_shared<simulated_file_system>();
-  std::unique_ptr<store> records = store::open({files, "/d/store"}).value();
+  std::unique_ptr<store> records = [this] {
+    store_options options{files, "/d/store"};
+    options.create = true;
+    return store::open(std::move(options)).value();
+  }();
   std::unique_ptr<key_slots> slots = key_slots::open(files, "/d/keys").value();
   std::shared_ptr<const node_identity> node;
   std::unique_ptr<catalog> scopes;

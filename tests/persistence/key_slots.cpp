@@ -48,11 +48,59 @@ TEST_CASE("a destroyed slot is gone from both copies and handed out again",
   slots->write(writes).value();
   std::vector<slot_write> destroy{{0, {}, {}, 0, 0}};
   slots->write(destroy).value();
-  CHECK(slots->read(0).error().code == errc::not_found);
+  CHECK(slots->read(0).error().code == errc::erased);
   CHECK(files->content("/d/keys").find("secret wrapping")
         == std::string::npos);
   slots = open(files->after_power_loss());
   CHECK(slots->allocate().value() == 0);
+}
+
+TEST_CASE("a first copy that was wiped does not count as destroyed",
+          "[persistence]") {
+  auto files = std::make_shared<simulated_file_system>();
+  auto slots = open(files);
+  slots->allocate().value();
+  std::vector<slot_write> writes{used(0, "wrapped")};
+  slots->write(writes).value();
+  auto file
+    = files->open_random("/d/keys", open_mode::read_write).value();
+  file->write(4096, bytes(256, '\0')).value();
+  auto again = open(files);
+  CHECK(again->read(0)->wrapped == "wrapped");
+  CHECK_FALSE(again->read(0)->both_copies);
+  CHECK(again->allocate().value() == 1);
+}
+
+TEST_CASE("a destroyed key does not come back when its slot is used again",
+          "[persistence]") {
+  // Interrupted at each call, of the destruction and of the reuse.
+  for (std::uint64_t call = 1; call < 8; ++call) {
+    auto files = std::make_shared<simulated_file_system>();
+    auto slots = open(files);
+    slots->allocate().value();
+    for (int i = 0; i < 3; ++i) {
+      std::vector<slot_write> writes{used(0, "first")};
+      slots->write(writes).value();
+    }
+    files->plan(call, test::fault::fail);
+    std::vector<slot_write> destroy{{0, {}, {}, 0, 0}};
+    auto destroyed = slots->write(destroy);
+    std::vector<slot_write> reuse{used(0, "second")};
+    auto reused = slots->write(reuse);
+    auto found = open(files->after_kill())->read(0);
+    INFO("call " << call);
+    if (reused)
+      CHECK(found->wrapped == "second");
+    else if (destroyed)
+      CHECK((found.has_error() || found->wrapped == "second"));
+  }
+}
+
+TEST_CASE("a file of keys that is none is refused", "[persistence]") {
+  auto files = std::make_shared<simulated_file_system>();
+  open(files);
+  files->flip("/d/keys", 3, 1);
+  CHECK(key_slots::open(files, "/d/keys").error().code == errc::corrupted);
 }
 
 TEST_CASE("any flipped bit in one copy is served by the other",

@@ -32,6 +32,12 @@ std::optional<bytes> read(const store& records, std::uint64_t number) {
   return records.get(space.key(record_kind::memory, number)).value();
 }
 
+store_options new_store(const std::shared_ptr<simulated_file_system>& files) {
+  store_options out{files, "/d/store"};
+  out.create = true;
+  return out;
+}
+
 } // namespace
 
 TEST_CASE("a key space's keys all begin with its scope", "[persistence]") {
@@ -43,10 +49,56 @@ TEST_CASE("a key space's keys all begin with its scope", "[persistence]") {
                 .starts_with(space.everything()));
 }
 
+TEST_CASE("without CURRENT nothing is opened, and nothing removed",
+          "[persistence]") {
+  auto files = std::make_shared<simulated_file_system>();
+  write(*store::open(new_store(files)).value(), put(1, "one")).value();
+  // Turns the log into a table.
+  store::open({files, "/d/store"}).value();
+  files->remove("/d/store/CURRENT").value();
+  auto before = files->paths();
+  auto opened = store::open({files, "/d/store"});
+  REQUIRE(opened.has_error());
+  CHECK(opened.error().code == errc::corrupted);
+  CHECK(files->paths() == before);
+  store::repair({files, "/d/store"}).value();
+  CHECK(read(*store::open({files, "/d/store"}).value(), 1) == "one");
+}
+
+TEST_CASE("a missing table is damage, and not an absence", "[persistence]") {
+  auto files = std::make_shared<simulated_file_system>();
+  write(*store::open(new_store(files)).value(), put(1, "one")).value();
+  store::open({files, "/d/store"}).value();
+  for (const auto& path : files->paths())
+    if (path.ends_with(".ldb"))
+      files->remove(path).value();
+  auto opened = store::open({files, "/d/store"});
+  REQUIRE(opened.has_error());
+  CHECK(opened.error().code == errc::corrupted);
+}
+
+TEST_CASE("a directory that cannot be synced after CURRENT was renamed leaves "
+          "a store that opens",
+          "[persistence]") {
+  for (std::uint64_t call = 1; call < 60; ++call) {
+    auto files = std::make_shared<simulated_file_system>();
+    write(*store::open(new_store(files)).value(), put(1, "one")).value();
+    files->plan(call, fault::fail);
+    {
+      auto records = store::open({files, "/d/store"});
+      static_cast<void>(records);
+    }
+    INFO("call " << call);
+    auto after = store::open({files->after_kill(), "/d/store"});
+    REQUIRE(after.has_value());
+    CHECK(read(**after, 1) == "one");
+  }
+}
+
 TEST_CASE("scans stay inside their prefix and go both ways",
           "[persistence]") {
   auto files = std::make_shared<simulated_file_system>();
-  auto records = store::open({files, "/d/store"}).value();
+  auto records = store::open(new_store(files)).value();
   key_space neighbour{7, scope_tag{1, 2, 3, 1}};
   for (std::uint64_t i = 1; i <= 5; ++i)
     write(*records, put(i, std::to_string(i))).value();
@@ -80,7 +132,7 @@ TEST_CASE("scans stay inside their prefix and go both ways",
 TEST_CASE("after a failed write nothing is written until the store is reopened",
           "[persistence]") {
   auto files = std::make_shared<simulated_file_system>();
-  auto records = store::open({files, "/d/store"}).value();
+  auto records = store::open(new_store(files)).value();
   write(*records, put(1, "one")).value();
   files->plan(1, fault::tear);
   CHECK(write(*records, put(2, "two")).error().code == errc::unavailable);
@@ -102,14 +154,14 @@ TEST_CASE("what was synced survives a power failure at any call",
     files->plan(call, fault::power_loss);
     std::uint64_t acknowledged = 0;
     {
-      auto records = store::open({files, "/d/store"});
+      auto records = store::open(new_store(files));
       for (std::uint64_t i = 1; records && i < 12; ++i) {
         if (!write(**records, put(i, "value")))
           break;
         acknowledged = i;
       }
     }
-    auto after = store::open({files->after_power_loss(), "/d/store"});
+    auto after = store::open(new_store(files->after_power_loss()));
     INFO("call " << call);
     REQUIRE(after.has_value());
     for (std::uint64_t i = 1; i <= acknowledged; ++i)
@@ -121,7 +173,7 @@ TEST_CASE("the queue refuses what builds on something refused",
           "[persistence]") {
   auto files = std::make_shared<simulated_file_system>();
   auto directory = data_directory::create(files, "/d").value();
-  auto records = store::open({files, "/d/store"}).value();
+  auto records = store::open(new_store(files)).value();
   auto slots = key_slots::open(files, "/d/keys").value();
   commit_queue queue{*records, *slots, directory};
   files->space = 1024;

@@ -60,6 +60,70 @@ TEST_CASE("a read's entry survives the death of the process", "[runtime]") {
   CHECK(again.verify_all()->intact);
 }
 
+namespace {
+
+std::size_t reads_of(const runtime& opened, const char* user) {
+  audit_options reads;
+  reads.operation = "memory.get";
+  reads.limit = 1000;
+  return opened.organization("org_acme")
+    ->client(user)
+    ->list_audit(reads)
+    ->results.size();
+}
+
+} // namespace
+
+TEST_CASE("entries that a failed batch should have chained are chained later",
+          "[runtime]") {
+  for (auto what : {fault::fail, fault::tear}) {
+    test_node node;
+    std::size_t read = 0;
+    {
+      auto runtime = node.open_or_fail();
+      auto a = runtime.organization("org_acme")->client("user_a").value();
+      auto id = a.create_memory(draft("x"))->id;
+      for (int round = 0; round < 5; ++round) {
+        for (int i = 0; i < 3; ++i)
+          read += a.get_memory(id).has_value();
+        // Joins what was read and fails.
+        node.files->plan(1, what);
+        CHECK(a.create_memory(draft("lost")).has_error());
+        REQUIRE(eventually(
+          [&] { return a.create_memory(draft("more")).has_value(); }));
+      }
+      CHECK(reads_of(runtime, "user_a") == read);
+      CHECK(runtime.verify_all()->intact);
+    }
+    CHECK(reads_of(node.open_or_fail(), "user_a") == read);
+  }
+}
+
+TEST_CASE("entries of a scope that crashed are chained by its successor",
+          "[runtime]") {
+  test_node node;
+  std::atomic<bool> failing{false};
+  node.options.before_operation = [&](const scope& where, auth::operation what) {
+    if (failing && where.name() == "user_a"
+        && what == auth::operation::list_memories)
+      throw std::runtime_error("a bug");
+  };
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  auto id = a.create_memory(draft("x"))->id;
+  for (int i = 0; i < 7; ++i)
+    a.get_memory(id).value();
+  failing = true;
+  CHECK(a.list_memories().has_error());
+  failing = false;
+  REQUIRE(eventually([&] {
+    node.time->advance(std::chrono::seconds{1});
+    return a.get_memory(id).has_value();
+  }));
+  CHECK(reads_of(runtime, "user_a") == 8);
+  CHECK(runtime.verify_all()->intact);
+}
+
 TEST_CASE("children are anchored in their parents' chains", "[runtime]") {
   test_node node;
   auto runtime = node.open_or_fail();

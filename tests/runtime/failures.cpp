@@ -98,3 +98,68 @@ TEST_CASE("on a nearly full disk only deletions are accepted", "[runtime]") {
   node.files->space = std::uint64_t{1} << 40;
   CHECK(eventually([&] { return a.create_memory(draft("z")).has_value(); }));
 }
+
+TEST_CASE("an organization asked for by many at once is made once",
+          "[runtime]") {
+  test_node node;
+  for (int round = 0; round < 20; ++round) {
+    auto name = "org_" + std::to_string(round);
+    {
+      auto runtime = node.open_or_fail();
+      std::vector<std::thread> threads;
+      std::atomic<int> stored{0};
+      for (int t = 0; t < 8; ++t)
+        threads.emplace_back([&, t] {
+          auto org = runtime.organization(name);
+          auto user = org ? org->client("user_" + std::to_string(t))
+                          : result<client>{org.error()};
+          stored += user && user->create_memory(draft("x")).has_value();
+        });
+      for (auto& each : threads)
+        each.join();
+      CHECK(stored == 8);
+    }
+    auto runtime = node.open_or_fail();
+    auto org = runtime.organization(name).value();
+    for (int t = 0; t < 8; ++t)
+      CHECK(org.client("user_" + std::to_string(t))
+              ->list_memories()
+              ->results.size()
+            == 1);
+    CHECK(runtime.verify_all()->intact);
+  }
+}
+
+TEST_CASE("whoever waits when the core of the node dies is answered",
+          "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto a = acme.client("user_a").value();
+  auto kept = a.create_memory(draft("kept"))->id;
+  std::atomic<bool> stop{false};
+  std::atomic<int> answered{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      auto mine = acme.client("user_" + std::to_string(t)).value();
+      while (!stop) {
+        static_cast<void>(mine.create_memory(draft("x")));
+        static_cast<void>(mine.list_memories());
+        ++answered;
+      }
+    });
+  for (int round = 0; round < 5; ++round) {
+    auto before = answered.load();
+    CHECK(eventually([&] { return answered > before + 20; }));
+    gateway_of(runtime).kill_core_for_tests(round);
+  }
+  stop = true;
+  for (auto& each : threads)
+    each.join();
+  CHECK(eventually([&] { return a.get_memory(kept).has_value(); }));
+  CHECK(eventually([&] {
+    auto report = runtime.verify_all();
+    return report && report->intact;
+  }));
+}

@@ -105,6 +105,78 @@ TEST_CASE("a key cannot make one that may do more", "[runtime][keys]") {
         == errc::not_found);
 }
 
+TEST_CASE("a key cannot make one that shares further than it can write",
+          "[runtime][keys]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  runtime.organization("org_victim").value();
+  auto refused = [](const client& maker, const char* target) {
+    key_options wanted{.permissions = permissions::read};
+    wanted.promote_to = target;
+    auto made = maker.create_key(wanted);
+    return made.has_error() && made.error().code == errc::forbidden;
+  };
+  auto all = permissions::all;
+  auto admin = runtime.client(acme.create_key({.permissions = all})->api_key)
+                 .value();
+  CHECK(refused(admin, "org_victim/user_v"));
+  CHECK(refused(admin, "org_victim"));
+  auto team = runtime
+                .client(acme.create_key({.root = "team_eng", .permissions = all})
+                          ->api_key)
+                .value();
+  CHECK(refused(team, "org_acme/team_other"));
+  CHECK(refused(team, "org_acme"));
+  CHECK_FALSE(refused(team, "user_x"));
+  auto reader
+    = runtime
+        .client(acme
+                  .create_key({.permissions = permissions::read
+                                              | permissions::admin})
+                  ->api_key)
+        .value();
+  CHECK(refused(reader, "team_eng"));
+}
+
+TEST_CASE("a key cannot make one that sees further up", "[runtime][keys]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  acme.client()->create_memory(draft("policy")).value();
+  acme.client("team_eng")->create_memory(draft("fact")).value();
+  key_options wanted{.root = "team_eng", .permissions = permissions::all};
+  wanted.ancestors = "none";
+  auto team = runtime.client(acme.create_key(wanted)->api_key).value();
+  key_options below{.root = "user_x", .permissions = permissions::read};
+  for (auto ancestors : {"all", "org_acme"}) {
+    below.ancestors = ancestors;
+    auto made = team.create_key(below).value();
+    search_options everything{.query = "policy fact"};
+    everything.reach = visibility::inherited;
+    auto found = runtime.client(made.api_key)->search_memories(everything);
+    REQUIRE(found->results.size() == 1);
+    CHECK(found->results[0].memory.content == "fact");
+  }
+}
+
+TEST_CASE("a key is revoked for those who got it before its organization slept",
+          "[runtime][keys]") {
+  test_node node;
+  node.options.idle_after = 1min;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto key = acme.create_key({.permissions = permissions::all}).value();
+  auto holder = runtime.client(key.api_key, "user_a").value();
+  holder.create_memory(draft("x")).value();
+  REQUIRE(eventually([&] {
+    node.time->advance(1min);
+    return active_scopes(runtime) == 0;
+  }));
+  acme.client()->revoke_key(key.info.key_id).value();
+  CHECK(holder.list_memories().error().code == errc::unauthenticated);
+}
+
 TEST_CASE("forged and foreign keys are refused alike", "[runtime][keys]") {
   test_node node;
   test_node other;

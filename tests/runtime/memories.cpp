@@ -123,6 +123,31 @@ TEST_CASE("a repeated request stores nothing twice", "[runtime]") {
   node.time->advance(25h);
   CHECK(sarah.create_memory(other)->id != id);
   CHECK(contents(sarah).size() == 2);
+  wanted.idempotency_key = "request 2";
+  CHECK(sarah.create_memories({wanted, wanted}).error().code
+        == errc::invalid_argument);
+}
+
+TEST_CASE("records of requests are counted right, however they are replaced",
+          "[runtime]") {
+  test_node node;
+  auto wanted = draft("once");
+  wanted.idempotency_key = "request";
+  {
+    auto runtime = node.open_or_fail();
+    auto sarah = runtime.organization("org_acme")->client("user_sarah").value();
+    sarah.create_memory(wanted).value();
+    for (int i = 0; i < 3; ++i) {
+      node.time->advance(25h);
+      wanted.content += '.';
+      sarah.create_memory(wanted).value();
+    }
+    sarah.delete_all_memories().value();
+    sarah.create_memory(wanted).value();
+  }
+  auto runtime = node.open_or_fail();
+  auto sarah = runtime.organization("org_acme")->client("user_sarah").value();
+  CHECK(contents(sarah).size() == 1);
 }
 
 TEST_CASE("a batch is stored whole or not at all", "[runtime]") {
