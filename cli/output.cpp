@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/encoding.hpp"
+#include "core/json_text.hpp"
 #include "core/rfc3339.hpp"
 
 namespace cloister::cli {
@@ -113,7 +114,7 @@ void print_table(const std::vector<std::string>& headings,
 }
 
 void print_json(const json::value& document) {
-  std::cout << json::serialize(document) << '\n';
+  std::cout << to_json_text(document) << '\n';
 }
 
 void print_error(const error& failure) {

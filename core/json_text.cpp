@@ -3,6 +3,11 @@
 
 #include "core/json_text.hpp"
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -14,6 +19,61 @@ namespace {
 
 namespace json = boost::json;
 
+/// JSON has no infinity; a number beyond a double's range reads as one.
+bool all_finite(const json::value& value) {
+  if (auto number = value.if_double())
+    return std::isfinite(*number);
+  if (auto array = value.if_array())
+    return std::all_of(array->begin(), array->end(), all_finite);
+  if (auto object = value.if_object())
+    return std::all_of(object->begin(), object->end(), [](const auto& member) {
+      return all_finite(member.value());
+    });
+  return true;
+}
+
+void write(const json::value& value, std::string& out);
+
+template <class Range, class Write>
+void write_list(char open, const Range& range, char close, std::string& out,
+                Write write_one) {
+  out.push_back(open);
+  bool first = true;
+  for (const auto& each : range) {
+    if (!std::exchange(first, false))
+      out.push_back(',');
+    write_one(each);
+  }
+  out.push_back(close);
+}
+
+/// The shortest text that reads as the same number. Boost writes 0.1 as 1E-1.
+void write(double number, std::string& out) {
+  char buffer[32];
+  auto end = std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
+  std::string_view text{buffer, static_cast<std::size_t>(end - buffer)};
+  out.append(text);
+  // What was written as a fraction stays one.
+  if (text.find_first_of(".e") == std::string_view::npos)
+    out.append(".0");
+}
+
+void write(const json::value& value, std::string& out) {
+  if (auto object = value.if_object())
+    write_list('{', *object, '}', out, [&out](const auto& member) {
+      out.append(json::serialize(json::value(member.key())));
+      out.push_back(':');
+      write(member.value(), out);
+    });
+  else if (auto array = value.if_array())
+    write_list('[', *array, ']', out,
+               [&out](const json::value& each) { write(each, out); });
+  else if (auto number = value.if_double())
+    write(*number, out);
+  else
+    out.append(json::serialize(value));
+}
+
 result<json::object> parse_object(std::string_view text) {
   boost::system::error_code code;
   json::parse_options options;
@@ -23,6 +83,8 @@ result<json::object> parse_object(std::string_view text) {
     return error{errc::invalid_argument, "not valid JSON: " + code.message()};
   if (!value.is_object())
     return error{errc::invalid_argument, "a JSON object was expected"};
+  if (!all_finite(value))
+    return error{errc::invalid_argument, "a number is too large"};
   return std::move(value.as_object());
 }
 
@@ -46,13 +108,19 @@ void merge(json::object& target, const json::object& patch) {
 
 } // namespace
 
+std::string to_json_text(const json::value& value) {
+  std::string out;
+  write(value, out);
+  return out;
+}
+
 result<std::string> canonical_json_object(std::string_view text) {
   if (text.empty() || text == "{}")
     return std::string{"{}"};
   auto object = parse_object(text);
   if (object.has_error())
     return object.error();
-  return json::serialize(*object);
+  return to_json_text(*object);
 }
 
 result<std::string> merge_json_object(std::string_view target,
@@ -64,7 +132,7 @@ result<std::string> merge_json_object(std::string_view target,
   if (change.has_error())
     return change.error();
   merge(*base, *change);
-  return json::serialize(*base);
+  return to_json_text(*base);
 }
 
 } // namespace cloister

@@ -8,6 +8,10 @@
 
 #include "core/error.hpp"
 
+namespace boost::json {
+class value;
+}
+
 namespace cloister {
 
 /// Parses a JSON object and writes it again without white space. Fails with
@@ -17,5 +21,8 @@ result<std::string> canonical_json_object(std::string_view text);
 /// RFC 7396: `patch` merged into `target`, both JSON objects.
 result<std::string> merge_json_object(std::string_view target,
                                       std::string_view patch);
+
+/// JSON on one line, numbers in their shortest form.
+std::string to_json_text(const boost::json::value& value);
 
 } // namespace cloister

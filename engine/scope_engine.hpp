@@ -178,7 +178,7 @@ private:
   step remove_all(const std::shared_ptr<request>& asked);
   step restore(const std::shared_ptr<request>& asked);
   step restore_from(const std::shared_ptr<request>& asked,
-                    const result<memory>& old);
+                    const result<memory>& old, std::uint32_t read_at);
   step expire(const std::shared_ptr<request>& asked);
   std::optional<current_memory> current(const memory_id& id) const;
   std::optional<memory_id> current_key(const std::string& key) const;
@@ -202,6 +202,8 @@ private:
                         const memory_id& id);
   std::string idempotency_rest(const std::string& key) const;
   crypto::short_digest draft_digest(const memory_draft& draft) const;
+  static memory shown_to(const request& asked, memory value,
+                         const memory_patch& sent);
   result<memory> patched(const memory& old, const memory_patch& patch,
                          const request& asked) const;
 
@@ -216,6 +218,7 @@ private:
   step statistics(const std::shared_ptr<request>& asked);
   step history(const std::shared_ptr<request>& asked);
   memory decoded(std::uint32_t row) const;
+  bool is_at_revision(const memory_id& id, std::uint32_t revision) const;
 
   // -- administration (scope_admin.cpp) --
   step make_key(const std::shared_ptr<request>& asked);

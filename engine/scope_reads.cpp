@@ -134,6 +134,12 @@ step scope_engine::search_done(
   return answered(std::move(entry), std::move(hits));
 }
 
+bool scope_engine::is_at_revision(const memory_id& id,
+                                  std::uint32_t revision) const {
+  auto row = memories_.find(id);
+  return row && memories_.at(*row).revision == revision;
+}
+
 step scope_engine::history(const std::shared_ptr<request>& asked) {
   auto id = std::get<memory_history>(asked->what).id;
   auto row = memories_.find(id);
@@ -161,7 +167,12 @@ step scope_engine::history(const std::shared_ptr<request>& asked) {
       page->memories.push_back(std::move(*old));
     }
   };
-  return offload{work, [this, asked, page, failure, id]() -> step {
+  auto revision = memories_.at(*row).revision;
+  return offload{work, [this, asked, page, failure, id, revision]() -> step {
+                   // A change that was committed meanwhile may have removed
+                   // what was being read.
+                   if (*failure && !is_at_revision(id, revision))
+                     return run(asked);
                    if (*failure)
                      return refuse(*asked, **failure, {id});
                    auto entry = entry_of(*asked);

@@ -435,7 +435,8 @@ step scope_engine::update(const std::shared_ptr<request>& asked) {
   made.entry.targets = {what.id};
   made.entry.count = 1;
   put_revision(made, *old, *value);
-  return submit(std::move(made), std::move(*value));
+  return submit(std::move(made),
+                shown_to(*asked, std::move(*value), what.patch));
 }
 
 step scope_engine::restore(const std::shared_ptr<request>& asked) {
@@ -459,12 +460,19 @@ step scope_engine::restore(const std::shared_ptr<request>& asked) {
                records = &with_.records] {
     *old = read_old_revision(*records, *identity, sequence, revision);
   };
-  return offload{work, [this, asked, old] { return restore_from(asked, *old); }};
+  auto read_at = memories_.at(*row).revision;
+  return offload{work, [this, asked, old, read_at] {
+                   return restore_from(asked, *old, read_at);
+                 }};
 }
 
 step scope_engine::restore_from(const std::shared_ptr<request>& asked,
-                                const result<memory>& old) {
+                                const result<memory>& old,
+                                std::uint32_t read_at) {
   const auto& what = std::get<restore_memory>(asked->what);
+  // A change that was committed meanwhile may have removed what was being read.
+  if (old.has_error() && !is_at_revision(what.id, read_at))
+    return run(asked);
   if (old.has_error())
     return refuse(*asked, old.error(), {what.id});
   if (auto rows = rows_to_cache(what.id);
@@ -483,7 +491,19 @@ step scope_engine::restore_from(const std::shared_ptr<request>& asked,
   made.entry.targets = {what.id};
   made.entry.count = 1;
   put_revision(made, *now, value);
-  return submit(std::move(made), std::move(value));
+  return submit(std::move(made), shown_to(*asked, std::move(value), {}));
+}
+
+/// What a change answers: whoever may not read gets back what it sent, and
+/// nothing of what was there before.
+memory scope_engine::shown_to(const request& asked, memory value,
+                              const memory_patch& sent) {
+  if (asked.grant.who().permissions.contains(auth::permission::read))
+    return value;
+  value.content = sent.content.value_or("");
+  value.metadata = sent.metadata.value_or("{}");
+  value.embedding = sent.embedding ? *sent.embedding : decltype(value.embedding){};
+  return value;
 }
 
 // -- delete -----------------------------------------------------------------------

@@ -14,6 +14,8 @@ namespace cloister::search {
 namespace {
 
 constexpr std::size_t first_slots = 32;
+/// Fewer words without a document are not worth a new vocabulary.
+constexpr std::size_t empty_terms_kept = 1024;
 
 /// Grows by half: there are many small indexes, and slack adds up.
 std::uint32_t grown(std::uint32_t capacity) {
@@ -26,22 +28,22 @@ void reserve_one_more(Vector& vector) {
     vector.reserve(vector.size() + std::max<std::size_t>(16, vector.size() / 2));
 }
 
-/// The terms of a text in sorted order, for counting runs.
-std::vector<std::string>& sorted_terms(std::string_view text) {
+/// The terms of a text; valid until the next call of this thread.
+const std::vector<std::string>& terms_of(std::string_view text) {
   thread_local std::vector<std::string> terms;
   analyze(text, terms);
-  std::sort(terms.begin(), terms.end());
   return terms;
 }
 
-/// Calls `visit(term, frequency)` for each distinct term.
+/// Calls `visit(value, how often)` for each distinct number.
 template <class Visit>
-void for_each_distinct(const std::vector<std::string>& sorted, Visit visit) {
-  for (std::size_t i = 0; i < sorted.size();) {
+void for_each_distinct(std::vector<std::uint32_t>& numbers, Visit visit) {
+  std::sort(numbers.begin(), numbers.end());
+  for (std::size_t i = 0; i < numbers.size();) {
     auto j = i + 1;
-    while (j < sorted.size() && sorted[j] == sorted[i])
+    while (j < numbers.size() && numbers[j] == numbers[i])
       ++j;
-    visit(sorted[i], static_cast<std::uint32_t>(j - i));
+    visit(numbers[i], static_cast<std::uint32_t>(j - i));
     i = j;
   }
 }
@@ -105,7 +107,7 @@ std::size_t posting_list::insert(posting added) {
   return growth;
 }
 
-void posting_list::erase(document doc) {
+std::size_t posting_list::erase(document doc) {
   auto begin = data();
   auto end = begin + size_;
   auto at = std::lower_bound(begin, end, doc,
@@ -113,15 +115,29 @@ void posting_list::erase(document doc) {
                                return p.doc < d;
                              });
   if (at == end || at->doc != doc)
-    return;
+    return 0;
   std::copy(at + 1, end, at);
-  --size_;
+  if (--size_ > 0 || capacity_ == 0)
+    return 0;
+  auto freed = capacity_ * sizeof(posting);
+  delete[] many_;
+  one_ = {};
+  capacity_ = 0;
+  return freed;
 }
 
 void inverted_index::add(document doc, std::string_view text) {
-  const auto& terms = sorted_terms(text);
-  for_each_distinct(terms, [&](const std::string& word, std::uint32_t count) {
-    posting_bytes_ += find_or_add(word).postings.insert({doc, count});
+  const auto& terms = terms_of(text);
+  // Counted by number, which sorts faster than words do.
+  thread_local std::vector<std::uint32_t> numbers;
+  numbers.clear();
+  for (const auto& word : terms)
+    numbers.push_back(find_or_add(word));
+  for_each_distinct(numbers, [&](std::uint32_t term, std::uint32_t count) {
+    auto& postings = terms_[term].postings;
+    if (postings.view().empty())
+      --empty_terms_;
+    posting_bytes_ += postings.insert({doc, count});
   });
   if (doc >= lengths_.size()) {
     if (doc >= lengths_.capacity())
@@ -134,18 +150,45 @@ void inverted_index::add(document doc, std::string_view text) {
 }
 
 void inverted_index::remove(document doc, std::string_view text) {
-  const auto& terms = sorted_terms(text);
-  for_each_distinct(terms, [&](const std::string& word, std::uint32_t) {
-    if (slots_.empty())
-      return;
-    auto index = slots_[slot_of(word)];
-    if (index != 0)
-      terms_[index - 1].postings.erase(doc);
+  thread_local std::vector<std::uint32_t> numbers;
+  numbers.clear();
+  for (const auto& word : terms_of(text))
+    if (auto index = slots_.empty() ? 0 : slots_[slot_of(word)]; index != 0)
+      numbers.push_back(index - 1);
+  for_each_distinct(numbers, [&](std::uint32_t term, std::uint32_t) {
+    auto& postings = terms_[term].postings;
+    posting_bytes_ -= postings.erase(doc);
+    if (postings.view().empty())
+      ++empty_terms_;
   });
   total_length_ -= lengths_[doc];
   lengths_[doc] = 0;
   --documents_;
   ++removals_;
+  if (empty_terms_ > empty_terms_kept && empty_terms_ > terms_.size() / 2)
+    drop_empty_terms();
+}
+
+/// Makes the vocabulary anew without the words that no document has any more.
+void inverted_index::drop_empty_terms() {
+  std::string arena;
+  std::vector<term_entry> terms;
+  for (auto& entry : terms_) {
+    if (entry.postings.view().empty())
+      continue;
+    auto text = text_of(entry);
+    entry.text_at = static_cast<std::uint32_t>(arena.size());
+    arena.append(text);
+    terms.push_back(std::move(entry));
+  }
+  arena_ = std::move(arena);
+  terms_ = std::move(terms);
+  empty_terms_ = 0;
+  auto size = first_slots;
+  while (terms_.size() + 1 > size / 4 * 3)
+    size *= 2;
+  std::vector<std::uint32_t>(size, 0).swap(slots_);
+  fill_slots();
 }
 
 std::span<const posting>
@@ -165,12 +208,12 @@ std::size_t inverted_index::slot_of(std::string_view text) const {
   return at;
 }
 
-inverted_index::term_entry& inverted_index::find_or_add(std::string_view text) {
+std::uint32_t inverted_index::find_or_add(std::string_view text) {
   if (terms_.size() + 1 > slots_.size() / 4 * 3)
     grow();
   auto at = slot_of(text);
   if (slots_[at] != 0)
-    return terms_[slots_[at] - 1];
+    return slots_[at] - 1;
   reserve_one_more(terms_);
   if (arena_.size() + text.size() > arena_.capacity())
     arena_.reserve(arena_.size() + text.size()
@@ -181,11 +224,16 @@ inverted_index::term_entry& inverted_index::find_or_add(std::string_view text) {
   arena_.append(text);
   terms_.push_back(std::move(entry));
   slots_[at] = static_cast<std::uint32_t>(terms_.size());
-  return terms_.back();
+  ++empty_terms_;
+  return slots_[at] - 1;
 }
 
 void inverted_index::grow() {
   slots_.assign(slots_.empty() ? first_slots : slots_.size() * 2, 0);
+  fill_slots();
+}
+
+void inverted_index::fill_slots() {
   for (std::size_t i = 0; i < terms_.size(); ++i)
     slots_[slot_of(text_of(terms_[i]))] = static_cast<std::uint32_t>(i + 1);
 }

@@ -34,7 +34,8 @@ public:
   std::span<const posting> view() const;
   /// Answers by how much its heap memory grew, in bytes.
   std::size_t insert(posting added);
-  void erase(document doc);
+  /// Answers by how much its heap memory shrank, in bytes.
+  std::size_t erase(document doc);
 
 private:
   posting* data();
@@ -105,8 +106,11 @@ private:
   }
   /// The slot where a term is or would be.
   std::size_t slot_of(std::string_view text) const;
-  term_entry& find_or_add(std::string_view text);
+  /// The number of a term, its place in `terms_`.
+  std::uint32_t find_or_add(std::string_view text);
   void grow();
+  void fill_slots();
+  void drop_empty_terms();
 
   std::string arena_;
   std::vector<term_entry> terms_;
@@ -117,6 +121,8 @@ private:
   std::uint64_t total_length_ = 0;
   std::uint64_t removals_ = 0;
   std::size_t posting_bytes_ = 0;
+  /// How many of `terms_` have no postings.
+  std::size_t empty_terms_ = 0;
 };
 
 } // namespace cloister::search

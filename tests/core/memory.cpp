@@ -58,7 +58,12 @@ TEST_CASE("metadata is one JSON object of bounded size and depth", "[core]") {
     CHECK(refusal(draft) == errc::invalid_argument);
   }
   draft.metadata = "{ \"a\" : [1, 2.5, null] }";
-  CHECK(validated(draft)->metadata == R"({"a":[1,2.5E0,null]})");
+  CHECK(validated(draft)->metadata == R"({"a":[1,2.5,null]})");
+  draft.metadata = R"({"a":0.1,"b":1.0,"c":-2e40,"d":"\u00e9\n"})";
+  CHECK(validated(draft)->metadata
+        == R"({"a":0.1,"b":1.0,"c":-2e+40,"d":"é\n"})");
+  draft.metadata = R"({"a":[{"b":-1e999}],"keep":"me"})";
+  CHECK(refusal(draft) == errc::invalid_argument);
   draft.metadata = "{\"a\":\"" + std::string(limits::metadata_bytes_max, 'x')
                    + "\"}";
   CHECK(refusal(draft) == errc::too_large);

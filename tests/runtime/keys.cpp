@@ -177,6 +177,27 @@ TEST_CASE("a key is revoked for those who got it before its organization slept",
   CHECK(holder.list_memories().error().code == errc::unauthenticated);
 }
 
+TEST_CASE("a key that only writes is not shown what it did not write",
+          "[runtime][keys]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto made = acme.client("user_a")->create_memory(draft("secret")).value();
+  auto writer = runtime
+                  .client(acme
+                            .create_key({.root = "user_a",
+                                         .permissions = permissions::write})
+                            ->api_key)
+                  .value();
+  memory_patch patch;
+  patch.metadata = R"({"a":1})";
+  auto changed = writer.update_memory(made.id, patch).value();
+  CHECK(changed.content.empty());
+  CHECK(changed.metadata == R"({"a":1})");
+  CHECK(writer.restore_memory(made.id, 1)->content.empty());
+  CHECK(acme.client("user_a")->get_memory(made.id)->content == "secret");
+}
+
 TEST_CASE("forged and foreign keys are refused alike", "[runtime][keys]") {
   test_node node;
   test_node other;

@@ -142,3 +142,28 @@ TEST_CASE("an index over two scopes scores like one over both", "[search]") {
       if (other.doc == hit.doc)
         CHECK(other.score == Approx(hit.score));
 }
+
+TEST_CASE("an index does not keep words that no document has any more",
+          "[search]") {
+  inverted_index index;
+  auto text_of = [](int i) {
+    std::string text;
+    for (int word = 0; word < 20; ++word)
+      text += "word" + std::to_string(i * 20 + word) + "x ";
+    return text + "common";
+  };
+  constexpr int kept = 10;
+  std::size_t early = 0;
+  for (int i = 0; i < 5000; ++i) {
+    index.add(static_cast<document>(i % kept), text_of(i));
+    if (i >= kept - 1)
+      index.remove(static_cast<document>((i + 1) % kept),
+                   text_of(i + 1 - kept));
+    if (i == 500)
+      early = index.memory_bytes();
+  }
+  CHECK(index.memory_bytes() < 2 * early);
+  CHECK(index.postings("common").size() == kept - 1);
+  CHECK(index.postings("word99999x").size() == 1);
+  CHECK(index.postings("word0x").empty());
+}
