@@ -1,16 +1,9 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "actors/gateway.hpp"
-
 #include <algorithm>
-#include <thread>
 
-#include <caf/all.hpp>
-
-#include "actors/caller_pool.hpp"
-#include "actors/supervisor.hpp"
-#include "core/limits.hpp"
+#include "actors/gateway_impl.hpp"
 #include "persistence/locator.hpp"
 
 namespace cloister::actors {
@@ -19,11 +12,6 @@ namespace {
 
 /// Messages an actor handles before others get the thread.
 constexpr std::size_t messages_per_turn = 16;
-/// How often a request is sent again when its actor went to sleep meanwhile.
-constexpr int tries_max = 8;
-/// How often a scope is asked to sleep that has to write something first; a
-/// millisecond apart.
-constexpr int sleep_tries = 5000;
 
 std::unique_ptr<caf::actor_system_config>
 make_config(std::size_t scheduler_threads) {
@@ -38,168 +26,16 @@ make_config(std::size_t scheduler_threads) {
   return config;
 }
 
-error starting_error() {
-  return {errc::unavailable, "the runtime is restarting; try again",
-          limits::overload_retry_hint};
-}
-
-error unknown_outcome() {
-  return {errc::unavailable, "the scope ended before it answered; the outcome "
-                             "is unknown, try again",
-          limits::overload_retry_hint};
-}
-
 bool creates(const engine::operation& what) {
   return std::holds_alternative<engine::create_memories>(what);
 }
 
 } // namespace
 
-struct scope_binding::target {
-  scope_actor handle;
-  std::shared_ptr<scope_usage> usage;
-};
-
 scope_binding::scope_binding(scope name) : name_(std::move(name)) {
 }
 
 scope_binding::~scope_binding() = default;
-
-struct gateway::impl {
-  persistence::node_store& over;
-  gateway_options options;
-  engine::services with;
-  std::shared_ptr<node_usage> usage = std::make_shared<node_usage>();
-  std::shared_ptr<core_actors> core = std::make_shared<core_actors>();
-  std::unique_ptr<caf::actor_system_config> config;
-  std::unique_ptr<caf::actor_system> own_system;
-  caf::actor_system* system = nullptr;
-  std::unique_ptr<caller_pool> callers;
-  supervisor_actor supervisor;
-
-  result<found_scope> find(const scope& name, if_absent otherwise) {
-    auto directory = core->get().directory;
-    if (!directory)
-      return starting_error();
-    auto caller = callers->take();
-    result<found_scope> out = starting_error();
-    (*caller)
-      ->request(directory, caf::infinite, find_scope{name, otherwise})
-      .receive([&](const found_scope& found) { out = found; },
-               [](const caf::error&) {});
-    if (out && out->failure)
-      return *out->failure;
-    return out;
-  }
-
-  result<scope_binding::target> target_of(scope_binding& binding,
-                                          if_absent otherwise,
-                                          std::optional<found_scope>& absent) {
-    {
-      std::lock_guard guard{binding.mutex_};
-      if (binding.target_)
-        return *binding.target_;
-    }
-    auto found = find(binding.name(), otherwise);
-    if (found.has_error())
-      return found.error();
-    if (!found->handle) {
-      absent = std::move(*found);
-      return scope_binding::target{};
-    }
-    scope_binding::target target{found->handle, found->usage};
-    std::lock_guard guard{binding.mutex_};
-    binding.target_ = std::make_unique<scope_binding::target>(target);
-    return target;
-  }
-
-  void forget(scope_binding& binding) {
-    std::lock_guard guard{binding.mutex_};
-    binding.target_.reset();
-  }
-
-  /// Asks the actor of an existing scope; nothing where the scope is absent.
-  result<std::optional<engine::answer>>
-  ask(scope_binding& binding, const std::shared_ptr<engine::request>& asked,
-      if_absent otherwise, std::optional<found_scope>& absent) {
-    for (int tries = 0; tries < tries_max; ++tries) {
-      auto target = target_of(binding, otherwise, absent);
-      if (target.has_error())
-        return target.error();
-      if (absent)
-        return std::optional<engine::answer>{};
-      auto place = admission::enter(usage, target->usage);
-      if (place.has_error())
-        return place.error();
-      target->usage->last_used.store(options.time->steady().count(),
-                                     std::memory_order_relaxed);
-      std::shared_ptr<result<engine::answer>> outcome;
-      auto caller = callers->take();
-      (*caller)
-        ->request(target->handle, caf::infinite, actors::perform{asked})
-        .receive([&](const performed& done) { outcome = done.outcome; },
-                 [](const caf::error&) {});
-      if (outcome) {
-        if (outcome->has_error())
-          return outcome->error();
-        return std::optional{std::move(**outcome)};
-      }
-      forget(binding);
-      if (asked->started)
-        return unknown_outcome();
-    }
-    return starting_error();
-  }
-
-  std::shared_ptr<engine::request>
-  make_request(auth::grant grant, engine::operation what,
-               std::chrono::milliseconds timeout) {
-    std::chrono::nanoseconds deadline{0};
-    if (timeout.count() > 0)
-      deadline = options.time->steady() + timeout;
-    return std::make_shared<engine::request>(
-      engine::request{std::move(grant), std::move(what), deadline});
-  }
-
-  /// Waits until a scope has chained what it has to, within reason.
-  void let_sleep(const scope_actor& handle) {
-    auto caller = callers->take();
-    bool done = false;
-    for (int tries = 0; tries < sleep_tries && !done; ++tries) {
-      (*caller)
-        ->request(handle, caf::infinite, sleep{})
-        .receive([&](const slept& outcome) { done = outcome.asleep; },
-                 [&](const caf::error&) { done = true; });
-      if (!done)
-        std::this_thread::sleep_for(std::chrono::milliseconds{1});
-    }
-  }
-
-  /// Puts an entry into the chain of `where` (or its nearest ancestor).
-  result<void> note(const scope& where, engine::note_access access) {
-    auto grant = auth::decide(auth::system_authority(where.organization()),
-                              access.what, where, options.time->now(),
-                              access.request);
-    if (grant.has_error())
-      return grant.error();
-    scope_binding binding{where};
-    std::optional<found_scope> absent;
-    auto done = ask(binding, make_request(*grant, std::move(access), {}),
-                    if_absent::report, absent);
-    if (done.has_error())
-      return done.error();
-    return {};
-  }
-
-  /// A refusal goes to the chain of the organization; the target sleeps on.
-  error refused(const auth::authority_ptr& who, auth::operation kind,
-                const auth::request_id& request, error why) {
-    engine::note_access access{why.code, why.detail, std::nullopt,
-                               who,      kind,       request};
-    auto noted = note(who->root.organization(), std::move(access));
-    return noted.has_error() ? noted.error() : why;
-  }
-};
 
 gateway::gateway(std::unique_ptr<impl> parts) : impl_(std::move(parts)) {
 }
@@ -353,78 +189,6 @@ result<engine::answer> gateway::perform_on_organization(
   if (!*done)
     return error{errc::not_found, "no such organization"};
   return std::move(**done);
-}
-
-namespace {
-
-/// One scope's part in a search over several.
-struct search_part {
-  std::shared_ptr<scope_binding> binding;
-  auth::grant grant;
-};
-
-} // namespace
-
-result<std::vector<located_hit>>
-gateway::search(const std::vector<std::shared_ptr<scope_binding>>& scopes,
-                const auth::authority_ptr& who, engine::search_memories what,
-                std::chrono::milliseconds timeout) {
-  auto kind = auth::operation::search_memories;
-  std::vector<search_part> parts;
-  for (const auto& binding : scopes) {
-    auto id = auth::make_request_id();
-    auto grant = auth::decide(who, kind, binding->name(),
-                              impl_->options.time->now(), id);
-    if (grant.has_error())
-      return impl_->refused(who, kind, id, grant.error());
-    parts.push_back({binding, std::move(*grant)});
-  }
-  // First what all scopes know of the words, then the search itself, so that
-  // a hit counts the same wherever it lies.
-  if (parts.size() > 1) {
-    search::corpus_statistics all;
-    std::vector<search_part> present;
-    for (auto& part : parts) {
-      std::optional<found_scope> absent;
-      auto asked = impl_->make_request(
-        part.grant, engine::gather_statistics{what.query}, timeout);
-      auto known
-        = impl_->ask(*part.binding, asked, if_absent::report, absent);
-      if (known.has_error())
-        return known.error();
-      if (*known) {
-        all.add(std::get<search::corpus_statistics>(**known));
-        present.push_back(std::move(part));
-        continue;
-      }
-      engine::note_access access{errc::not_found, {},   absent->wanted,
-                                 who,             kind, part.grant.request()};
-      if (auto noted = impl_->note(*absent->nearest, std::move(access));
-          noted.has_error())
-        return noted.error();
-    }
-    parts = std::move(present);
-    what.statistics = std::move(all);
-  }
-  std::vector<located_hit> hits;
-  for (const auto& part : parts) {
-    auto done = perform(*part.binding, who, kind, what, timeout);
-    if (done.has_error())
-      return done.error();
-    auto found = std::get_if<engine::answer>(&*done);
-    if (found == nullptr)
-      continue;
-    for (auto& hit : std::get<engine::memory_hits>(*found).hits)
-      hits.push_back({part.binding->name(), std::move(hit)});
-  }
-  std::stable_sort(hits.begin(), hits.end(),
-                   [](const located_hit& a, const located_hit& b) {
-                     return a.hit.score > b.hit.score;
-                   });
-  if (hits.size() > what.limit)
-    hits.erase(hits.begin() + static_cast<std::ptrdiff_t>(what.limit),
-               hits.end());
-  return hits;
 }
 
 result<engine::answer> gateway::perform_on_node(engine::node_operation what) {

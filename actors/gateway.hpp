@@ -118,6 +118,7 @@ public:
 
 private:
   struct impl;
+  struct search_run;
   explicit gateway(std::unique_ptr<impl> parts);
   void bring_journal_home();
 
