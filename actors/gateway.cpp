@@ -172,6 +172,11 @@ result<void> gateway::check(const auth::authority_ptr& who,
   return {};
 }
 
+error gateway::refuse(const auth::authority_ptr& who, auth::operation kind,
+                      error why) {
+  return impl_->refused(who, kind, auth::make_request_id(), std::move(why));
+}
+
 result<engine::answer> gateway::perform_on_organization(
   scope_binding& organization, const scope& target,
   const auth::authority_ptr& who, auth::operation kind,

@@ -100,6 +100,10 @@ public:
          const auth::authority_ptr& who, engine::search_memories what,
          std::chrono::milliseconds timeout);
 
+  /// Remembers a refusal that was decided before there was anybody to ask, in
+  /// the chain of the key's organization; answers it.
+  error refuse(const auth::authority_ptr& who, auth::operation kind, error why);
+
   result<engine::answer> perform_on_node(engine::node_operation what);
 
   /// What an API key may do. Fails with `unauthenticated`.

@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 27> names{{
+constexpr std::array<entry, 28> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -33,6 +33,7 @@ constexpr std::array<entry, 27> names{{
   {operation::verify_audit, "audit.verify"},
   {operation::read_subtree, "scope.subtree"},
   {operation::authenticate, "key.authenticate"},
+  {operation::bind_client, "scope.bind"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},

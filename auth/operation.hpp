@@ -36,6 +36,8 @@ enum class operation : std::uint8_t {
   read_subtree = 19,
   /// Presenting an API key.
   authenticate = 20,
+  /// Being bound to a scope, by its name or user_id.
+  bind_client = 21,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,

@@ -88,6 +88,7 @@ constexpr permission required_for(operation what) {
     case operation::read_subtree:
     // What nobody may ask for is the administrator's at least.
     case operation::authenticate:
+    case operation::bind_client:
     case operation::open_scope:
     case operation::expire_memory:
     case operation::start_node:

@@ -171,6 +171,9 @@ json::object to_json(const audit_record& record) {
   json::object out{{"index", record.index},
                    {"time", to_rfc3339(record.at)},
                    {"principal", record.principal},
+                   {"key_id", record.key_id.empty()
+                                ? json::value(nullptr)
+                                : json::value(record.key_id)},
                    {"operation", record.operation},
                    {"scope", record.scope},
                    {"outcome", record.outcome},

@@ -33,6 +33,8 @@ constexpr std::size_t memory_key_bytes_max = 256;
 constexpr std::size_t embedding_dimensions_max = 4096;
 constexpr std::size_t idempotency_key_bytes_max = 256;
 constexpr std::size_t label_bytes_max = 256;
+/// Of the reason in an audit entry.
+constexpr std::size_t reason_bytes_max = 256;
 /// Old revisions kept; the oldest is dropped beyond.
 constexpr std::size_t revisions_kept_max = 100;
 constexpr std::size_t batch_memories_max = 1000;

@@ -132,8 +132,17 @@ step scope_engine::revoke(const std::shared_ptr<request>& asked) {
 step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<authenticate>(asked->what);
   auto found = keys_.find(what.id);
-  auto refused = [&](const char* why) {
-    return refuse(*asked, {errc::unauthenticated, why});
+  auto refused = [&](const char* why) -> step {
+    // Who presented a key that was one is named, although it is none any more.
+    auto entry = entry_of(*asked);
+    entry.principal = found ? auth::principal_kind::key
+                            : auth::principal_kind::anonymous;
+    entry.key = what.id;
+    entry.outcome = errc::unauthenticated;
+    entry.reason = why;
+    if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
+      return noted.error();
+    return error{errc::unauthenticated, why};
   };
   if (found == nullptr)
     return refused("the API key is not known here");

@@ -122,6 +122,7 @@ step scope_engine::refuse(const request& asked, error why,
                           std::vector<memory_id> targets) {
   auto entry = entry_of(asked);
   entry.outcome = why.code;
+  entry.reason = why.detail.substr(0, limits::reason_bytes_max);
   entry.targets = std::move(targets);
   if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
     return noted.error();

@@ -66,7 +66,15 @@ std::shared_ptr<actors::scope_binding> bind(const scope& name) {
   return std::make_shared<actors::scope_binding>(name);
 }
 
-result<bindings> explicit_scopes(const client::impl& self,
+/// A refusal by name alone is one like any other: the trail tells of it.
+error refused_name(const runtime::impl& node, const auth::authority_ptr& who,
+                   operation kind, const error& why) {
+  if (why.code != errc::forbidden)
+    return why;
+  return node.gateway->refuse(who, kind, why);
+}
+
+result<bindings> explicit_scopes(const client::impl& self, operation kind,
                                  const std::vector<std::string>& names) {
   if (names.size() > limits::scopes_per_request_max)
     return error{errc::invalid_argument, "scopes names at most 16 scopes"};
@@ -74,7 +82,7 @@ result<bindings> explicit_scopes(const client::impl& self,
   for (const auto& name : names) {
     auto resolved = self.who->root.resolve(name);
     if (resolved.has_error())
-      return resolved.error();
+      return refused_name(*self.node, self.who, kind, resolved.error());
     out.push_back(bind(*resolved));
   }
   return out;
@@ -98,10 +106,11 @@ result<bindings> subtree(const client::impl& self) {
 }
 
 /// The scopes that a list or search covers.
-result<bindings> covered(const client::impl& self, visibility reach,
+result<bindings> covered(const client::impl& self, operation kind,
+                         visibility reach,
                          const std::vector<std::string>& names) {
   if (!names.empty())
-    return explicit_scopes(self, names);
+    return explicit_scopes(self, kind, names);
   if (reach == visibility::subtree)
     return subtree(self);
   bindings out{self.binding};
@@ -149,7 +158,7 @@ result<client> make_client(const std::shared_ptr<runtime::impl>& node,
                            std::string_view user_id) {
   auto target = who->root.resolve(user_id);
   if (target.has_error())
-    return target.error();
+    return refused_name(*node, who, operation::bind_client, target.error());
   return client{std::make_shared<client::impl>(
     client::impl{node, who, bind(*target),
                  bind(who->root.organization())})};
@@ -205,7 +214,8 @@ result<memory_list> client::list_memories(list_options options) const {
   auto at = parse_cursor(options.cursor);
   if (at.has_error())
     return at.error();
-  auto scopes = covered(*impl_, options.reach, options.scopes);
+  auto scopes = covered(*impl_, operation::list_memories, options.reach,
+                        options.scopes);
   if (scopes.has_error())
     return scopes.error();
   memory_list out;
@@ -244,7 +254,8 @@ result<search_results> client::search_memories(search_options options) const {
   if (options.memory_type)
     if (auto ok = validate_type(*options.memory_type); ok.has_error())
       return ok.error();
-  auto scopes = covered(*impl_, options.reach, options.scopes);
+  auto scopes = covered(*impl_, operation::search_memories, options.reach,
+                        options.scopes);
   if (scopes.has_error())
     return scopes.error();
   engine::search_memories what;
@@ -336,9 +347,13 @@ result<located_memory> client::share_memory(const memory_id& id,
 // -- keys, scopes and audit -----------------------------------------------------
 
 result<new_key> client::create_key(key_options options) const {
+  // Below the client's scope where that has it, else as the key sees it.
   auto root = bound_to().resolve(options.root);
+  if (root.has_error() && root.error().code == errc::forbidden)
+    root = impl_->who->root.resolve(options.root);
   if (root.has_error())
-    return root.error();
+    return refused_name(*impl_->node, impl_->who, operation::create_key,
+                        root.error());
   engine::create_key what{*root,
                           auth::permission_set::from_bits(
                             static_cast<std::uint8_t>(options.permissions)),

@@ -68,6 +68,8 @@ audit_list to_audit_list(engine::audit_page page) {
     record.index = line.index;
     record.at = line.entry.at;
     record.principal = std::move(line.principal);
+    if (line.entry.key != auth::key_id{})
+      record.key_id = auth::to_string(line.entry.key);
     record.operation = auth::to_string(line.entry.what);
     record.outcome = to_string(line.entry.outcome);
     record.scope = std::move(line.scope);

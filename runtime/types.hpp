@@ -148,7 +148,10 @@ struct audit_options {
 struct audit_record {
   std::uint64_t index = 0;
   timestamp at;
+  /// A key's label, else its id; "operator", "system" or "anonymous".
   std::string principal;
+  /// Labels can be alike, ids are not; empty where no key was used.
+  std::string key_id;
   std::string operation;
   std::string outcome;
   /// A path, or "erased".

@@ -60,6 +60,40 @@ TEST_CASE("a read's entry survives the death of the process", "[runtime]") {
   CHECK(again.verify_all()->intact);
 }
 
+TEST_CASE("refusals by name are in the organization's trail, with the key",
+          "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto key = acme.create_key({.root = "user_a", .permissions = permissions::all})
+               .value();
+  auto agent = runtime.client(key.api_key).value();
+  CHECK(runtime.client(key.api_key, "user_b").has_error());
+  CHECK(runtime.client(key.api_key, "org_other/user_b").has_error());
+  list_options others;
+  others.scopes = {"org_acme/team_x"};
+  CHECK(agent.list_memories(others).has_error());
+  CHECK(agent.create_key({.root = "org_acme/user_b",
+                          .permissions = permissions::read})
+          .has_error());
+  acme.client()->revoke_key(key.info.key_id).value();
+  CHECK(runtime.client(key.api_key).has_error());
+  audit_options by_key;
+  by_key.principal = key.info.key_id;
+  std::vector<std::string> seen;
+  auto trail = acme.client()->list_audit(by_key).value();
+  for (const auto& line : trail.results) {
+    CHECK(line.key_id == key.info.key_id);
+    CHECK_FALSE(line.reason.empty());
+    seen.push_back(line.operation + ' ' + line.outcome);
+  }
+  CHECK(seen
+        == std::vector<std::string>{
+          "key.authenticate unauthenticated", "key.create forbidden",
+          "memory.list forbidden", "scope.bind forbidden",
+          "scope.bind forbidden"});
+}
+
 namespace {
 
 std::size_t reads_of(const runtime& opened, const char* user) {
