@@ -4,10 +4,17 @@
 #include "cli/context.hpp"
 
 #include <charconv>
+#include <thread>
 
 #include "core/rfc3339.hpp"
 
 namespace cloister::cli {
+
+namespace {
+
+constexpr std::chrono::milliseconds lock_patience{1000};
+
+} // namespace
 
 result<runtime> context::open_runtime() const {
   if (!url.empty())
@@ -18,7 +25,15 @@ result<runtime> context::open_runtime() const {
   options.data_dir = data_dir;
   options.create = false;
   options.allow_personal_ids = allow_personal_ids;
-  return runtime::open(options);
+  // Another command is over in a moment; a longer holder is told of.
+  auto until = std::chrono::steady_clock::now() + lock_patience;
+  for (;;) {
+    auto opened = runtime::open(options);
+    if (opened || opened.error().code != errc::unavailable
+        || std::chrono::steady_clock::now() > until)
+      return opened;
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
 }
 
 result<client>
@@ -41,7 +56,8 @@ exit_code fail(const error& failure) {
 
 result<std::chrono::milliseconds> parse_duration(std::string_view text) {
   error malformed{errc::invalid_argument,
-                  "a duration looks like 90s, 10m, 12h or 30d"};
+                  "a time looks like 2027-01-31T12:00:00Z, and a duration from "
+                  "now like 90s, 10m, 12h or 30d"};
   std::int64_t number = 0;
   auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   std::string_view unit{parsed.ptr,

@@ -26,12 +26,37 @@ struct context {
   std::function<exit_code(context&)> run;
 
   result<runtime> open_runtime() const;
+  /// Opens the bound client, does `work(client)`, and answers its exit code.
+  template <class Work>
+  exit_code with_client(Work work) const;
+  /// The same for a command about one memory: `work(client, id)`.
+  template <class Work>
+  exit_code with_memory(const std::string& id, Work work) const;
+
   /// The client that --api-key and --user-id name, and its runtime.
   result<client> open_client(std::string_view user_id_override = {}) const;
 };
 
 /// Prints an error and answers its exit code.
 exit_code fail(const error& failure);
+
+/// Answers `print(value)`, or fails.
+template <class T, class Print>
+exit_code show(result<T> outcome, Print print) {
+  return outcome ? print(*outcome) : fail(outcome.error());
+}
+
+template <class Work>
+exit_code context::with_client(Work work) const {
+  return show(open_client(), work);
+}
+
+template <class Work>
+exit_code context::with_memory(const std::string& text, Work work) const {
+  return show(memory_id::parse(text), [&](const memory_id& id) {
+    return with_client([&](const client& bound) { return work(bound, id); });
+  });
+}
 
 /// "30d", "12h", "10m", "90s". Fails with `invalid_argument`.
 result<std::chrono::milliseconds> parse_duration(std::string_view text);

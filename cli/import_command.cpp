@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/context.hpp"
+#include "core/json_text.hpp"
 #include "core/rfc3339.hpp"
 #include "runtime/digest.hpp"
 
@@ -23,6 +26,7 @@ constexpr std::size_t batch_lines = 200;
 /// As good as for ever: a file may be imported again years later.
 constexpr std::chrono::hours remembered{24 * 365 * 20};
 constexpr std::chrono::milliseconds progress_interval{200};
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 struct import_line {
   std::string user_id;
@@ -39,12 +43,29 @@ result<std::string> text_field(const json::object& object, const char* name) {
   return std::string{found->as_string()};
 }
 
+/// A field that is misspelt would be lost without a word.
+result<void> check_fields(const json::object& object) {
+  constexpr std::string_view known[]{"content",  "user_id", "memory_type",
+                                     "metadata", "key",     "created_at",
+                                     "expires_at"};
+  for (const auto& member : object) {
+    std::string_view name{member.key().data(), member.key().size()};
+    if (std::find(std::begin(known), std::end(known), name) == std::end(known))
+      return error{errc::invalid_argument,
+                   "there is no field \"" + std::string{name}
+                     + "\"; put what is your own into \"metadata\""};
+  }
+  return {};
+}
+
 result<import_line> parse_line(const std::string& text) {
   boost::system::error_code code;
   auto value = json::parse(text, code);
   if (code || !value.is_object())
     return error{errc::invalid_argument, "not a JSON object"};
   const auto& object = value.as_object();
+  if (auto done = check_fields(object); done.has_error())
+    return done.error();
   import_line line;
   for (auto [name, to] :
        std::initializer_list<std::pair<const char*, std::string*>>{
@@ -57,7 +78,8 @@ result<import_line> parse_line(const std::string& text) {
   auto type = text_field(object, "memory_type");
   auto key = text_field(object, "key");
   auto created = text_field(object, "created_at");
-  for (const auto* field : {&type, &key, &created})
+  auto expires = text_field(object, "expires_at");
+  for (const auto* field : {&type, &key, &created, &expires})
     if (field->has_error())
       return field->error();
   if (!type->empty())
@@ -70,8 +92,15 @@ result<import_line> parse_line(const std::string& text) {
       return error{at.error().code, "\"created_at\": " + at.error().detail};
     line.draft.created_at = *at;
   }
-  if (auto metadata = object.if_contains("metadata"))
-    line.draft.metadata = json::serialize(*metadata);
+  if (!expires->empty()) {
+    auto at = parse_rfc3339(*expires);
+    if (at.has_error())
+      return error{at.error().code, "\"expires_at\": " + at.error().detail};
+    line.draft.expires_at = *at;
+  }
+  if (auto metadata = object.if_contains("metadata");
+      metadata && !metadata->is_null())
+    line.draft.metadata = to_json_text(*metadata);
   return line;
 }
 
@@ -84,12 +113,15 @@ public:
     : store_(store), shared_(shared) {
   }
 
+  /// Fails with what is wrong with the line, by its number.
   result<void> add(std::size_t number, const std::string& text) {
     auto line = parse_line(text);
     auto checked = line ? validated(line->draft) : line.error();
     if (checked.has_error())
-      return error{checked.error().code, "line " + std::to_string(number) + ": "
-                                           + checked.error().detail};
+      return at_line(number, checked.error());
+    auto target = client_of(line->user_id);
+    if (target.has_error())
+      return at_line(number, target.error());
     auto digest = text_digest(text);
     auto occurrence = ++seen_[digest];
     line->draft = std::move(*checked);
@@ -97,9 +129,10 @@ public:
       = "import " + digest + ' ' + std::to_string(occurrence);
     line->draft.idempotency_lifetime = remembered;
     auto& waiting = waiting_[line->user_id];
-    waiting.push_back(std::move(line->draft));
-    return waiting.size() == batch_lines ? store(line->user_id)
-                                         : result<void>{};
+    waiting.lines.push_back(number);
+    waiting.drafts.push_back(std::move(line->draft));
+    return waiting.drafts.size() == batch_lines ? store(line->user_id)
+                                                : result<void>{};
   }
 
   result<void> finish() {
@@ -109,12 +142,27 @@ public:
     return {};
   }
 
+  /// What was stored now.
   std::size_t stored() const {
     return stored_;
   }
+  /// What had been stored by a former run, even if it was deleted since.
+  std::size_t known() const {
+    return known_;
+  }
 
 private:
-  result<void> store(const std::string& user_id) {
+  struct batch {
+    std::vector<std::size_t> lines;
+    std::vector<memory_draft> drafts;
+  };
+
+  static error at_line(std::size_t number, error why) {
+    why.detail = "line " + std::to_string(number) + ": " + why.detail;
+    return why;
+  }
+
+  result<client*> client_of(const std::string& user_id) {
     auto found = clients_.find(user_id);
     if (found == clients_.end()) {
       auto name = user_id.empty() ? shared_.user_id : user_id;
@@ -123,22 +171,47 @@ private:
         return made.error();
       found = clients_.emplace(user_id, std::move(*made)).first;
     }
-    auto drafts = std::move(waiting_.at(user_id));
-    auto count = drafts.size();
+    return &found->second;
+  }
+
+  result<void> store(const std::string& user_id) {
+    auto target = client_of(user_id);
+    if (target.has_error())
+      return target.error();
+    auto waiting = std::move(waiting_.at(user_id));
     waiting_.erase(user_id);
-    auto made = found->second.create_memories(std::move(drafts));
+    auto made = (*target)->import_memories(waiting.drafts);
+    if (made.has_error() && waiting.drafts.size() > 1)
+      return store_one_by_one(**target, waiting);
     if (made.has_error())
-      return made.error();
-    stored_ += count;
+      return at_line(waiting.lines.front(), made.error());
+    count(*made, waiting.drafts.size());
     return {};
+  }
+
+  /// To find the line that a batch was refused for, and keep the others.
+  result<void> store_one_by_one(const client& target, const batch& waiting) {
+    for (std::size_t i = 0; i < waiting.drafts.size(); ++i) {
+      auto made = target.import_memories({waiting.drafts[i]});
+      if (made.has_error())
+        return at_line(waiting.lines[i], made.error());
+      count(*made, 1);
+    }
+    return {};
+  }
+
+  void count(std::size_t created, std::size_t asked) {
+    stored_ += created;
+    known_ += asked - created;
   }
 
   const runtime& store_;
   const context& shared_;
   std::map<std::string, client> clients_;
-  std::map<std::string, std::vector<memory_draft>> waiting_;
+  std::map<std::string, batch> waiting_;
   std::map<std::string, std::size_t> seen_;
   std::size_t stored_ = 0;
+  std::size_t known_ = 0;
 };
 
 void show_progress(std::size_t lines, bool last) {
@@ -157,8 +230,8 @@ exit_code run_import(context& shared, const std::string& path) {
     return fail({errc::unauthenticated,
                  "an API key is needed; give --api-key or CLOISTER_API_KEY"});
   std::ifstream file{path};
-  if (path != "-" && !file)
-    return fail({errc::not_found, path + " cannot be read"});
+  if (path != "-" && (!file || std::filesystem::is_directory(path)))
+    return fail({errc::not_found, path + " cannot be read, or is no file"});
   auto& in = path == "-" ? std::cin : file;
   auto opened = shared.open_runtime();
   if (opened.has_error())
@@ -167,7 +240,8 @@ exit_code run_import(context& shared, const std::string& path) {
   std::string line;
   std::size_t number = 0;
   while (std::getline(in, line)) {
-    ++number;
+    if (++number == 1 && line.starts_with(byte_order_mark))
+      line.erase(0, byte_order_mark.size());
     if (line.empty())
       continue;
     if (auto done = target.add(number, line); done.has_error()) {
@@ -180,13 +254,22 @@ exit_code run_import(context& shared, const std::string& path) {
     }
     show_progress(number, false);
   }
+  if (in.bad())
+    return fail({errc::unavailable, path + " could not be read to its end; "
+                                           "run it again"});
   if (auto done = target.finish(); done.has_error())
-    return fail(done.error());
+    return fail({done.error().code,
+                 done.error().detail + "; " + std::to_string(target.stored())
+                   + " memories were stored, run it again when mended"});
   show_progress(number, true);
   if (shared.style.json)
-    print_json(json::object{{"imported", target.stored()}, {"lines", number}});
+    print_json(json::object{{"imported", target.stored()},
+                            {"known", target.known()},
+                            {"lines", number}});
   else if (!shared.style.quiet)
-    std::cout << target.stored() << " memories imported.\n";
+    std::cout << counted(target.stored(), "memory", "memories")
+              << " imported, " << target.known()
+              << " were there from a former run.\n";
   return exit_code::done;
 }
 
@@ -197,7 +280,7 @@ void add_import_command(CLI::App& app, context& shared) {
                                               "JSON lines");
   command->footer("Each line: {\"content\": …, \"user_id\"?, "
                   "\"memory_type\"?, \"metadata\"?, \"key\"?, "
-                  "\"created_at\"?}\nRunning it again stores nothing twice.");
+                  "\"created_at\"?, \"expires_at\"?}\nRunning it again stores nothing twice.");
   auto path = std::make_shared<std::string>();
   command->add_option("file", *path, "- for standard input")->required();
   command->callback([&shared, path] {

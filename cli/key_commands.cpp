@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -24,6 +25,41 @@ struct create_options {
   std::string promote_to;
 };
 
+exit_code show_key(const context& shared, const new_key& made) {
+  if (shared.style.json) {
+    auto document = to_json(made.info);
+    document["api_key"] = made.api_key;
+    print_json(document);
+  } else {
+    std::cout << "A key for " << made.info.scope << " ("
+              << to_string(made.info.permissions)
+              << ") was made. It is not shown again:\n\n  " << made.api_key
+              << '\n';
+  }
+  return exit_code::done;
+}
+
+/// Whoever can open the store can give an organization a key that lost its own.
+result<new_key> create_as_operator(const context& shared, key_options options) {
+  auto opened = shared.open_runtime();
+  if (opened.has_error())
+    return opened.error();
+  auto name = options.root.substr(0, options.root.find('/'));
+  auto known = opened->list_organizations();
+  if (known.has_error())
+    return known.error();
+  auto exists = std::any_of(known->begin(), known->end(), [&](const auto& each) {
+    return each.name.path() == name;
+  });
+  if (!exists)
+    return error{errc::not_found, "there is no organization " + name
+                                    + "; make it with `cloister org create`"};
+  auto organization = opened->organization(name);
+  if (organization.has_error())
+    return organization.error();
+  return organization->create_key(std::move(options));
+}
+
 exit_code run_create(context& shared, const create_options& asked) {
   key_options options;
   auto allowed = parse_permissions(asked.permissions);
@@ -41,39 +77,26 @@ exit_code run_create(context& shared, const create_options& asked) {
       return fail(at.error());
     options.expires_at = *at;
   }
-  auto bound = shared.open_client();
-  if (bound.has_error())
-    return fail(bound.error());
-  auto made = bound->create_key(std::move(options));
-  if (made.has_error())
-    return fail(made.error());
-  if (shared.style.json) {
-    auto document = to_json(made->info);
-    document["api_key"] = made->api_key;
-    print_json(document);
-  } else {
-    std::cout << "A key for " << made->info.scope << " ("
-              << to_string(made->info.permissions)
-              << ") was made. It is not shown again:\n\n  " << made->api_key
-              << '\n';
-  }
-  return exit_code::done;
+  auto print = [&](const new_key& made) { return show_key(shared, made); };
+  if (shared.api_key.empty() && asked.scope.starts_with("org_"))
+    return show(create_as_operator(shared, std::move(options)), print);
+  return shared.with_client([&](const client& bound) {
+    return show(bound.create_key(std::move(options)), print);
+  });
 }
 
-exit_code run_list(context& shared) {
-  auto bound = shared.open_client();
-  if (bound.has_error())
-    return fail(bound.error());
-  auto keys = bound->list_keys();
-  if (keys.has_error())
-    return fail(keys.error());
+exit_code show_keys(const context& shared, const std::vector<key_info>& keys) {
   json::array rows;
   std::vector<std::vector<std::string>> cells;
-  for (const auto& key : *keys) {
+  for (const auto& key : keys) {
     rows.push_back(to_json(key));
-    auto state = key.revoked_at   ? "revoked"
-                 : key.expires_at ? "until " + short_time(*key.expires_at)
-                                  : std::string{"active"};
+    auto state = std::string{"active"};
+    if (key.revoked_at)
+      state = "revoked";
+    else if (key.expires_at)
+      state = (*key.expires_at <= system_clock()->now() ? "expired "
+                                                        : "until ")
+              + short_time(*key.expires_at);
     cells.push_back(
       {key.key_id, key.scope, to_string(key.permissions), state, key.label});
   }
@@ -84,18 +107,23 @@ exit_code run_list(context& shared) {
   return exit_code::done;
 }
 
+exit_code run_list(context& shared) {
+  return shared.with_client([&](const client& bound) {
+    return show(bound.list_keys(),
+                [&](const auto& keys) { return show_keys(shared, keys); });
+  });
+}
+
 exit_code run_revoke(context& shared, const std::string& id) {
-  auto bound = shared.open_client();
-  if (bound.has_error())
-    return fail(bound.error());
-  auto revoked = bound->revoke_key(id);
-  if (revoked.has_error())
-    return fail(revoked.error());
-  if (shared.style.json)
-    print_json(to_json(*revoked));
-  else if (!shared.style.quiet)
-    std::cout << "The key " << id << " is revoked.\n";
-  return exit_code::done;
+  return shared.with_client([&](const client& bound) {
+    return show(bound.revoke_key(id), [&](const key_info& revoked) {
+      if (shared.style.json)
+        print_json(to_json(revoked));
+      else if (!shared.style.quiet)
+        std::cout << "The key " << id << " is revoked.\n";
+      return exit_code::done;
+    });
+  });
 }
 
 } // namespace
@@ -106,7 +134,10 @@ void add_key_commands(CLI::App& app, context& shared) {
 
   auto create = key->add_subcommand("create", "Create a key");
   create->footer("Example:\n  cloister key create --scope team_eng "
-                 "--permissions read,write --expires 30d --label planner");
+                 "--permissions read,write --expires 30d --label planner\n"
+                 "For an organization that lost its keys, without "
+                 "CLOISTER_API_KEY:\n  cloister key create --scope org_acme "
+                 "--permissions all");
   auto options = std::make_shared<create_options>();
   create->add_option("--scope", options->scope,
                      "Its root, e.g. team_eng; the bound scope if absent");

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/context.hpp"
+#include "core/version.hpp"
 
 namespace {
 
@@ -21,9 +22,18 @@ void add_common_options(CLI::App& app, context& shared) {
     ->envname("CLOISTER_URL");
   app.add_option("--api-key", shared.api_key, "Who you are")
     ->envname("CLOISTER_API_KEY");
-  app.add_option("--user-id", shared.user_id,
-                 "Whose memories, e.g. user_sarah; the key's root if absent")
-    ->envname("CLOISTER_USER_ID");
+  app
+    .add_option("--user-id", shared.user_id,
+                "Whose memories, e.g. user_sarah; the key's root if absent")
+    ->envname("CLOISTER_USER_ID")
+    // "$UNSET" must not lead to the root of the key.
+    ->check(CLI::Validator{[](const std::string& text) {
+                             return text.empty()
+                                      ? std::string{"is empty; leave it away "
+                                                    "for the key's root"}
+                                      : std::string{};
+                           },
+                           "USER_ID", "not empty"});
   app.add_flag("--json", shared.style.json, "One JSON document instead of a "
                                             "table");
   app.add_flag("--quiet", shared.style.quiet, "No tables and no progress");
@@ -39,6 +49,42 @@ void let_options_fall_through(CLI::App& app) {
   }
 }
 
+/// "cloister memory create": the commands that were understood.
+std::string command_of(const CLI::App& app) {
+  auto out = app.get_name();
+  for (auto at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    out += ' ' + at->get_name();
+  }
+  return out;
+}
+
+/// What is wrong, naming a command that there is not.
+std::string explained(const CLI::App& app, const CLI::ParseError& wrong,
+                      int argc, char** argv) {
+  auto deepest = &app;
+  while (!deepest->get_subcommands().empty())
+    deepest = deepest->get_subcommands().front();
+  auto wants_command = !deepest->get_subcommands({}).empty();
+  if (wrong.get_exit_code() != static_cast<int>(CLI::ExitCodes::RequiredError)
+      || !wants_command)
+    return wrong.what();
+  std::string known;
+  for (auto command : deepest->get_subcommands({}))
+    known += (known.empty() ? "" : ", ") + command->get_name();
+  auto last = argc > 1 ? std::string{argv[argc - 1]} : std::string{};
+  for (int i = 1; i < argc; ++i)
+    if (argv[i][0] != '-') {
+      last = argv[i];
+      if (deepest == &app || i == argc - 1)
+        break;
+    }
+  auto given = !last.empty() && last[0] != '-' && last != deepest->get_name();
+  return (given ? "there is no command \"" + last + "\"; "
+                : std::string{"a command is missing; "})
+         + "the commands are " + known;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Cloister keeps the memories of agents apart: every "
                "organization, team, user,\nagent and session is a sealed scope "
@@ -52,6 +98,9 @@ int run(int argc, char** argv) {
              "user_sarah\n"
              "  cloister memory search \"which mode\" --user-id user_sarah");
   app.require_subcommand(1);
+  app.set_version_flag("--version", [] {
+    return "cloister " + std::string{cloister::version_text};
+  });
   context shared;
   add_common_options(app, shared);
   cloister::cli::add_store_commands(app, shared);
@@ -65,14 +114,23 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return app.exit(version);
   } catch (const CLI::CallForAllHelp& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& wrong) {
-    std::cerr << "cloister: invalid_argument: " << wrong.what()
-              << "; see `cloister --help`\n";
+    std::cerr << "cloister: invalid_argument: " << explained(app, wrong, argc, argv)
+              << "; see `" << command_of(app) << " --help`\n";
     return static_cast<int>(exit_code::usage);
   }
-  return static_cast<int>(shared.run(shared));
+  auto code = shared.run(shared);
+  // A script must not take a lost answer for one.
+  if (!std::cout.flush()) {
+    std::cerr << "cloister: unavailable: the answer could not be written to "
+                 "standard output; what was asked for may have been done\n";
+    return static_cast<int>(exit_code::unavailable);
+  }
+  return static_cast<int>(code);
 }
 
 } // namespace

@@ -4,6 +4,8 @@
 #include "cli/output.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
 #include <iostream>
 
 #include <boost/json.hpp>
@@ -26,8 +28,15 @@ json::value optional_time(const std::optional<timestamp>& at) {
   return json::value(to_rfc3339(*at));
 }
 
-/// Columns of the terminal, or 0 where output does not go to one.
+/// Columns of the terminal, or 0 where output does not go to one. COLUMNS
+/// overrules it.
 std::size_t terminal_width() {
+  std::size_t columns = 0;
+  if (auto set = std::getenv("COLUMNS"); set != nullptr) {
+    std::string_view text{set};
+    std::from_chars(text.data(), text.data() + text.size(), columns);
+    return columns;
+  }
   winsize size{};
   if (::isatty(STDOUT_FILENO) == 0
       || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
@@ -42,11 +51,36 @@ std::size_t characters(std::string_view text) {
     }));
 }
 
+/// Whether a character drives a terminal, or turns the direction of the text
+/// around it: C0, DEL, C1, and Unicode's embeddings, overrides and isolates.
+bool is_control(std::string_view character) {
+  auto at = [&](std::size_t i) {
+    return i < character.size() ? static_cast<unsigned char>(character[i]) : 0u;
+  };
+  if (character.size() == 1)
+    return at(0) < 0x20 || at(0) == 0x7f;
+  if (character.size() == 2)
+    return at(0) == 0xc2 && at(1) < 0xa0;
+  return character.size() == 3 && at(0) == 0xe2
+         && ((at(1) == 0x80 && at(2) >= 0xaa && at(2) <= 0xae)
+             || (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9));
+}
+
 /// One line of printable characters: tenants' text must not drive a terminal.
 std::string printable(std::string_view text) {
   std::string out;
-  for (auto c : text)
-    out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c);
+  for (std::size_t at = 0; at < text.size();) {
+    auto end = at + 1;
+    while (end < text.size()
+           && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+      ++end;
+    auto character = text.substr(at, end - at);
+    if (is_control(character))
+      out.push_back(' ');
+    else
+      out.append(character);
+    at = end;
+  }
   return out;
 }
 
@@ -113,6 +147,21 @@ void print_table(const std::vector<std::string>& headings,
     print_row(row);
 }
 
+void print_fields(
+  const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::size_t width = 0;
+  for (const auto& [name, value] : fields)
+    width = std::max(width, name.size());
+  for (const auto& [name, value] : fields)
+    std::cout << name << std::string(width - name.size() + 2, ' ')
+              << printable(value) << '\n';
+}
+
+std::string counted(std::uint64_t number, std::string_view one,
+                    std::string_view many) {
+  return std::to_string(number) + ' ' + std::string{number == 1 ? one : many};
+}
+
 void print_json(const json::value& document) {
   std::cout << to_json_text(document) << '\n';
 }
@@ -151,7 +200,10 @@ json::object to_json(const key_info& key) {
           {"label", key.label},
           {"created_at", to_rfc3339(key.created_at)},
           {"expires_at", optional_time(key.expires_at)},
-          {"revoked_at", optional_time(key.revoked_at)}};
+          {"revoked_at", optional_time(key.revoked_at)},
+          {"ancestors", key.ancestors},
+          {"promote_to", key.promote_to ? json::value(*key.promote_to)
+                                        : json::value(nullptr)}};
 }
 
 json::object to_json(const scope_summary& summary) {

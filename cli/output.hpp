@@ -35,6 +35,14 @@ struct output_style {
 void print_table(const std::vector<std::string>& headings,
                  const std::vector<std::vector<std::string>>& rows);
 
+/// Prints one "name  value" a line; nothing is cut.
+void print_fields(
+  const std::vector<std::pair<std::string, std::string>>& fields);
+
+/// "1 memory", "2 memories".
+std::string counted(std::uint64_t number, std::string_view one,
+                    std::string_view many);
+
 /// Prints one JSON document and a newline.
 void print_json(const boost::json::value& document);
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "core/rfc3339.hpp"
 #include "crypto/aead.hpp"
 #include "engine/examiner.hpp"
 #include "engine/key_ring.hpp"
@@ -163,11 +164,20 @@ private:
     });
     if (seen.has_error())
       return seen;
-    for (const auto& [sequence, known] : chain_.live)
-      if (!kept_.contains(sequence) && !named_lost_.contains(sequence))
-        lost("a memory last changed "
-             + std::to_string(known.at.milliseconds)
-             + " (ms since 1970) is gone");
+    std::uint32_t gone = 0;
+    timestamp newest{0};
+    for (const auto& [sequence, known] : chain_.live) {
+      if (kept_.contains(sequence) || named_lost_.contains(sequence))
+        continue;
+      ++gone;
+      newest = std::max(newest, known.at);
+    }
+    if (gone > 0) {
+      lost(std::to_string(gone)
+           + (gone == 1 ? " memory is" : " memories are")
+           + " gone, last changed by " + to_rfc3339(newest));
+      lost_count_ += gone - 1;
+    }
     auto revisions = scan(record_kind::revision,
                           [this](bytes_view key, bytes_view sealed) {
                             return is_old_revision(key, sealed);

@@ -26,6 +26,9 @@ struct create_memories {
   std::vector<memory_draft> drafts;
   /// For copies; one per draft, or none.
   std::vector<memory_origin> origins;
+  /// Passes over drafts whose idempotency key was used before, even if the
+  /// memory was deleted since: they are not answered.
+  bool skip_known = false;
 };
 
 struct get_memory {

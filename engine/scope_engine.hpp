@@ -142,6 +142,13 @@ private:
     auth::audit_entry entry;
   };
 
+  /// What is known of a draft whose idempotency key was used before.
+  struct repeated_draft {
+    bool known = false;
+    /// What it was stored as, if that is answered.
+    std::optional<std::uint32_t> row;
+  };
+
   /// The state that a change starts from.
   struct current_memory {
     std::uint64_t sequence = 0;
@@ -184,8 +191,8 @@ private:
   std::optional<memory_id> current_key(const std::string& key) const;
   std::vector<std::uint32_t> rows_to_cache(const memory_id& id) const;
   std::vector<old_revision> current_history(std::uint64_t sequence) const;
-  result<std::vector<std::optional<std::uint32_t>>>
-  repeated_drafts(const std::vector<memory_draft>& drafts) const;
+  result<std::vector<repeated_draft>>
+  repeated_drafts(const create_memories& what) const;
   void drop_expired_requests(change& to);
   memory memory_from(const memory_draft& draft, const request& asked,
                      timestamp now) const;

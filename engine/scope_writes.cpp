@@ -220,10 +220,11 @@ scope_engine::draft_digest(const memory_draft& draft) const {
 }
 
 /// Which drafts were stored by an earlier request with the same idempotency
-/// key: their rows, or nothing. Fails if a key was used for something else.
-result<std::vector<std::optional<std::uint32_t>>>
-scope_engine::repeated_drafts(const std::vector<memory_draft>& drafts) const {
-  std::vector<std::optional<std::uint32_t>> rows(drafts.size());
+/// key, and in which rows. Fails if a key was used for something else.
+result<std::vector<scope_engine::repeated_draft>>
+scope_engine::repeated_drafts(const create_memories& what) const {
+  const auto& drafts = what.drafts;
+  std::vector<repeated_draft> out(drafts.size());
   std::set<std::string> seen;
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     if (!drafts[i].idempotency_key)
@@ -245,13 +246,16 @@ scope_engine::repeated_drafts(const std::vector<memory_draft>& drafts) const {
     if (found->second.draft != draft_digest(drafts[i]))
       return error{errc::conflict,
                    "this idempotency key was used for another memory"};
+    out[i].known = true;
+    if (what.skip_known)
+      continue;
     auto row = memories_.find(found->second.id);
     if (!row || !is_live(memories_.at(*row)))
       return error{errc::conflict, "this idempotency key was used for a memory "
                                    "that was deleted since"};
-    rows[i] = row;
+    out[i].row = row;
   }
-  return rows;
+  return out;
 }
 
 void scope_engine::remember_request(change& to, const memory_draft& draft,
@@ -305,13 +309,13 @@ void scope_engine::drop_expired_requests(change& to) {
 
 step scope_engine::create(const std::shared_ptr<request>& asked) {
   auto& what = std::get<create_memories>(asked->what);
-  auto repeated = repeated_drafts(what.drafts);
+  auto repeated = repeated_drafts(what);
   if (repeated.has_error())
     return refuse(*asked, repeated.error());
   std::vector<std::uint32_t> needed;
-  for (const auto& row : *repeated)
-    if (row)
-      needed.push_back(*row);
+  for (const auto& each : *repeated)
+    if (each.row)
+      needed.push_back(*each.row);
   for (const auto& draft : what.drafts)
     if (draft.key)
       if (auto id = current_key(*draft.key))
@@ -326,8 +330,11 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
   drop_expired_requests(made);
   for (std::size_t i = 0; i < what.drafts.size(); ++i) {
     const auto& draft = what.drafts[i];
-    if ((*repeated)[i]) {
-      done.memories.push_back(decoded(*(*repeated)[i]));
+    const auto& before = (*repeated)[i];
+    if (before.known && !before.row)
+      continue;
+    if (before.row) {
+      done.memories.push_back(decoded(*before.row));
       done.created.push_back(false);
       made.entry.targets.push_back(done.memories.back().id);
       continue;

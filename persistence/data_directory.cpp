@@ -44,6 +44,12 @@ result<std::string> data_directory::read_id(file_system& files,
                                             const std::string& path) {
   auto text = read_file(files, format_path(path));
   if (text.has_error()) {
+    if (text.error().code == errc::not_found
+        && files.exists(path + "/store/CURRENT"))
+      return error{errc::corrupted,
+                   path + "/FORMAT is missing, where the rest of a store is; "
+                          "restore it from a backup (if `cloister init` was "
+                          "interrupted here, remove the directory)"};
     if (text.error().code == errc::not_found)
       return error{errc::not_found, "there is no store in " + path
                                       + "; make one with `cloister init "
@@ -76,7 +82,7 @@ data_directory::create(std::shared_ptr<file_system> files,
     return names.error();
   for (const auto& name : *names)
     if (name != "lock" && name != "keys" && name != "store"
-        && name != "FORMAT.new" && !name.starts_with("audit-journal."))
+        && name != "FORMAT.new")
       return error{errc::conflict, path + " is not empty; choose an empty or "
                                           "new directory"};
   data_directory made{std::move(files), path};

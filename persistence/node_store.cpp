@@ -17,14 +17,29 @@ store_options store_options_for(const data_directory& directory,
   return out;
 }
 
-/// Removes what an interrupted creation left.
-void remove_leftovers(data_directory& directory) {
+/// Removes what an interrupted creation left. That had one key and no table:
+/// a directory with more is a store that lost its FORMAT.
+result<void> remove_leftovers(data_directory& directory) {
   auto& files = *directory.files();
+  error lost{errc::conflict,
+             directory.path() + " has the files of a store without its FORMAT; "
+                                "restore that from a backup, or choose another "
+                                "directory"};
+  if (files.exists(directory.slots_path())) {
+    auto slots = key_slots::open(directory.files(), directory.slots_path());
+    if (slots && (*slots)->capacity() > 1)
+      return lost;
+  }
+  if (auto names = files.list(directory.store_path()))
+    for (const auto& name : *names)
+      if (name.ends_with(".ldb"))
+        return lost;
   if (files.exists(directory.slots_path()))
     static_cast<void>(files.remove(directory.slots_path()));
   if (auto names = files.list(directory.store_path()))
     for (const auto& name : *names)
       static_cast<void>(files.remove(directory.store_path() + '/' + name));
+  return {};
 }
 
 /// The chain of a node starts like that of any scope; see auth/audit_chain.hpp.
@@ -75,7 +90,8 @@ result<void> create_node_store(data_directory& directory,
                                crypto::secret_key master,
                                const crypto::public_key& recovery,
                                timestamp now) {
-  remove_leftovers(directory);
+  if (auto done = remove_leftovers(directory); done.has_error())
+    return done;
   auto slots = key_slots::open(directory.files(), directory.slots_path());
   if (slots.has_error())
     return slots.error();

@@ -182,8 +182,11 @@ result<memory> client::create_memory(memory_draft draft) const {
   return std::move(made->front());
 }
 
-result<std::vector<memory>>
-client::create_memories(std::vector<memory_draft> drafts) const {
+namespace {
+
+result<engine::stored_memories> store_all(const client::impl& self,
+                                          std::vector<memory_draft> drafts,
+                                          bool skip_known) {
   if (drafts.empty() || drafts.size() > limits::batch_memories_max)
     return error{errc::invalid_argument, "a batch has 1 to 1000 memories"};
   for (auto& draft : drafts) {
@@ -193,11 +196,29 @@ client::create_memories(std::vector<memory_draft> drafts) const {
     draft = std::move(*checked);
   }
   auto done = perform<engine::stored_memories>(
-    *impl_, *impl_->binding, operation::create_memory,
-    engine::create_memories{std::move(drafts), {}});
+    self, *self.binding, operation::create_memory,
+    engine::create_memories{std::move(drafts), {}, skip_known});
   if (done.has_error())
     return done.error();
-  return std::move((*done)->memories);
+  return std::move(**done);
+}
+
+} // namespace
+
+result<std::vector<memory>>
+client::create_memories(std::vector<memory_draft> drafts) const {
+  auto done = store_all(*impl_, std::move(drafts), false);
+  if (done.has_error())
+    return done.error();
+  return std::move(done->memories);
+}
+
+result<std::size_t>
+client::import_memories(std::vector<memory_draft> drafts) const {
+  auto done = store_all(*impl_, std::move(drafts), true);
+  if (done.has_error())
+    return done.error();
+  return done->memories.size();
 }
 
 result<memory> client::get_memory(const memory_id& id) const {

@@ -46,13 +46,23 @@ result<visibility> parse_visibility(std::string_view text) {
 }
 
 key_info to_key_info(const auth::key_record& record) {
+  using kind = auth::ancestor_bound::kind;
+  auto ancestors = std::string{
+    record.ancestors.which == kind::none ? "none" : "all"};
+  if (record.ancestors.which == kind::up_to && record.ancestors.limit)
+    ancestors = record.ancestors.limit->path();
+  std::optional<std::string> promote_to;
+  if (record.promote_to)
+    promote_to = std::string{record.promote_to->path()};
   return {auth::to_string(record.id),
           std::string{record.root.path()},
           static_cast<permissions>(record.permissions.bits()),
           record.label,
           record.created_at,
           record.expires_at,
-          record.revoked_at};
+          record.revoked_at,
+          std::move(ancestors),
+          std::move(promote_to)};
 }
 
 scope_summary to_summary(const engine::scope_info& info) {

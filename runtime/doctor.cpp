@@ -73,14 +73,25 @@ void examine_memory_lock(findings& out) {
              "raise `ulimit -l`, or see that swap is off or encrypted");
 }
 
+/// The doctor need not send anybody to the doctor: what a finding says to do is
+/// its advice, once.
+void report_damage(const std::string& where, std::string what, findings& out) {
+  auto advice = std::string{"run `cloister doctor --repair`"};
+  if (what.find("restore") != std::string::npos
+      || what.find("use that version") != std::string::npos)
+    advice.clear();
+  if (auto at = what.find("; run `cloister doctor"); at != std::string::npos)
+    what.erase(at);
+  out.damage(where.empty() ? what : where + ": " + what, advice);
+}
+
 void report_examination(const engine::examination& found, findings& out) {
-  constexpr auto advice = "run `cloister doctor --repair`";
   for (const auto& damage : found.damages)
-    out.damage(damage.scope + ": " + damage.what, advice);
+    report_damage(damage.scope, damage.what, out);
   for (auto slot : found.half_slots)
     out.damage("key slot " + std::to_string(slot)
                  + ": one of its two copies is damaged",
-               advice);
+               "run `cloister doctor --repair`");
   if (found.orphaned_records > 0)
     out.warn(std::to_string(found.orphaned_records)
                + " records belong to no known scope",
@@ -112,38 +123,69 @@ void report_blocks(const std::vector<persistence::damaged_block>& blocks,
   }
 }
 
-/// Examines an opened store, and repairs it where asked to.
+/// Examines an opened store.
 result<void> examine_opened(const doctor_options& options,
                             doctor_report& report, findings& out) {
-  auto parts = open_parts(
-    {options.data_dir, options.master_key_file, options.repair});
+  auto parts = open_parts({options.data_dir, options.master_key_file});
   if (parts.has_error())
     return parts.error();
   auto with = services_over(*parts, system_clock());
   if (auto done = parts->records->find_damage(); done.has_error())
     return done;
   auto found = engine::examine_store(with, *parts->slots);
-  auto blocks = parts->records->damage()->blocks();
-  report_blocks(blocks, options.repair, out);
-  if (options.repair
-      && (!found.damages.empty() || !found.half_slots.empty()
-          || !blocks.empty())) {
-    auto repair = engine::repair_store(with, *parts->slots, *parts->records);
-    if (repair.has_error())
-      return repair.error();
-    for (auto& line : repair->recovered)
-      out.repaired(std::move(line));
-    for (auto& line : repair->lost)
-      out.warn("lost: " + line, "it is in the copy that was kept aside");
-    if (auto done = parts->records->rewrite_damaged(); done.has_error())
-      return done;
-    report.repaired = true;
-    found = engine::examine_store(with, *parts->slots);
-  }
+  report_blocks(parts->records->damage()->blocks(), false, out);
   report.scopes = found.scopes;
   report.records = found.records;
   report_examination(found, out);
   return {};
+}
+
+/// Proves each record of a store that opens, and drops what it cannot.
+result<void> repair_opened(const doctor_options& options,
+                           doctor_report& report, findings& out) {
+  auto parts
+    = open_parts({options.data_dir, options.master_key_file, true});
+  if (parts.has_error())
+    return parts.error();
+  auto with = services_over(*parts, system_clock());
+  if (auto done = parts->records->find_damage(); done.has_error())
+    return done;
+  report_blocks(parts->records->damage()->blocks(), true, out);
+  auto repair = engine::repair_store(with, *parts->slots, *parts->records);
+  if (repair.has_error())
+    return repair.error();
+  for (auto& line : repair->recovered)
+    out.repaired(std::move(line));
+  for (auto& line : repair->lost)
+    out.warn("lost: " + line, "it is in the copy that was kept aside");
+  report.repaired = true;
+  return parts->records->rewrite_damaged();
+}
+
+/// What an examination that could not begin found, if that is damage.
+result<void> as_finding(const result<void>& done, findings& out) {
+  if (done.has_error() && done.error().code != errc::corrupted)
+    return done;
+  if (done.has_error())
+    report_damage({}, done.error().detail, out);
+  return {};
+}
+
+result<void> repair(const doctor_options& options, doctor_report& report,
+                    findings& out) {
+  auto files = persistence::posix_file_system();
+  auto aside = persistence::copy_aside(files, options.data_dir);
+  if (aside.has_error())
+    return aside.error();
+  out.ok("the store as it was is kept in " + *aside);
+  auto salvaged = persistence::salvage_database(files, options.data_dir);
+  if (salvaged.has_error())
+    return salvaged.error();
+  if (*salvaged) {
+    out.repaired("the database was rebuilt from what could be read");
+    report.repaired = true;
+  }
+  return as_finding(repair_opened(options, report, out), out);
 }
 
 } // namespace
@@ -178,26 +220,25 @@ result<doctor_report> examine(const doctor_options& options) {
     return id.error();
   examine_permissions(options.data_dir, out);
   examine_space(*files, options.data_dir, out);
-  if (options.repair) {
-    auto aside = persistence::copy_aside(files, options.data_dir);
-    if (aside.has_error())
-      return aside.error();
-    out.ok("the store as it was is kept in " + *aside);
-    auto salvaged
-      = persistence::salvage_database(files, options.data_dir);
-    if (salvaged.has_error())
-      return salvaged.error();
-    if (*salvaged) {
-      out.repaired("the database was rebuilt from what could be read");
-      report.repaired = true;
-    }
-  }
-  auto done = examine_opened(options, report, out);
-  if (done.has_error()) {
-    if (done.error().code != errc::corrupted)
+  doctor_report first;
+  findings before{first};
+  auto seen = as_finding(examine_opened(options, first, before), before);
+  if (seen.has_error())
+    return seen.error();
+  if (options.repair && first.healthy()) {
+    out.ok("there is nothing to repair");
+  } else if (options.repair) {
+    if (auto done = repair(options, report, out); done.has_error())
       return done.error();
-    out.damage(done.error().detail, "run `cloister doctor --repair`");
+    first = {};
+    seen = as_finding(examine_opened(options, first, before), before);
+    if (seen.has_error())
+      return seen.error();
   }
+  report.scopes = first.scopes;
+  report.records = first.records;
+  report.findings.insert(report.findings.end(), first.findings.begin(),
+                         first.findings.end());
   examine_memory_lock(out);
   return report;
 }

@@ -88,6 +88,11 @@ result<new_key> runtime::create_organization(std::string_view name) const {
     return parsed.error();
   auto made
     = impl_->gateway->perform_on_node(engine::create_organization{*parsed});
+  if (made.has_error() && made.error().code == errc::conflict)
+    return error{errc::conflict,
+                 made.error().detail + "; for a new key of it, without an API "
+                                       "key: `cloister key create --scope "
+                   + std::string{name} + " --permissions all`"};
   if (made.has_error())
     return made.error();
   auto handle = organization(name);

@@ -100,6 +100,11 @@ public:
   /// All or none; at most `limits::batch_memories_max`.
   result<std::vector<memory>>
   create_memories(std::vector<memory_draft> drafts) const;
+  /// Like `create_memories`, for drafts with idempotency keys: passes over
+  /// those that were stored before, even if they were deleted since. Answers
+  /// how many were stored.
+  result<std::size_t>
+  import_memories(std::vector<memory_draft> drafts) const;
   result<memory> get_memory(const memory_id& id) const;
   result<memory_list> list_memories(list_options options = {}) const;
   result<search_results> search_memories(search_options options) const;

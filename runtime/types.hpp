@@ -114,6 +114,10 @@ struct key_info {
   timestamp created_at;
   std::optional<timestamp> expires_at;
   std::optional<timestamp> revoked_at;
+  /// How far up it reads: "all", "none", or the outermost scope.
+  std::string ancestors;
+  /// The one scope outside its root that it may share into.
+  std::optional<std::string> promote_to;
 };
 
 struct new_key {
