@@ -18,6 +18,9 @@ namespace {
 constexpr std::chrono::milliseconds look_interval{200};
 /// While everything is put to sleep: soon again for those that had to flush.
 constexpr std::chrono::milliseconds shutdown_look_interval{2};
+/// A scope that was found damaged is not read again for every caller.
+constexpr std::chrono::seconds damage_remembered{2};
+constexpr std::size_t damage_remembered_max = 1000;
 /// Idle scopes are looked for this often within their idle time.
 constexpr int idle_looks = 8;
 /// So many looks without an end, and what does not sleep is ended; its entries
@@ -64,6 +67,9 @@ struct directory_state {
   std::map<std::string, directory_entry, std::less<>> entries;
   std::unordered_map<caf::actor_addr, std::string> by_address;
   restart_policy restarts;
+  /// Scopes found damaged, why, and until when they are not read again.
+  std::unordered_map<std::string, std::pair<error, std::chrono::nanoseconds>>
+    damaged;
   std::int64_t idle_checked = 0;
   caf::typed_response_promise<slept> all_asleep;
   bool shutting_down = false;
@@ -235,6 +241,18 @@ void on_absent(directory_self self, const std::string& path,
       [self, path](const caf::error&) { fail(self, path, crashed_error()); });
 }
 
+void on_unreadable(directory_self self, const std::string& path,
+                   const error& why) {
+  auto& state = self->state;
+  if (why.code == errc::corrupted) {
+    if (state.damaged.size() >= damage_remembered_max)
+      state.damaged.clear();
+    state.damaged.insert_or_assign(
+      path, std::pair{why, state.steady() + damage_remembered});
+  }
+  fail(self, path, why);
+}
+
 /// Has a loader read the scope.
 void load(directory_self self, const scope& name) {
   auto result = std::make_shared<activation>();
@@ -247,7 +265,7 @@ void load(directory_self self, const scope& name) {
     .then(
       [self, path, result](const load_done&) {
         if (result->failure)
-          fail(self, path, *result->failure);
+          on_unreadable(self, path, *result->failure);
         else if (result->engine)
           start_scope(self, path, std::move(result->engine));
         else
@@ -287,6 +305,11 @@ caf::result<found_scope> find(directory_self self, const find_scope& wanted) {
     if (auto may = state.restarts.may_start(path, state.steady());
         may.has_error())
       return failed(may.error());
+    if (auto known = state.damaged.find(path); known != state.damaged.end()) {
+      if (state.steady() < known->second.second)
+        return failed(known->second.first);
+      state.damaged.erase(known);
+    }
     at = state.entries.emplace(path, directory_entry{wanted.name}).first;
     activate(self, wanted.name);
   }

@@ -3,6 +3,7 @@
 
 #include "actors/loader.hpp"
 
+#include <algorithm>
 #include <deque>
 
 #include <caf/all.hpp>
@@ -45,32 +46,58 @@ struct loader_state {
   };
   std::vector<loader_worker> workers;
   std::vector<std::size_t> idle;
+  /// What each worker does is heavy.
+  std::vector<bool> heavy;
   std::deque<waiting_job> waiting;
+  /// Heavy jobs wait apart: one worker is always left to the others.
+  std::deque<waiting_job> waiting_heavy;
+
+  bool may_start_heavy() const {
+    auto busy = std::count(heavy.begin(), heavy.end(), true);
+    return static_cast<std::size_t>(busy) + 1 < std::max<std::size_t>(
+             workers.size(), 2);
+  }
 };
 
 using loader_self = loader_actor::stateful_pointer<loader_state>;
 
+void give(loader_self self, loader_state::waiting_job next) {
+  auto& state = self->state;
+  auto worker = state.idle.back();
+  state.idle.pop_back();
+  state.heavy[worker] = next.job.heavy;
+  next.promise.delegate(state.workers[worker], next.job);
+}
+
+/// Gives idle workers what waits, in order, heavy jobs last.
+void give_out(loader_self self) {
+  auto& state = self->state;
+  while (!state.idle.empty()) {
+    auto from = !state.waiting.empty()          ? &state.waiting
+                : !state.waiting_heavy.empty() && state.may_start_heavy()
+                  ? &state.waiting_heavy
+                  : nullptr;
+    if (from == nullptr)
+      return;
+    auto next = std::move(from->front());
+    from->pop_front();
+    give(self, std::move(next));
+  }
+}
+
 caf::result<load_done> hand_out(loader_self self, const load_job& job) {
   auto& state = self->state;
   auto promise = self->make_response_promise<load_done>();
-  if (state.idle.empty()) {
-    state.waiting.push_back({job, promise});
-    return promise;
-  }
-  auto worker = state.idle.back();
-  state.idle.pop_back();
-  return promise.delegate(state.workers[worker], job);
+  (job.heavy ? state.waiting_heavy : state.waiting).push_back({job, promise});
+  give_out(self);
+  return promise;
 }
 
 void hand_out_next(loader_self self, std::size_t worker) {
   auto& state = self->state;
-  if (state.waiting.empty()) {
-    state.idle.push_back(worker);
-    return;
-  }
-  auto next = std::move(state.waiting.front());
-  state.waiting.pop_front();
-  next.promise.delegate(state.workers[worker], next.job);
+  state.heavy[worker] = false;
+  state.idle.push_back(worker);
+  give_out(self);
 }
 
 loader_actor::behavior_type loader_behavior(loader_self self,
@@ -81,6 +108,7 @@ loader_actor::behavior_type loader_behavior(loader_self self,
       self->spawn<caf::detached + caf::linked>(worker_behavior,
                                                loader_actor{self}, i));
     self->state.idle.push_back(i);
+    self->state.heavy.push_back(false);
   }
   return {
     [self](const load_job& job) { return hand_out(self, job); },

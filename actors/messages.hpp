@@ -59,6 +59,8 @@ struct reload {};
 /// Run this; it may block.
 struct load_job {
   std::shared_ptr<std::function<void()>> work;
+  /// See `engine::offload`.
+  bool heavy = false;
 };
 struct load_done {};
 struct loader_idle {

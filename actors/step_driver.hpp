@@ -133,7 +133,7 @@ void drive_offload(Self self, std::uint64_t job, engine::offload next) {
   auto work = std::make_shared<std::function<void()>>(std::move(next.work));
   auto then = std::make_shared<std::function<engine::step()>>(
     std::move(next.then));
-  self->request(self->state.loaders, load_timeout, load_job{std::move(work)})
+  self->request(self->state.loaders, load_timeout, load_job{std::move(work), next.heavy})
     .then(
       [self, job, then](const load_done&) {
         guarded(self, [&] { drive(self, job, (*then)()); });

@@ -15,47 +15,59 @@ namespace {
 
 namespace json = boost::json;
 
-exit_code run_list(context& shared) {
-  auto bound = shared.open_client();
-  if (bound.has_error())
-    return fail(bound.error());
-  auto list = bound->list_scopes();
-  if (list.has_error())
-    return fail(list.error());
+exit_code show_list(const context& shared, const scope_listing& list) {
   json::array rows;
   std::vector<std::vector<std::string>> cells;
-  for (const auto& found : *list) {
+  for (const auto& found : list.scopes) {
     rows.push_back(to_json(found));
     cells.push_back({std::string{found.name.path()},
                      std::to_string(found.memories),
                      short_time(found.created_at)});
   }
   if (shared.style.json)
-    print_json(json::object{{"results", std::move(rows)}});
+    print_json(json::object{{"results", std::move(rows)},
+                            {"truncated", list.truncated},
+                            {"unreadable", list.unreadable}});
   else if (!shared.style.quiet)
     print_table({"SCOPE", "MEMORIES", "CREATED"}, cells);
+  if (list.truncated)
+    std::cerr << "cloister: warning: there are more; ask below a narrower "
+                 "scope with --user-id\n";
+  if (list.unreadable > 0)
+    std::cerr << "cloister: warning: "
+              << counted(list.unreadable, "scope is", "scopes are")
+              << " damaged and not listed; run `cloister doctor`\n";
+  return exit_code::done;
+}
+
+exit_code run_list(context& shared) {
+  return shared.with_client([&](const client& bound) {
+    return show(bound.list_scopes(), [&](const scope_listing& list) {
+      return show_list(shared, list);
+    });
+  });
+}
+
+exit_code show_scope(const context& shared, const scope_summary& shown) {
+  if (shared.style.json)
+    print_json(to_json(shown));
+  else if (!shared.style.quiet)
+    print_fields({{"scope", std::string{shown.name.path()}},
+                  {"tag", shown.tag},
+                  {"incarnation", std::to_string(shown.incarnation)},
+                  {"created", to_rfc3339(shown.created_at)},
+                  {"memories", std::to_string(shown.memories)},
+                  {"bytes", std::to_string(shown.bytes)},
+                  {"audit entries", std::to_string(shown.audit_entries)}});
   return exit_code::done;
 }
 
 exit_code run_show(context& shared, const std::string& name) {
-  auto bound = shared.open_client(name);
-  if (bound.has_error())
-    return fail(bound.error());
-  auto shown = bound->show_scope();
-  if (shown.has_error())
-    return fail(shown.error());
-  if (shared.style.json)
-    print_json(to_json(*shown));
-  else if (!shared.style.quiet)
-    print_table({"", ""},
-                {{"scope", std::string{shown->name.path()}},
-                 {"tag", shown->tag},
-                 {"incarnation", std::to_string(shown->incarnation)},
-                 {"created", to_rfc3339(shown->created_at)},
-                 {"memories", std::to_string(shown->memories)},
-                 {"bytes", std::to_string(shown->bytes)},
-                 {"audit entries", std::to_string(shown->audit_entries)}});
-  return exit_code::done;
+  return show(shared.open_client(name), [&](const client& bound) {
+    return show(bound.show_scope(), [&](const scope_summary& shown) {
+      return show_scope(shared, shown);
+    });
+  });
 }
 
 } // namespace

@@ -3,7 +3,8 @@
 
 #include "core/personal_data.hpp"
 
-#include <array>
+#include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,48 +41,89 @@ std::string percent_decoded(std::string_view text) {
   return out;
 }
 
-/// A domain: labels with dots between, the last of two letters or more.
-bool looks_like_domain(std::string_view text) {
-  auto end = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
-                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-");
-  auto domain = text.substr(0, end);
-  while (!domain.empty() && !is_alphanumeric(domain.back()))
-    domain.remove_suffix(1);
-  auto dot = domain.rfind('.');
-  if (dot == std::string_view::npos || dot == 0)
-    return false;
-  auto top = domain.substr(dot + 1);
-  if (top.size() < 2)
-    return false;
-  for (auto c : top)
-    if (!is_letter(c))
-      return false;
-  return true;
+/// Beyond ASCII everything counts as a letter: names have all of them.
+bool is_wide(char c) {
+  return (static_cast<unsigned char>(c) & 0x80) != 0;
 }
 
-bool has_email_address(std::string_view text) {
-  for (auto at = text.find('@'); at != std::string_view::npos;
-       at = text.find('@', at + 1))
-    if (at > 0 && (is_alphanumeric(text[at - 1]) || text[at - 1] == '_')
-        && looks_like_domain(text.substr(at + 1)))
+/// "1.2", "v1.2": what follows an `@` or precedes a `+` in a version.
+bool begins_like_a_version(std::string_view text) {
+  if (!text.empty() && text[0] == 'v')
+    text.remove_prefix(1);
+  std::size_t at = 0;
+  while (at < text.size() && is_digit(text[at]))
+    ++at;
+  return at > 0 && at + 1 < text.size() && text[at] == '.'
+         && is_digit(text[at + 1]);
+}
+
+/// Two letters or more, or the ASCII form of an international one (RFC 5890).
+bool begins_like_a_top_domain(std::string_view label) {
+  if (label.starts_with("xn--"))
+    return true;
+  std::size_t letters = 0;
+  while (letters < label.size()
+         && (is_letter(label[letters]) || is_wide(label[letters])))
+    ++letters;
+  return letters >= 2
+         && (letters == label.size() || !is_digit(label[letters]));
+}
+
+/// A domain: labels with dots between, a top domain among them; whatever people
+/// put behind it.
+bool looks_like_domain(std::string_view text) {
+  std::size_t end = 0;
+  while (end < text.size()
+         && (is_alphanumeric(text[end]) || is_wide(text[end])
+             || text[end] == '.' || text[end] == '-'))
+    ++end;
+  auto domain = text.substr(0, end);
+  if (begins_like_a_version(domain))
+    return false;
+  for (auto dot = domain.find('.'); dot != std::string_view::npos;
+       dot = domain.find('.', dot + 1))
+    if (dot > 0 && begins_like_a_top_domain(domain.substr(dot + 1)))
       return true;
   return false;
 }
 
-/// A `+` that does not follow a letter or digit (so that the build part of a
-/// version is innocent), then 8 to 15 digits, singly separated or not.
+bool has_email_address(std::string_view text) {
+  constexpr std::string_view also_in_local_parts = "_-.+~%";
+  for (auto at = text.find('@'); at != std::string_view::npos;
+       at = text.find('@', at + 1)) {
+    if (at == 0)
+      continue;
+    auto before = text[at - 1];
+    auto local = is_alphanumeric(before) || is_wide(before)
+                 || also_in_local_parts.find(before) != std::string_view::npos;
+    if (local && looks_like_domain(text.substr(at + 1)))
+      return true;
+  }
+  return false;
+}
+
+/// A `+` that does not belong to a version, then 8 to 15 digits, with what
+/// people write between them.
 bool has_telephone_number(std::string_view text) {
+  constexpr std::string_view between = "-. ()/";
   for (auto plus = text.find('+'); plus != std::string_view::npos;
        plus = text.find('+', plus + 1)) {
-    if (plus > 0 && is_alphanumeric(text[plus - 1]))
+    if (plus > 0
+        && (is_digit(text[plus - 1])
+            || begins_like_a_version(text.substr(0, plus))))
       continue;
     std::size_t digits = 0;
+    std::size_t gap = 0;
     auto i = plus + 1;
-    for (; i < text.size(); ++i) {
-      if (is_digit(text[i]))
+    for (; i < text.size() && gap < 3; ++i) {
+      if (is_digit(text[i])) {
         ++digits;
-      else if ((text[i] != '-' && text[i] != '.') || !is_digit(text[i - 1]))
+        gap = 0;
+      } else if (between.find(text[i]) != std::string_view::npos) {
+        ++gap;
+      } else {
         break;
+      }
     }
     auto ends_cleanly = i == text.size() || !is_letter(text[i]);
     if (digits >= 8 && digits <= 15 && ends_cleanly)
@@ -94,9 +136,10 @@ bool has_telephone_number(std::string_view text) {
 struct digit_groups {
   std::string digits;
   std::vector<std::size_t> lengths;
+  bool letter_before = false;
 };
 
-/// Every run of digits and `separator` that no letter touches.
+/// Every run of digits and `separator` with no letter behind it.
 std::vector<digit_groups> grouped_digits(std::string_view text,
                                          char separator) {
   std::vector<digit_groups> out;
@@ -121,9 +164,9 @@ std::vector<digit_groups> grouped_digits(std::string_view text,
       }
       ++i;
     }
-    auto touched = (start > 0 && is_letter(text[start - 1]))
-                   || (i < text.size() && is_letter(text[i]));
-    if (!touched && run.lengths.size() > 1)
+    run.letter_before = start > 0 && is_letter(text[start - 1]);
+    auto letter_behind = i < text.size() && is_letter(text[i]);
+    if (!letter_behind && run.lengths.size() > 1)
       out.push_back(std::move(run));
   }
   return out;
@@ -153,23 +196,45 @@ bool has_issuer_prefix(std::string_view digits) {
          || (four >= 2221 && four <= 2720);
 }
 
-bool is_grouped_as_on_a_card(const std::vector<std::size_t>& lengths) {
+using group_lengths = std::span<const std::size_t>;
+
+bool is_grouped_as_on_a_card(group_lengths lengths) {
   static const std::vector<std::vector<std::size_t>> shapes{
     {4, 4, 4, 4}, {4, 6, 5},       {4, 6, 4},       {4, 5, 6},
     {4, 4, 5},    {4, 4, 4, 1},    {4, 4, 4, 2},    {4, 4, 4, 3},
     {6, 13},      {4, 4, 4, 4, 1}, {4, 4, 4, 4, 2}, {4, 4, 4, 4, 3},
   };
-  for (const auto& shape : shapes)
-    if (lengths == shape)
-      return true;
+  return std::any_of(shapes.begin(), shapes.end(), [&](const auto& shape) {
+    return std::equal(shape.begin(), shape.end(), lengths.begin(),
+                      lengths.end());
+  });
+}
+
+/// Whether some groups of a run, side by side, are a card's.
+bool has_card_inside(const digit_groups& run) {
+  std::size_t from = 0;
+  for (std::size_t first = 0; first < run.lengths.size();
+       from += run.lengths[first++]) {
+    // Letters and digits together are a number of another kind.
+    if (first == 0 && run.letter_before)
+      continue;
+    std::size_t size = 0;
+    for (std::size_t end = first; end < run.lengths.size(); ++end) {
+      size += run.lengths[end];
+      auto digits = std::string_view{run.digits}.substr(from, size);
+      if (is_grouped_as_on_a_card(
+            group_lengths{run.lengths}.subspan(first, end + 1 - first))
+          && has_issuer_prefix(digits) && passes_luhn(digits))
+        return true;
+    }
+  }
   return false;
 }
 
 bool has_card_number(std::string_view text) {
-  for (auto separator : {'-', '.', '+', ':', '_'})
+  for (auto separator : std::string_view{"-.+:_ |=~"})
     for (const auto& run : grouped_digits(text, separator))
-      if (is_grouped_as_on_a_card(run.lengths) && has_issuer_prefix(run.digits)
-          && passes_luhn(run.digits))
+      if (has_card_inside(run))
         return true;
   return false;
 }

@@ -111,11 +111,10 @@ bytes wrap(const secret_key& wrapping_key, bytes_view context,
            std::span<const secret_key* const> keys) {
   bytes plain;
   plain.reserve(keys.size() * secret_key::size);
+  wipe_on_exit guard{plain};
   for (auto key : keys)
     plain.append(key->view());
-  auto wrapped = seal(wrapping_key, 0, context, plain);
-  wipe(plain.data(), plain.size());
-  return wrapped;
+  return seal(wrapping_key, 0, context, plain);
 }
 
 result<std::vector<secret_key>> unwrap(const secret_key& wrapping_key,
@@ -123,13 +122,13 @@ result<std::vector<secret_key>> unwrap(const secret_key& wrapping_key,
   auto plain = open(wrapping_key, context, wrapped);
   if (plain.has_error())
     return plain.error();
+  wipe_on_exit guard{*plain};
   if (plain->size() % secret_key::size != 0)
     return unopened();
   std::vector<secret_key> keys;
   for (std::size_t at = 0; at < plain->size(); at += secret_key::size)
     keys.push_back(secret_key::from_bytes(
       bytes_view{*plain}.substr(at, secret_key::size)));
-  wipe(plain->data(), plain->size());
   return keys;
 }
 

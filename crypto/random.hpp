@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/bytes.hpp"
+
 namespace cloister::crypto {
 
 /// Bytes straight from the kernel's generator; for keys. Thread-safe.
@@ -25,5 +27,21 @@ std::array<std::uint8_t, N> random_array() {
 
 /// Wipes memory in a way that the compiler cannot remove.
 void wipe(void* memory, std::size_t size) noexcept;
+
+/// Wipes a buffer with secrets, which must not grow beyond its capacity, when
+/// the scope is left, whichever way.
+class wipe_on_exit {
+public:
+  explicit wipe_on_exit(bytes& buffer) : buffer_(buffer) {
+  }
+  wipe_on_exit(const wipe_on_exit&) = delete;
+  wipe_on_exit& operator=(const wipe_on_exit&) = delete;
+  ~wipe_on_exit() {
+    wipe(buffer_.data(), buffer_.size());
+  }
+
+private:
+  bytes& buffer_;
+};
 
 } // namespace cloister::crypto

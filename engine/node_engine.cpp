@@ -213,7 +213,7 @@ step node_engine::after_flush(auth::operation what,
     return noted.error();
   auto found = std::make_shared<result<answer>>(answer{nothing{}});
   auto read = [found, work = std::move(work)] { *found = work(); };
-  offload then{read, [found]() -> step { return std::move(*found); }};
+  offload then{read, [found]() -> step { return std::move(*found); }, true};
   auto flush = flush_audit();
   auto pending = std::get_if<commit>(&flush.what);
   if (pending == nullptr)

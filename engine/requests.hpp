@@ -253,6 +253,8 @@ struct scope_info {
 struct scope_list {
   std::vector<scope_info> scopes;
   bool truncated = false;
+  /// Damaged ones, which cannot be listed.
+  std::size_t unreadable = 0;
 };
 
 struct audit_line {

@@ -222,26 +222,30 @@ namespace {
 result<void> collect_scopes(const services& with, const identity_ptr& parent,
                             std::size_t limit, scope_list& out) {
   std::vector<identity_ptr> children;
-  result<void> failure;
   auto done = with.catalog.children(parent, [&](auto child) {
     if (child)
       children.push_back(*child);
     else if (child.error().code != errc::erased)
-      failure = child.error();
-    return failure.has_value() && children.size() <= limit;
+      ++out.unreadable;
+    return children.size() <= limit;
   });
-  if (done.has_error())
+  // Damage to one of them is felt by that one alone.
+  if (done.has_error() && done.error().code != errc::corrupted)
     return done;
-  if (failure.has_error())
-    return failure;
+  if (done.has_error())
+    ++out.unreadable;
   for (const auto& child : children) {
     if (out.scopes.size() == limit) {
       out.truncated = true;
       return {};
     }
     auto head = read_head(context_of(*child), with.records);
-    if (head.has_error())
+    if (head.has_error() && head.error().code != errc::corrupted)
       return head.error();
+    if (head.has_error()) {
+      ++out.unreadable;
+      continue;
+    }
     out.scopes.push_back({child->name, child->tag, child->incarnation,
                           child->created_at, head->memory_count,
                           head->content_bytes, head->audit_length});
@@ -269,7 +273,8 @@ step scope_engine::scopes(const std::shared_ptr<request>& asked) {
                    entry.count
                      = static_cast<std::uint32_t>((*list)->scopes.size());
                    return answered(std::move(entry), std::move(**list));
-                 }};
+                 },
+                 true};
 }
 
 // -- audit ------------------------------------------------------------------------
@@ -280,7 +285,7 @@ step scope_engine::flushed_then(const std::shared_ptr<request>& asked,
     return noted.error();
   auto found = std::make_shared<result<answer>>(answer{nothing{}});
   auto read = [found, work = std::move(work)] { *found = work(); };
-  offload then{read, [found]() -> step { return std::move(*found); }};
+  offload then{read, [found]() -> step { return std::move(*found); }, true};
   auto flush = flush_audit();
   auto pending = std::get_if<commit>(&flush.what);
   if (pending == nullptr)

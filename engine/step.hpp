@@ -20,6 +20,8 @@ struct step;
 struct offload {
   std::function<void()> work;
   std::function<step()> then;
+  /// May take long: must not keep others from their loaders.
+  bool heavy = false;
 };
 
 /// A batch for the committer; `then` learns what became of it.

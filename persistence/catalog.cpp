@@ -56,8 +56,12 @@ result<std::vector<scope_tag>> decode_tags(bytes_view data) {
   return tags;
 }
 
+/// The caller wipes it.
 bytes encode_organization_keys(const organization_keys& keys) {
+  constexpr std::size_t key_bytes = crypto::secret_key::size + 1;
   bytes out;
+  // Growing would leave copies behind.
+  out.reserve(2 + (3 + keys.signing.size()) * key_bytes);
   byte_writer writer{out};
   writer.u8(secrets_version);
   writer.raw(keys.tag.view());
@@ -75,8 +79,8 @@ registry_addition put_organization_keys(const scope_identity& owner,
                                         write_batch& batch) {
   auto key = owner.space().key(record_kind::secrets);
   auto plain = encode_organization_keys(*owner.organization);
+  crypto::wipe_on_exit guard{plain};
   auto sealed = crypto::seal(owner.keys.control, 0, key.view(), plain);
-  crypto::wipe(plain.data(), plain.size());
   registry_addition addition{bytes{key.view()}, bytes{crypto::tag_of(sealed)}};
   batch.put(key, std::move(sealed));
   return addition;
@@ -212,6 +216,7 @@ catalog::read_organization_keys(const scope_identity& identity) const {
   auto plain = crypto::open(identity.keys.control, key.view(), **sealed);
   if (plain.has_error())
     return plain.error();
+  crypto::wipe_on_exit guard{*plain};
   byte_reader reader{*plain};
   if (reader.u8() != secrets_version
       || reader.rest().size() < 3 * crypto::secret_key::size + 1)
@@ -232,7 +237,6 @@ catalog::read_organization_keys(const scope_identity& identity) const {
     auto version = reader.u8();
     keys->signing.emplace_back(version, next_key());
   }
-  crypto::wipe(plain->data(), plain->size());
   if (keys->signing.empty())
     return damaged("an organization's secrets record");
   return std::shared_ptr<const organization_keys>{std::move(keys)};

@@ -15,8 +15,11 @@ namespace {
 constexpr std::uint8_t secrets_version = 1;
 constexpr std::uint64_t node_slot = 0;
 
+/// The caller wipes it.
 bytes encode_secrets(const node_identity& node) {
+  constexpr std::size_t enough = 256; // Growing would leave copies behind.
   bytes out;
+  out.reserve(enough);
   byte_writer writer{out};
   writer.u8(secrets_version);
   writer.raw(node.tag.view());
@@ -86,8 +89,8 @@ create_node_identity(crypto::secret_key master,
                                 node.master_version, node.keys));
   auto key = node.space().key(record_kind::secrets);
   auto plain = encode_secrets(node);
+  crypto::wipe_on_exit guard{plain};
   auto sealed = crypto::seal(node.keys.control, 0, key.view(), plain);
-  crypto::wipe(plain.data(), plain.size());
   registry_term = crypto::keyed_hash(node.keys.fingerprint,
                                      {key.view(), crypto::tag_of(sealed)});
   batch.put(key, std::move(sealed));
@@ -120,6 +123,7 @@ open_node_identity(crypto::secret_key master, const store& records,
   auto plain = crypto::open(keys->control, key.view(), **sealed);
   if (plain.has_error())
     return plain.error();
+  crypto::wipe_on_exit guard{*plain};
   byte_reader reader{*plain};
   if (reader.u8() != secrets_version)
     return error{errc::corrupted, "the node's secrets have an unknown version"};
@@ -136,7 +140,6 @@ open_node_identity(crypto::secret_key master, const store& records,
   auto recovery = reader.array<32>();
   auto pseudonym = reader.array<16>();
   auto complete = reader.complete();
-  crypto::wipe(plain->data(), plain->size());
   if (!complete)
     return error{errc::corrupted, "the node's secrets are malformed"};
   return std::make_shared<const node_identity>(node_identity{

@@ -97,6 +97,12 @@ result<bindings> subtree(const client::impl& self) {
   bindings out{self.binding};
   if (!*below)
     return out;
+  // A part of the answer must not pass for the whole.
+  if ((*below)->unreadable > 0)
+    return error{errc::corrupted,
+                 std::to_string((*below)->unreadable)
+                   + " scopes below are damaged; ask others by themselves, and "
+                     "run `cloister doctor --repair`"};
   if ((*below)->truncated)
     return error{errc::too_large,
                  "more than 10000 scopes lie below; ask a narrower scope"};
@@ -431,16 +437,19 @@ result<key_info> client::revoke_key(std::string_view key_id) const {
   return to_key_info(std::get<engine::created_key>(*done).record);
 }
 
-result<std::vector<scope_summary>> client::list_scopes() const {
+result<scope_listing> client::list_scopes() const {
   auto done = perform<engine::scope_list>(
     *impl_, *impl_->binding, operation::list_scopes,
     engine::list_scopes{limits::subtree_scopes_max});
   if (done.has_error())
     return done.error();
-  std::vector<scope_summary> out;
-  if (*done)
-    for (const auto& info : (*done)->scopes)
-      out.push_back(to_summary(info));
+  scope_listing out;
+  if (!*done)
+    return out;
+  out.truncated = (*done)->truncated;
+  out.unreadable = (*done)->unreadable;
+  for (const auto& info : (*done)->scopes)
+    out.scopes.push_back(to_summary(info));
   return out;
 }
 

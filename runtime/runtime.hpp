@@ -130,7 +130,7 @@ public:
   result<std::vector<key_info>> list_keys() const;
   result<key_info> revoke_key(std::string_view key_id) const;
 
-  result<std::vector<scope_summary>> list_scopes() const;
+  result<scope_listing> list_scopes() const;
   result<scope_summary> show_scope() const;
   result<audit_list> list_audit(audit_options options = {}) const;
   /// Verifies the chain of this scope and of all below.

@@ -137,6 +137,15 @@ struct scope_summary {
   std::uint64_t audit_entries = 0;
 };
 
+/// The scopes below one, depth first.
+struct scope_listing {
+  std::vector<scope_summary> scopes;
+  /// There are more than are listed.
+  bool truncated = false;
+  /// Damaged ones, which cannot be listed.
+  std::size_t unreadable = 0;
+};
+
 struct audit_options {
   std::size_t limit = limits::page_results_default;
   std::optional<std::string> cursor;
