@@ -179,6 +179,8 @@ void drive(Self self, std::uint64_t job, engine::step next) {
       },
     },
     next.what);
+  if (next.afterwards)
+    next.afterwards();
   after_work(self);
 }
 

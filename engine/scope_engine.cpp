@@ -193,7 +193,7 @@ step scope_engine::flush_audit() {
   auto batch = made.batch;
   auto shared = std::make_shared<change>(std::move(made));
   return commit{batch, [this, shared, journaled](const result<void>& outcome) {
-                  return committed(*shared, journaled, nothing{}, outcome);
+                  return committed(shared, journaled, nothing{}, outcome);
                 }};
 }
 
@@ -214,22 +214,24 @@ step scope_engine::submit(change made, answer done) {
   auto shared = std::make_shared<change>(std::move(made));
   return commit{batch, [this, shared, journaled, done = std::move(done)](
                          const result<void>& outcome) mutable {
-                  return committed(*shared, journaled, std::move(done),
+                  return committed(shared, journaled, std::move(done),
                                    outcome);
                 }};
 }
 
-step scope_engine::committed(change& made, std::uint64_t journaled,
-                             answer done, const result<void>& outcome) {
+step scope_engine::committed(const std::shared_ptr<change>& made,
+                             std::uint64_t journaled, answer done,
+                             const result<void>& outcome) {
   --in_flight_;
-  settle_tentative(made.becomes);
+  settle_tentative(made->becomes);
   if (outcome.has_error()) {
     stale_ = true;
     return outcome.error();
   }
   ledger_.settle(journaled);
-  apply(made.becomes);
-  return done;
+  step answered{std::move(done)};
+  answered.afterwards = [this, made] { apply(made->becomes); };
+  return answered;
 }
 
 void scope_engine::apply(effects& becomes) {

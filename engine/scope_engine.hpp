@@ -170,8 +170,8 @@ private:
   std::optional<error> admit(
     const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched);
   step submit(change made, answer done);
-  step committed(change& made, std::uint64_t journaled, answer done,
-                 const result<void>& outcome);
+  step committed(const std::shared_ptr<change>& made, std::uint64_t journaled,
+                 answer done, const result<void>& outcome);
   void apply(effects& becomes);
   void apply_row(effects::row_change& changed);
   void apply_history(effects& becomes);

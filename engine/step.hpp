@@ -39,6 +39,9 @@ struct again {
 /// whoever drives it does what it says and calls `then`.
 struct step {
   std::variant<result<answer>, offload, commit, again> what;
+  /// With an answer: what is left to do once it is on its way, before anything
+  /// else of this engine. The caller need not wait for it.
+  std::function<void()> afterwards;
 
   step(result<answer> done) : what(std::move(done)) {
   }
