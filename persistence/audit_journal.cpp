@@ -17,6 +17,25 @@ constexpr std::uint64_t part_bytes_max = 8 * 1024 * 1024;
 constexpr std::size_t entry_header_bytes = 8;
 constexpr std::size_t entry_fixed_bytes = 8 + 16 + 16;
 
+bytes encode(std::uint64_t sequence, const scope_tag& organization,
+             const scope_tag& tag, bytes_view sealed) {
+  bytes entry;
+  auto length = entry_fixed_bytes + sealed.size();
+  entry.reserve(entry_header_bytes + length);
+  byte_writer writer{entry};
+  writer.u64(0);
+  writer.u64(sequence);
+  writer.raw(organization);
+  writer.raw(tag);
+  writer.raw(sealed);
+  bytes header;
+  byte_writer header_writer{header};
+  header_writer.u32(static_cast<std::uint32_t>(length));
+  header_writer.u32(
+    crypto::checksum(bytes_view{entry}.substr(entry_header_bytes)));
+  return entry.replace(0, entry_header_bytes, header);
+}
+
 } // namespace
 
 audit_journal::audit_journal(std::shared_ptr<file_system> files,
@@ -97,6 +116,9 @@ result<void> audit_journal::recover_file(std::uint64_t number,
     auto [owner, fresh] = unsettled_.try_emplace(tag);
     if (fresh)
       left_behind_.push_back({organization, tag});
+    // Written again after a failure that was none.
+    if (!fresh && owner->second.back().sequence >= out.sequence)
+      continue;
     owner->second.push_back(std::move(out));
     ++part.outstanding;
   }
@@ -124,39 +146,35 @@ result<void> audit_journal::start_part() {
   return {};
 }
 
+/// Hands an entry to the kernel. After a failure, which may have torn it, the
+/// next one goes to a new file: it would be hidden behind the torn one.
+result<void> audit_journal::write(bytes_view entry) {
+  if (parts_[current_].bytes >= part_bytes_max || !parts_[current_].file)
+    if (auto done = start_part(); done.has_error())
+      return done;
+  auto& part = parts_[current_];
+  auto done = part.file->append(entry);
+  if (done)
+    done = part.file->flush();
+  if (done.has_error())
+    part.file.reset();
+  return done;
+}
+
 result<std::uint64_t> audit_journal::append(const scope_tag& organization,
                                             const scope_tag& tag,
                                             bytes_view sealed) {
   std::lock_guard guard{mutex_};
-  if (parts_[current_].bytes >= part_bytes_max || !parts_[current_].file)
-    if (auto done = start_part(); done.has_error())
-      return done.error();
-  auto& part = parts_[current_];
   auto sequence = next_sequence_;
-  bytes entry;
-  auto length = entry_fixed_bytes + sealed.size();
-  entry.reserve(entry_header_bytes + length);
-  byte_writer writer{entry};
-  writer.u64(0);
-  writer.u64(sequence);
-  writer.raw(organization);
-  writer.raw(tag);
-  writer.raw(sealed);
-  bytes header;
-  byte_writer header_writer{header};
-  header_writer.u32(static_cast<std::uint32_t>(length));
-  header_writer.u32(
-    crypto::checksum(bytes_view{entry}.substr(entry_header_bytes)));
-  entry.replace(0, entry_header_bytes, header);
-  auto done = part.file->append(entry);
-  if (done)
-    done = part.file->flush();
-  if (done.has_error()) {
-    // A torn entry would hide those behind it: go on in a new file.
-    part.file.reset();
+  auto entry = encode(sequence, organization, tag, sealed);
+  auto done = write(entry);
+  // Once more, in a new file: one call that fails must not refuse a read.
+  if (done.has_error())
+    done = write(entry);
+  if (done.has_error())
     return error{errc::unavailable,
                  "the access cannot be audited: " + done.error().detail};
-  }
+  auto& part = parts_[current_];
   part.bytes += entry.size();
   ++part.outstanding;
   ++next_sequence_;

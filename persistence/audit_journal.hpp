@@ -89,6 +89,7 @@ private:
   result<void> recover();
   result<void> recover_file(std::uint64_t number, const std::string& path);
   result<void> start_part();
+  result<void> write(bytes_view entry);
   void remove_if_settled(std::uint64_t number);
 
   std::shared_ptr<file_system> files_;
