@@ -9,8 +9,7 @@ namespace cloister::actors {
 
 admission::admission(std::shared_ptr<node_usage> node,
                      std::shared_ptr<scope_usage> scope)
-  : node_(std::move(node)), scope_(std::move(scope)) {
-}
+  : node_(std::move(node)), scope_(std::move(scope)) {}
 
 admission& admission::operator=(admission&& other) noexcept {
   if (this != &other) {
@@ -38,12 +37,14 @@ result<admission> admission::enter(std::shared_ptr<node_usage> node,
   auto of_scope = scope->in_flight.fetch_add(1, std::memory_order_relaxed);
   admission place{std::move(node), std::move(scope)};
   if (of_scope >= limits::in_flight_per_scope_max)
-    return error{errc::overloaded, "this scope has too many requests in "
-                                   "flight; try again shortly",
+    return error{errc::overloaded,
+                 "this scope has too many requests in "
+                 "flight; try again shortly",
                  limits::overload_retry_hint};
   if (of_node >= limits::in_flight_per_node_max)
-    return error{errc::overloaded, "the node has too many requests in flight; "
-                                   "try again shortly",
+    return error{errc::overloaded,
+                 "the node has too many requests in flight; "
+                 "try again shortly",
                  limits::overload_retry_hint};
   return place;
 }

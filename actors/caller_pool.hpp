@@ -16,15 +16,13 @@ namespace cloister::actors {
 /// would cost as much as the request. Thread-safe.
 class caller_pool {
 public:
-  explicit caller_pool(caf::actor_system& system) : system_(system) {
-  }
+  explicit caller_pool(caf::actor_system& system) : system_(system) {}
 
   /// A mailbox while it is held.
   class caller {
   public:
     caller(caller_pool& pool, std::unique_ptr<caf::scoped_actor> actor)
-      : pool_(pool), actor_(std::move(actor)) {
-    }
+      : pool_(pool), actor_(std::move(actor)) {}
     caller(const caller&) = delete;
     caller& operator=(const caller&) = delete;
     ~caller() {

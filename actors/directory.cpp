@@ -80,7 +80,8 @@ struct directory_state {
   directory_state& operator=(const directory_state&) = delete;
 
   /// Scopes end with their directory: nobody could find them any more. They are
-  /// not linked, since a link is removed in a time that grows with their number.
+  /// not linked, since a link is removed in a time that grows with their
+  /// number.
   ~directory_state() {
     for (auto& [path, entry] : entries) {
       if (entry.handle)
@@ -124,7 +125,7 @@ void fail(directory_self self, const std::string& path, const error& why) {
   answer_all(entry, failed(why));
 }
 
-// -- activation -----------------------------------------------------------------
+// -- activation --
 
 /// Runs on a loader: finds a scope in the catalog and reads it.
 void read_scope(const engine::services& with, const scope& name,
@@ -144,10 +145,10 @@ void read_scope(const engine::services& with, const scope& name,
     if (nearest)
       out.nearest = nearest->name;
     else
-      out.failure = error{errc::not_found,
-                          "there is no organization "
-                            + std::string{name.organization().path()}
-                            + "; make it with `cloister org create`"};
+      out.failure
+        = error{errc::not_found, "there is no organization "
+                                   + std::string{name.organization().path()}
+                                   + "; make it with `cloister org create`"};
     return;
   }
   auto state = engine::load_scope(with, *found->exact);
@@ -186,10 +187,9 @@ void create_below(directory_self self, const scope& name,
     return;
   }
   auto who = auth::system_authority(name.organization());
-  auto grant
-    = auth::decide(who, auth::operation::open_scope, name,
-                   self->state.options->with.time->now(),
-                   auth::make_request_id());
+  auto grant = auth::decide(who, auth::operation::open_scope, name,
+                            self->state.options->with.time->now(),
+                            auth::make_request_id());
   if (grant.has_error()) {
     fail(self, path, grant.error());
     return;
@@ -287,10 +287,9 @@ void activate(directory_self self, const scope& name) {
   self
     ->request(self->state.options->committer, commit_timeout,
               commit_batch{nothing})
-    .then([self, name](const commit_outcome&) { load(self, name); },
-          [self, path](const caf::error&) {
-            fail(self, path, crashed_error());
-          });
+    .then(
+      [self, name](const commit_outcome&) { load(self, name); },
+      [self, path](const caf::error&) { fail(self, path, crashed_error()); });
 }
 
 caf::result<found_scope> find(directory_self self, const find_scope& wanted) {
@@ -318,7 +317,7 @@ caf::result<found_scope> find(directory_self self, const find_scope& wanted) {
   return promise;
 }
 
-// -- the end of scopes ------------------------------------------------------------
+// -- the end of scopes --
 
 void finish_shutdown_if_empty(directory_self self) {
   auto& state = self->state;
@@ -338,8 +337,8 @@ void on_down(directory_self self, const caf::down_msg& down) {
   auto path = known->second;
   state.by_address.erase(known);
   --state.options->node->active_scopes;
-  auto crashed = down.reason
-                 && down.reason != caf::error{caf::exit_reason::normal};
+  auto crashed
+    = down.reason && down.reason != caf::error{caf::exit_reason::normal};
   if (crashed)
     state.restarts.crashed(path, state.steady());
   auto at = state.entries.find(path);
@@ -440,8 +439,8 @@ void look_after(directory_self self) {
     sleep_idle(self);
     sleep_least_recently_used(self);
   }
-  auto pause = self->state.shutting_down ? shutdown_look_interval
-                                         : look_interval;
+  auto pause
+    = self->state.shutting_down ? shutdown_look_interval : look_interval;
   self->delayed_send(self, pause, look_after_scopes{});
 }
 
@@ -473,8 +472,8 @@ directory_behavior(directory_self self,
 
 directory_actor spawn_directory(caf::actor_system& system,
                                 directory_options options) {
-  return system.spawn(directory_behavior, std::make_shared<directory_options>(
-                                            std::move(options)));
+  return system.spawn(directory_behavior,
+                      std::make_shared<directory_options>(std::move(options)));
 }
 
 } // namespace cloister::actors

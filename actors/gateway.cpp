@@ -32,13 +32,11 @@ bool creates(const engine::operation& what) {
 
 } // namespace
 
-scope_binding::scope_binding(scope name) : name_(std::move(name)) {
-}
+scope_binding::scope_binding(scope name) : name_(std::move(name)) {}
 
 scope_binding::~scope_binding() = default;
 
-gateway::gateway(std::unique_ptr<impl> parts) : impl_(std::move(parts)) {
-}
+gateway::gateway(std::unique_ptr<impl> parts) : impl_(std::move(parts)) {}
 
 result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
                                                 gateway_options options) {
@@ -102,8 +100,8 @@ result<scope> owner_of(persistence::catalog& catalog,
     return organization.error();
   if (owner.tag == (*organization)->tag)
     return (*organization)->name;
-  auto candidates = catalog.locate(**organization,
-                                   persistence::locator_of(owner.tag));
+  auto candidates
+    = catalog.locate(**organization, persistence::locator_of(owner.tag));
   if (candidates.has_error())
     return candidates.error();
   for (const auto& path : *candidates) {
@@ -141,8 +139,8 @@ result<gateway_answer> gateway::perform(scope_binding& binding,
                                         engine::operation what,
                                         std::chrono::milliseconds timeout) {
   auto id = auth::make_request_id();
-  auto grant = auth::decide(who, kind, binding.name(),
-                            impl_->options.time->now(), id);
+  auto grant
+    = auth::decide(who, kind, binding.name(), impl_->options.time->now(), id);
   if (grant.has_error())
     return impl_->refused(who, kind, id, grant.error());
   auto otherwise = creates(what) ? if_absent::create : if_absent::report;
@@ -154,8 +152,8 @@ result<gateway_answer> gateway::perform(scope_binding& binding,
   if (*done)
     return gateway_answer{std::move(**done)};
   // It was never written to: the nearest ancestor remembers who asked.
-  engine::note_access access{errc::not_found, {},   absent->wanted,
-                             who,             kind, id};
+  engine::note_access access{
+    errc::not_found, {}, absent->wanted, who, kind, id};
   if (auto noted = impl_->note(*absent->nearest, std::move(access));
       noted.has_error())
     return noted.error();
@@ -165,8 +163,7 @@ result<gateway_answer> gateway::perform(scope_binding& binding,
 result<void> gateway::check(const auth::authority_ptr& who,
                             auth::operation kind, const scope& target) {
   auto id = auth::make_request_id();
-  auto grant
-    = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (grant.has_error())
     return impl_->refused(who, kind, id, grant.error());
   return {};
@@ -177,13 +174,13 @@ error gateway::refuse(const auth::authority_ptr& who, auth::operation kind,
   return impl_->refused(who, kind, auth::make_request_id(), std::move(why));
 }
 
-result<engine::answer> gateway::perform_on_organization(
-  scope_binding& organization, const scope& target,
-  const auth::authority_ptr& who, auth::operation kind,
-  engine::operation what) {
+result<engine::answer>
+gateway::perform_on_organization(scope_binding& organization,
+                                 const scope& target,
+                                 const auth::authority_ptr& who,
+                                 auth::operation kind, engine::operation what) {
   auto id = auth::make_request_id();
-  auto grant
-    = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (grant.has_error())
     return impl_->refused(who, kind, id, grant.error());
   std::optional<found_scope> absent;
@@ -212,18 +209,17 @@ result<engine::answer> gateway::perform_on_node(engine::node_operation what) {
 
 result<auth::authority_ptr> gateway::authenticate(std::string_view api_key) {
   auto refused = [this](error why) -> error {
-    static_cast<void>(perform_on_node(
-      engine::note_node{auth::operation::authenticate,
-                        auth::principal_kind::anonymous, why.code,
-                        why.detail}));
+    static_cast<void>(perform_on_node(engine::note_node{
+      auth::operation::authenticate, auth::principal_kind::anonymous, why.code,
+      why.detail}));
     return why;
   };
   auto key = auth::parse_api_key(api_key);
   if (key.has_error())
     return refused(key.error());
   error unknown{errc::unauthenticated, "the API key is not known here"};
-  auto organization = impl_->with.catalog.organization_at(
-    key->organization_locator());
+  auto organization
+    = impl_->with.catalog.organization_at(key->organization_locator());
   if (organization.has_error()) {
     if (organization.error().code == errc::not_found)
       return refused(unknown);
@@ -236,8 +232,8 @@ result<auth::authority_ptr> gateway::authenticate(std::string_view api_key) {
   if (signer == signing.end() || !auth::is_genuine(*key, signer->second))
     return refused(unknown);
   if (!key->restrictions.empty())
-    return refused({errc::unauthenticated,
-                    "this version does not know narrowed keys"});
+    return refused(
+      {errc::unauthenticated, "this version does not know narrowed keys"});
   scope_binding binding{(*organization)->name};
   auto who = auth::system_authority((*organization)->name);
   auto done = perform_on_organization(binding, (*organization)->name, who,

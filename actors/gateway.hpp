@@ -70,8 +70,8 @@ class gateway {
 public:
   /// Starts the actors over an opened store, which must outlive the gateway.
   /// Brings audit entries home that a dead process left.
-  static result<std::unique_ptr<gateway>>
-  start(persistence::node_store& over, gateway_options options);
+  static result<std::unique_ptr<gateway>> start(persistence::node_store& over,
+                                                gateway_options options);
 
   /// Puts everything to sleep and waits.
   ~gateway();
@@ -89,10 +89,11 @@ public:
 
   /// Does an operation that concerns `target` on the organization's actor,
   /// which keeps keys and refusals.
-  result<engine::answer>
-  perform_on_organization(scope_binding& organization, const scope& target,
-                          const auth::authority_ptr& who,
-                          auth::operation kind, engine::operation what);
+  result<engine::answer> perform_on_organization(scope_binding& organization,
+                                                 const scope& target,
+                                                 const auth::authority_ptr& who,
+                                                 auth::operation kind,
+                                                 engine::operation what);
 
   /// Searches scopes together: scored as one collection, best first.
   result<std::vector<located_hit>>

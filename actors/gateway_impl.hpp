@@ -28,8 +28,9 @@ inline error starting_error() {
 }
 
 inline error unknown_outcome() {
-  return {errc::unavailable, "the scope ended before it answered; the outcome "
-                             "is unknown, try again",
+  return {errc::unavailable,
+          "the scope ended before it answered; the outcome "
+          "is unknown, try again",
           limits::overload_retry_hint};
 }
 
@@ -140,12 +141,13 @@ struct gateway::impl {
   std::shared_ptr<engine::request>
   make_request(auth::grant grant, engine::operation what,
                std::chrono::milliseconds timeout) {
-    return std::make_shared<engine::request>(engine::request{
-      std::move(grant), std::move(what), deadline_in(timeout)});
+    return std::make_shared<engine::request>(
+      engine::request{std::move(grant), std::move(what), deadline_in(timeout)});
   }
 
   /// A steady time; zero for no deadline.
-  std::chrono::nanoseconds deadline_in(std::chrono::milliseconds timeout) const {
+  std::chrono::nanoseconds
+  deadline_in(std::chrono::milliseconds timeout) const {
     if (timeout.count() <= 0)
       return std::chrono::nanoseconds{0};
     return options.time->steady() + timeout;
@@ -167,9 +169,9 @@ struct gateway::impl {
 
   /// Puts an entry into the chain of `where` (or its nearest ancestor).
   result<void> note(const scope& where, engine::note_access access) {
-    auto grant = auth::decide(auth::system_authority(where.organization()),
-                              access.what, where, options.time->now(),
-                              access.request);
+    auto grant
+      = auth::decide(auth::system_authority(where.organization()), access.what,
+                     where, options.time->now(), access.request);
     if (grant.has_error())
       return grant.error();
     scope_binding binding{where};

@@ -30,8 +30,7 @@ struct part_answer {
 /// The best of several scopes: as many as are wanted, and no more are kept.
 class best_hits {
 public:
-  explicit best_hits(std::size_t limit) : limit_(limit) {
-  }
+  explicit best_hits(std::size_t limit) : limit_(limit) {}
 
   void add(const scope& where, engine::memory_hits found) {
     for (auto& hit : found.hits)
@@ -115,8 +114,8 @@ struct gateway::search_run {
       auto asked = std::make_shared<engine::request>(
         engine::request{parts[i].grant, what, deadline});
       auto target = node.known_target(*parts[i].binding);
-      auto place = target ? node.enter(*target)
-                          : result<admission>{starting_error()};
+      auto place
+        = target ? node.enter(*target) : result<admission>{starting_error()};
       if (place.has_error())
         alone.push_back(i);
       else
@@ -125,9 +124,8 @@ struct gateway::search_run {
     }
     for (auto& each : flying) {
       std::shared_ptr<result<engine::answer>> outcome;
-      each.reply.receive(
-        [&](const performed& done) { outcome = done.outcome; },
-        [](const caf::error&) {});
+      each.reply.receive([&](const performed& done) { outcome = done.outcome; },
+                         [](const caf::error&) {});
       if (!outcome)
         alone.push_back(each.part);
       else if (outcome->has_error())
@@ -139,8 +137,8 @@ struct gateway::search_run {
       node.forget(*parts[i].binding);
       auto asked = std::make_shared<engine::request>(
         engine::request{parts[i].grant, what, deadline});
-      out[i].outcome = node.ask(*parts[i].binding, asked, if_absent::report,
-                                out[i].absent);
+      out[i].outcome
+        = node.ask(*parts[i].binding, asked, if_absent::report, out[i].absent);
     }
     return out;
   }
@@ -148,9 +146,9 @@ struct gateway::search_run {
   /// The nearest ancestor of a scope that was never written to remembers who
   /// asked.
   result<void> note_absent(const search_part& part, const found_scope& absent) {
-    engine::note_access access{errc::not_found,   {},  absent.wanted,
-                               who,               part.grant.what(),
-                               part.grant.request()};
+    engine::note_access access{errc::not_found,   {},
+                               absent.wanted,     who,
+                               part.grant.what(), part.grant.request()};
     return node.note(*absent.nearest, std::move(access));
   }
 
@@ -159,8 +157,8 @@ struct gateway::search_run {
   result<void> for_each(part_span parts, const engine::operation& what,
                         bool note_missing, Visit visit) {
     for (std::size_t at = 0; at < parts.size(); at += scopes_at_once) {
-      auto some = parts.subspan(at, std::min(scopes_at_once,
-                                             parts.size() - at));
+      auto some
+        = parts.subspan(at, std::min(scopes_at_once, parts.size() - at));
       auto answers = ask_all(some, what);
       for (std::size_t i = 0; i < some.size(); ++i) {
         auto& outcome = answers[i].outcome;
@@ -199,11 +197,11 @@ gateway::search(const std::vector<std::shared_ptr<scope_binding>>& scopes,
   // a hit counts the same wherever it lies.
   if (parts.size() > 1) {
     search::corpus_statistics all;
-    auto gathered = run.for_each(
-      parts, engine::gather_statistics{what.query}, false,
-      [&](const search_part&, engine::answer known) {
-        all.add(std::get<search::corpus_statistics>(known));
-      });
+    auto gathered
+      = run.for_each(parts, engine::gather_statistics{what.query}, false,
+                     [&](const search_part&, engine::answer known) {
+                       all.add(std::get<search::corpus_statistics>(known));
+                     });
     if (gathered.has_error())
       return gathered.error();
     what.statistics = std::move(all);

@@ -30,8 +30,7 @@ using node_actor = caf::typed_actor<
   // Does one of the operator's operations.
   caf::replies_to<perform_on_node>::with<performed>,
   // To itself: as for scopes.
-  caf::reacts_to<resume>, caf::reacts_to<flush_audit>,
-  caf::reacts_to<reload>,
+  caf::reacts_to<resume>, caf::reacts_to<flush_audit>, caf::reacts_to<reload>,
   // From the supervisor: ends, unless there is work.
   caf::replies_to<sleep>::with<slept>>;
 

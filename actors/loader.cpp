@@ -54,8 +54,8 @@ struct loader_state {
 
   bool may_start_heavy() const {
     auto busy = std::count(heavy.begin(), heavy.end(), true);
-    return static_cast<std::size_t>(busy) + 1 < std::max<std::size_t>(
-             workers.size(), 2);
+    return static_cast<std::size_t>(busy) + 1
+           < std::max<std::size_t>(workers.size(), 2);
   }
 };
 
@@ -73,7 +73,7 @@ void give(loader_self self, loader_state::waiting_job next) {
 void give_out(loader_self self) {
   auto& state = self->state;
   while (!state.idle.empty()) {
-    auto from = !state.waiting.empty()          ? &state.waiting
+    auto from = !state.waiting.empty() ? &state.waiting
                 : !state.waiting_heavy.empty() && state.may_start_heavy()
                   ? &state.waiting_heavy
                   : nullptr;
@@ -104,9 +104,8 @@ loader_actor::behavior_type loader_behavior(loader_self self,
                                             std::size_t threads) {
   silence(self);
   for (std::size_t i = 0; i < threads; ++i) {
-    self->state.workers.push_back(
-      self->spawn<caf::detached + caf::linked>(worker_behavior,
-                                               loader_actor{self}, i));
+    self->state.workers.push_back(self->spawn<caf::detached + caf::linked>(
+      worker_behavior, loader_actor{self}, i));
     self->state.idle.push_back(i);
     self->state.heavy.push_back(false);
   }

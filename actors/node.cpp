@@ -52,8 +52,8 @@ node_behavior(node_self self, std::shared_ptr<node_actor_options> options) {
 } // namespace
 
 node_actor spawn_node(caf::actor_system& system, node_actor_options options) {
-  return system.spawn(node_behavior, std::make_shared<node_actor_options>(
-                                       std::move(options)));
+  return system.spawn(node_behavior,
+                      std::make_shared<node_actor_options>(std::move(options)));
 }
 
 } // namespace cloister::actors

@@ -29,9 +29,8 @@ bool restart_policy::is_over(const record& known, time now) {
 
 void restart_policy::crashed(const std::string& scope, time now) {
   if (records_.size() >= records_kept_max)
-    std::erase_if(records_, [now](const auto& each) {
-      return is_over(each.second, now);
-    });
+    std::erase_if(
+      records_, [now](const auto& each) { return is_over(each.second, now); });
   auto& known = records_[scope];
   if (is_over(known, now))
     known.crashes = 0;
@@ -51,16 +50,18 @@ result<void> restart_policy::may_start(const std::string& scope, time now) {
   if (crashes >= crashes_max) {
     if (now - last > quarantine_period)
       return {};
-    return error{errc::quarantined, "this scope failed again and again and is "
-                                    "set aside; look at the server's log",
+    return error{errc::quarantined,
+                 "this scope failed again and again and is "
+                 "set aside; look at the server's log",
                  duration_cast<milliseconds>(last + quarantine_period - now)};
   }
   auto over = last + pause_after(crashes);
   if (now < over)
-    return error{errc::unavailable, "this scope failed and is being restarted; "
-                                    "try again",
-                 std::max(duration_cast<milliseconds>(over - now),
-                          milliseconds{1})};
+    return error{
+      errc::unavailable,
+      "this scope failed and is being restarted; "
+      "try again",
+      std::max(duration_cast<milliseconds>(over - now), milliseconds{1})};
   return {};
 }
 

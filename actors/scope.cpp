@@ -79,8 +79,8 @@ scope_behavior(scope_self self, std::shared_ptr<scope_actor_options> options) {
 
 scope_actor spawn_scope(caf::actor_system& system,
                         scope_actor_options options) {
-  return system.spawn(scope_behavior, std::make_shared<scope_actor_options>(
-                                        std::move(options)));
+  return system.spawn(
+    scope_behavior, std::make_shared<scope_actor_options>(std::move(options)));
 }
 
 } // namespace cloister::actors

@@ -35,8 +35,9 @@ inline performed to_performed(result<engine::answer> outcome) {
 }
 
 inline error crashed_error() {
-  return {errc::unavailable, "the scope failed and is being restarted; the "
-                             "outcome is unknown, try again",
+  return {errc::unavailable,
+          "the scope failed and is being restarted; the "
+          "outcome is unknown, try again",
           limits::overload_retry_hint};
 }
 
@@ -76,8 +77,7 @@ struct driver_state {
   }
 
   /// Called after every piece of work; scopes tell what memory they use.
-  void report() {
-  }
+  void report() {}
 };
 
 template <class Self>
@@ -131,9 +131,11 @@ void after_work(Self self) {
 template <class Self>
 void drive_offload(Self self, std::uint64_t job, engine::offload next) {
   auto work = std::make_shared<std::function<void()>>(std::move(next.work));
-  auto then = std::make_shared<std::function<engine::step()>>(
-    std::move(next.then));
-  self->request(self->state.loaders, load_timeout, load_job{std::move(work), next.heavy})
+  auto then
+    = std::make_shared<std::function<engine::step()>>(std::move(next.then));
+  self
+    ->request(self->state.loaders, load_timeout,
+              load_job{std::move(work), next.heavy})
     .then(
       [self, job, then](const load_done&) {
         guarded(self, [&] { drive(self, job, (*then)()); });
@@ -168,14 +170,12 @@ template <class Self>
 void drive(Self self, std::uint64_t job, engine::step next) {
   std::visit(
     overloaded{
-      [&](result<engine::answer>& done) {
-        finish(self, job, std::move(done));
-      },
+      [&](result<engine::answer>& done) { finish(self, job, std::move(done)); },
       [&](engine::offload& load) { drive_offload(self, job, std::move(load)); },
       [&](engine::commit& write) { drive_commit(self, job, std::move(write)); },
       [&](engine::again& later) {
-        self->send(self, resume{job, std::make_shared<engine::again>(
-                                       std::move(later))});
+        self->send(
+          self, resume{job, std::make_shared<engine::again>(std::move(later))});
       },
     },
     next.what);
@@ -215,9 +215,7 @@ caf::result<performed> start(Self self, const std::shared_ptr<Asked>& asked,
     self->state.parked.push_back({job, asked});
     after_work(self);
   } else {
-    guarded(self, [&] {
-      drive(self, job, begin(*self->state.engine, asked));
-    });
+    guarded(self, [&] { drive(self, job, begin(*self->state.engine, asked)); });
   }
   return promise;
 }
@@ -270,9 +268,8 @@ void on_reload(Self self) {
   self->request(state.loaders, load_timeout, load_job{std::move(work)})
     .then(
       [self, adopted](const load_done&) {
-        guarded(self, [&] {
-          on_reloaded(self, (*adopted)(*self->state.engine));
-        });
+        guarded(self,
+                [&] { on_reloaded(self, (*adopted)(*self->state.engine)); });
       },
       [self](const caf::error&) {
         on_reloaded(self, error{errc::unavailable, "reading timed out"});
@@ -283,8 +280,8 @@ void on_reload(Self self) {
 template <class Self>
 slept on_sleep(Self self) {
   auto& state = self->state;
-  auto idle = state.jobs.empty() && !state.engine->has_in_flight()
-              && !state.reloading;
+  auto idle
+    = state.jobs.empty() && !state.engine->has_in_flight() && !state.reloading;
   if (idle && !state.engine->has_pending_audit()) {
     self->quit();
     return {true};

@@ -60,10 +60,9 @@ void start_all(supervisor_self self) {
   core_actors::handles core;
   core.node = spawn_node(self->system(), {std::move(node_engine), o.with,
                                           state.loaders, state.committer});
-  core.directory
-    = spawn_directory(self->system(),
-                      {o.with, state.loaders, state.committer, o.usage,
-                       o.memory_budget_bytes, o.idle_after});
+  core.directory = spawn_directory(
+    self->system(), {o.with, state.loaders, state.committer, o.usage,
+                     o.memory_budget_bytes, o.idle_after});
   core.sweeper
     = spawn_sweeper(self->system(), {o.with, state.loaders, core.directory,
                                      state.committer, o.sweep_interval});
@@ -109,8 +108,7 @@ void end(supervisor_self self) {
 
 /// All scopes sleep: the node's chain is the last to be written.
 void put_node_to_sleep(supervisor_self self) {
-  self
-    ->request(self->state.options->core->get().node, load_timeout, sleep{})
+  self->request(self->state.options->core->get().node, load_timeout, sleep{})
     .then(
       [self](const slept& done) {
         if (done.asleep || --self->state.sleep_tries_left == 0)
@@ -133,9 +131,8 @@ caf::result<slept> shut_down_all(supervisor_self self) {
   }
   self->send_exit(core.sweeper, caf::exit_reason::kill);
   self->request(core.directory, load_timeout, shut_down{})
-    .then(
-      [self](const slept&) { put_node_to_sleep(self); },
-      [self](const caf::error&) { end(self); });
+    .then([self](const slept&) { put_node_to_sleep(self); },
+          [self](const caf::error&) { end(self); });
   return promise;
 }
 
@@ -165,8 +162,7 @@ supervisor_behavior(supervisor_self self,
 supervisor_actor spawn_supervisor(caf::actor_system& system,
                                   supervisor_options options) {
   return system.spawn(supervisor_behavior,
-                      std::make_shared<supervisor_options>(
-                        std::move(options)));
+                      std::make_shared<supervisor_options>(std::move(options)));
 }
 
 } // namespace cloister::actors

@@ -107,8 +107,8 @@ void expire_in(sweeper_self self, const scope& name, const found_scope& target,
     scope_done(self, false);
     return;
   }
-  auto asked = std::make_shared<engine::request>(engine::request{
-    *grant, engine::expire_memories{std::move(entries)}, {}});
+  auto asked = std::make_shared<engine::request>(
+    engine::request{*grant, engine::expire_memories{std::move(entries)}, {}});
   self->request(target.handle, commit_timeout, perform{asked})
     .then(
       [self](const performed& done) {
@@ -152,8 +152,8 @@ void on_found(sweeper_self self, const std::shared_ptr<findings>& found) {
       ->request(state.options->directory, load_timeout,
                 find_scope{*due.name, if_absent::report})
       .then(
-        [self, name = *due.name, entries = std::move(due.entries)](
-          const found_scope& target) {
+        [self, name = *due.name,
+         entries = std::move(due.entries)](const found_scope& target) {
           expire_in(self, name, target, entries);
         },
         [self](const caf::error&) { scope_done(self, false); });
@@ -188,8 +188,8 @@ sweeper_behavior(sweeper_self self, std::shared_ptr<sweeper_options> options) {
 
 sweeper_actor spawn_sweeper(caf::actor_system& system,
                             sweeper_options options) {
-  return system.spawn(sweeper_behavior, std::make_shared<sweeper_options>(
-                                          std::move(options)));
+  return system.spawn(sweeper_behavior,
+                      std::make_shared<sweeper_options>(std::move(options)));
 }
 
 } // namespace cloister::actors

@@ -105,8 +105,7 @@ result<presented_key> parse_api_key(std::string_view text) {
   if (checksum_of(body) != text.substr(body.size()))
     return not_a_key();
   auto id = from_base32(text.substr(key_prefix.size(), id_characters));
-  auto secret
-    = from_base32(body.substr(key_prefix.size() + id_characters + 1));
+  auto secret = from_base32(body.substr(key_prefix.size() + id_characters + 1));
   if (!id || id->size() != key_id{}.size() || !secret
       || static_cast<std::uint8_t>((*id)[0]) != id_version)
     return not_a_key();
@@ -157,10 +156,9 @@ result<key_record> decode_key_record(bytes_view data) {
   auto promote = reader.string();
   if (!reader.complete() || root.has_error() || bound < 1 || bound > 3)
     return malformed;
-  key_record record{id,      std::move(*root), permissions,
-                    incarnation, created,      expires,
-                    revoked, std::move(label), {},
-                    {}};
+  key_record record{
+    id,      std::move(*root), permissions,      incarnation, created,
+    expires, revoked,          std::move(label), {},          {}};
   record.ancestors.which = static_cast<ancestor_bound::kind>(bound);
   if (!limit.empty()) {
     auto parsed = scope::parse(limit);

@@ -71,7 +71,8 @@ std::string make_api_key(const key_id& id,
 result<presented_key> parse_api_key(std::string_view text);
 
 /// Whether the key was made with this signing key, narrowings included.
-bool is_genuine(const presented_key& key, const crypto::secret_key& signing_key);
+bool is_genuine(const presented_key& key,
+                const crypto::secret_key& signing_key);
 
 /// How far above its root a key may read with `visibility: inherited`.
 struct ancestor_bound {

@@ -46,8 +46,7 @@ bytes audit_context(bytes_view scope_tag);
 class chain_verifier {
 public:
   explicit chain_verifier(bytes_view scope_tag)
-    : head_(first_head(scope_tag)) {
-  }
+    : head_(first_head(scope_tag)) {}
 
   /// Whether `link` follows what was seen before. After a break, later links
   /// are not trusted.

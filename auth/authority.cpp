@@ -37,15 +37,27 @@ request_id make_request_id() {
 }
 
 authority_ptr operator_authority(scope root) {
-  authority who{principal_kind::operator_, {},  "operator", std::move(root),
-                permission_set::all(),     {},  {},         {},
+  authority who{principal_kind::operator_,
+                {},
+                "operator",
+                std::move(root),
+                permission_set::all(),
+                {},
+                {},
+                {},
                 nullptr};
   return std::make_shared<const authority>(std::move(who));
 }
 
 authority_ptr system_authority(scope root) {
-  authority who{principal_kind::system, {},  "system", std::move(root),
-                permission_set::all(),  {},  {},       {},
+  authority who{principal_kind::system,
+                {},
+                "system",
+                std::move(root),
+                permission_set::all(),
+                {},
+                {},
+                {},
                 nullptr};
   return std::make_shared<const authority>(std::move(who));
 }

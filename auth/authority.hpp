@@ -86,8 +86,7 @@ private:
     : who_(std::move(who)),
       what_(what),
       target_(std::move(target)),
-      request_(request) {
-  }
+      request_(request) {}
 
   authority_ptr who_;
   operation what_;

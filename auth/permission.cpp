@@ -43,8 +43,8 @@ result<permission_set> parse_permissions(std::string_view text) {
     bool known = false;
     for (const auto& [value, name] : names) {
       if (word == name) {
-        bits = static_cast<std::uint8_t>(bits
-                                         | static_cast<std::uint8_t>(value));
+        bits
+          = static_cast<std::uint8_t>(bits | static_cast<std::uint8_t>(value));
         known = true;
       }
     }

@@ -13,9 +13,8 @@ revocation_flag revocations::flag_of(const key_id& id) {
   auto flag = std::make_shared<std::atomic<bool>>(false);
   known = flag;
   if (flags_.size() >= prune_at_) {
-    std::erase_if(flags_, [](const auto& each) {
-      return each.second.expired();
-    });
+    std::erase_if(flags_,
+                  [](const auto& each) { return each.second.expired(); });
     prune_at_ = 2 * flags_.size() + 1024;
   }
   return flag;

@@ -40,7 +40,7 @@ result<audit_options> to_options(const list_arguments& asked) {
     // "2h" means two hours ago here.
     auto span = parse_duration(asked.since);
     auto at = span ? result<timestamp>{timestamp{
-                       system_clock()->now().milliseconds - span->count()}}
+                system_clock()->now().milliseconds - span->count()}}
                    : parse_rfc3339(asked.since);
     if (at.has_error())
       return at.error();
@@ -78,23 +78,21 @@ exit_code run_list(context& shared, const list_arguments& asked) {
     if (!record.child.empty())
       detail = record.child;
     else if (detail.empty() && !record.targets.empty())
-      detail = record.targets.front().to_string()
-               + (record.targets.size() > 1
-                    ? " and " + std::to_string(record.targets.size() - 1)
-                        + " more"
-                    : "");
+      detail
+        = record.targets.front().to_string()
+          + (record.targets.size() > 1
+               ? " and " + std::to_string(record.targets.size() - 1) + " more"
+               : "");
     cells.push_back({to_rfc3339(record.at), record.principal, record.operation,
                      record.outcome, record.scope, detail});
   }
   if (shared.style.json) {
-    print_json(json::object{
-      {"results", std::move(rows)},
-      {"cursor",
-       list->cursor ? json::value(*list->cursor) : json::value(nullptr)}});
+    print_json(json::object{{"results", std::move(rows)},
+                            {"cursor", list->cursor ? json::value(*list->cursor)
+                                                    : json::value(nullptr)}});
   } else if (!shared.style.quiet) {
-    print_table({"TIME", "PRINCIPAL", "OPERATION", "OUTCOME", "SCOPE",
-                 "DETAIL"},
-                cells);
+    print_table(
+      {"TIME", "PRINCIPAL", "OPERATION", "OUTCOME", "SCOPE", "DETAIL"}, cells);
     if (list->cursor)
       std::cout << "More: --cursor " << *list->cursor << '\n';
   }
@@ -153,8 +151,7 @@ void add_audit_commands(CLI::App& app, context& shared) {
   list->add_option("--principal", asked->principal, "A key's label or id");
   list->add_option("--since", asked->since, "E.g. 24h, or a time");
   list->add_option("--cursor", asked->cursor, "From the page before");
-  list->add_option("--limit", asked->limit, "1 to 1000")
-    ->capture_default_str();
+  list->add_option("--limit", asked->limit, "1 to 1000")->capture_default_str();
   list->callback([&shared, asked] {
     shared.run = [asked](context& c) { return run_list(c, *asked); };
   });

@@ -36,8 +36,7 @@ result<runtime> context::open_runtime() const {
   }
 }
 
-result<client>
-context::open_client(std::string_view user_id_override) const {
+result<client> context::open_client(std::string_view user_id_override) const {
   if (api_key.empty())
     return error{errc::unauthenticated,
                  "an API key is needed; give --api-key or CLOISTER_API_KEY "
@@ -45,8 +44,8 @@ context::open_client(std::string_view user_id_override) const {
   auto opened = open_runtime();
   if (opened.has_error())
     return opened.error();
-  return opened->client(api_key, user_id_override.empty() ? user_id
-                                                          : user_id_override);
+  return opened->client(api_key,
+                        user_id_override.empty() ? user_id : user_id_override);
 }
 
 exit_code fail(const error& failure) {
@@ -60,9 +59,8 @@ result<std::chrono::milliseconds> parse_duration(std::string_view text) {
                   "now like 90s, 10m, 12h or 30d"};
   std::int64_t number = 0;
   auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string_view unit{parsed.ptr,
-                        static_cast<std::size_t>(text.data() + text.size()
-                                                 - parsed.ptr)};
+  std::string_view unit{parsed.ptr, static_cast<std::size_t>(
+                                      text.data() + text.size() - parsed.ptr)};
   constexpr std::int64_t number_max = 100'000'000;
   if (parsed.ec != std::errc{} || number <= 0 || number > number_max)
     return malformed;

@@ -45,8 +45,8 @@ result<std::string> text_field(const json::object& object, const char* name) {
 
 /// A field that is misspelt would be lost without a word.
 result<void> check_fields(const json::object& object) {
-  constexpr std::string_view known[]{"content",  "user_id", "memory_type",
-                                     "metadata", "key",     "created_at",
+  constexpr std::string_view known[]{"content",   "user_id", "memory_type",
+                                     "metadata",  "key",     "created_at",
                                      "expires_at"};
   for (const auto& member : object) {
     std::string_view name{member.key().data(), member.key().size()};
@@ -110,8 +110,7 @@ result<import_line> parse_line(const std::string& text) {
 class importer {
 public:
   importer(const runtime& store, const context& shared)
-    : store_(store), shared_(shared) {
-  }
+    : store_(store), shared_(shared) {}
 
   /// Fails with what is wrong with the line, by its number.
   result<void> add(std::size_t number, const std::string& text) {
@@ -255,8 +254,9 @@ exit_code run_import(context& shared, const std::string& path) {
     show_progress(number, false);
   }
   if (in.bad())
-    return fail({errc::unavailable, path + " could not be read to its end; "
-                                           "run it again"});
+    return fail({errc::unavailable, path
+                                      + " could not be read to its end; "
+                                        "run it again"});
   if (auto done = target.finish(); done.has_error())
     return fail({done.error().code,
                  done.error().detail + "; " + std::to_string(target.stored())
@@ -267,9 +267,8 @@ exit_code run_import(context& shared, const std::string& path) {
                             {"known", target.known()},
                             {"lines", number}});
   else if (!shared.style.quiet)
-    std::cout << counted(target.stored(), "memory", "memories")
-              << " imported, " << target.known()
-              << " were there from a former run.\n";
+    std::cout << counted(target.stored(), "memory", "memories") << " imported, "
+              << target.known() << " were there from a former run.\n";
   return exit_code::done;
 }
 
@@ -280,7 +279,8 @@ void add_import_command(CLI::App& app, context& shared) {
                                               "JSON lines");
   command->footer("Each line: {\"content\": …, \"user_id\"?, "
                   "\"memory_type\"?, \"metadata\"?, \"key\"?, "
-                  "\"created_at\"?, \"expires_at\"?}\nRunning it again stores nothing twice.");
+                  "\"created_at\"?, \"expires_at\"?}\nRunning it again stores "
+                  "nothing twice.");
   auto path = std::make_shared<std::string>();
   command->add_option("file", *path, "- for standard input")->required();
   command->callback([&shared, path] {

@@ -48,9 +48,9 @@ result<new_key> create_as_operator(const context& shared, key_options options) {
   auto known = opened->list_organizations();
   if (known.has_error())
     return known.error();
-  auto exists = std::any_of(known->begin(), known->end(), [&](const auto& each) {
-    return each.name.path() == name;
-  });
+  auto exists
+    = std::any_of(known->begin(), known->end(),
+                  [&](const auto& each) { return each.name.path() == name; });
   if (!exists)
     return error{errc::not_found, "there is no organization " + name
                                     + "; make it with `cloister org create`"};
@@ -94,8 +94,7 @@ exit_code show_keys(const context& shared, const std::vector<key_info>& keys) {
     if (key.revoked_at)
       state = "revoked";
     else if (key.expires_at)
-      state = (*key.expires_at <= system_clock()->now() ? "expired "
-                                                        : "until ")
+      state = (*key.expires_at <= system_clock()->now() ? "expired " : "until ")
               + short_time(*key.expires_at);
     cells.push_back(
       {key.key_id, key.scope, to_string(key.permissions), state, key.label});

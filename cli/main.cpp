@@ -14,8 +14,9 @@ using cloister::cli::context;
 using cloister::cli::exit_code;
 
 void add_common_options(CLI::App& app, context& shared) {
-  app.add_option("--data", shared.data_dir,
-                 "The data directory of an embedded store")
+  app
+    .add_option("--data", shared.data_dir,
+                "The data directory of an embedded store")
     ->envname("CLOISTER_DATA")
     ->capture_default_str();
   app.add_option("--url", shared.url, "A server to use instead")
@@ -34,8 +35,9 @@ void add_common_options(CLI::App& app, context& shared) {
                                       : std::string{};
                            },
                            "USER_ID", "not empty"});
-  app.add_flag("--json", shared.style.json, "One JSON document instead of a "
-                                            "table");
+  app.add_flag("--json", shared.style.json,
+               "One JSON document instead of a "
+               "table");
   app.add_flag("--quiet", shared.style.quiet, "No tables and no progress");
   app.add_flag("--allow-personal-ids", shared.allow_personal_ids,
                "Accept scope names that look like personal data");
@@ -119,8 +121,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForAllHelp& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& wrong) {
-    std::cerr << "cloister: invalid_argument: " << explained(app, wrong, argc, argv)
-              << "; see `" << command_of(app) << " --help`\n";
+    std::cerr << "cloister: invalid_argument: "
+              << explained(app, wrong, argc, argv) << "; see `"
+              << command_of(app) << " --help`\n";
     return static_cast<int>(exit_code::usage);
   }
   auto code = shared.run(shared);

@@ -33,8 +33,7 @@ exit_code show_hits(const context& shared, const search_results& found) {
     row["score"] = hit.score;
     rows.push_back(std::move(row));
     char score[16];
-    std::snprintf(score, sizeof score, "%.3f",
-                  static_cast<double>(hit.score));
+    std::snprintf(score, sizeof score, "%.3f", static_cast<double>(hit.score));
     cells.push_back({score, std::string{hit.where.path()},
                      hit.memory.id.to_string(), hit.memory.content});
   }
@@ -72,10 +71,9 @@ exit_code show_page(const context& shared, const memory_list& list) {
                      std::string{found.where.path()}, found.memory.content});
   }
   if (shared.style.json) {
-    print_json(json::object{
-      {"results", std::move(rows)},
-      {"cursor",
-       list.cursor ? json::value(*list.cursor) : json::value(nullptr)}});
+    print_json(json::object{{"results", std::move(rows)},
+                            {"cursor", list.cursor ? json::value(*list.cursor)
+                                                   : json::value(nullptr)}});
   } else if (!shared.style.quiet) {
     print_table({"ID", "TYPE", "UPDATED", "SCOPE", "CONTENT"}, cells);
     if (list.cursor)

@@ -142,8 +142,9 @@ void add_create(CLI::App& memory, context& shared) {
                  "--type preference --metadata '{\"a\":1}'");
   auto asked = std::make_shared<draft_arguments>();
   create
-    ->add_option("content", asked->content, "What to remember; - reads it from "
-                                            "standard input")
+    ->add_option("content", asked->content,
+                 "What to remember; - reads it from "
+                 "standard input")
     ->required();
   add_draft_options(*create, *asked);
   create->add_option("--expires", asked->expires, "E.g. 30d, or a time");
@@ -182,9 +183,8 @@ void add_copies(CLI::App& memory, context& shared) {
   restore->add_option("id", *id, "The memory's id")->required();
   restore->add_option("--revision", *revision, "Which one")->required();
   restore->callback([&shared, id, revision] {
-    shared.run = [id, revision](context& c) {
-      return run_restore(c, *id, *revision);
-    };
+    shared.run
+      = [id, revision](context& c) { return run_restore(c, *id, *revision); };
   });
 
   auto to = std::make_shared<std::string>();

@@ -167,8 +167,8 @@ void print_json(const json::value& document) {
 }
 
 void print_error(const error& failure) {
-  std::cerr << "cloister: " << to_string(failure.code) << ": "
-            << failure.detail << '\n';
+  std::cerr << "cloister: " << to_string(failure.code) << ": " << failure.detail
+            << '\n';
 }
 
 json::object to_json(const memory& value, const scope& where) {

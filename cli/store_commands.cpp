@@ -87,13 +87,11 @@ exit_code run_doctor(context& shared, bool repair) {
   std::vector<std::vector<std::string>> cells;
   for (const auto& finding : report->findings) {
     auto level = std::string{to_string(finding.level)};
-    findings.push_back(json::object{{"level", level},
-                                    {"what", finding.what},
-                                    {"advice", finding.advice}});
-    cells.push_back({level, finding.what
-                              + (finding.advice.empty()
-                                   ? ""
-                                   : "; " + finding.advice)});
+    findings.push_back(json::object{
+      {"level", level}, {"what", finding.what}, {"advice", finding.advice}});
+    cells.push_back(
+      {level,
+       finding.what + (finding.advice.empty() ? "" : "; " + finding.advice)});
   }
   if (shared.style.json)
     print_json(json::object{{"healthy", report->healthy()},
@@ -129,11 +127,12 @@ void add_store_commands(CLI::App& app, context& shared) {
   create->callback([&shared, name] {
     shared.run = [name](context& c) { return run_org_create(c, *name); };
   });
-  org->add_subcommand("list", "List the organizations")
-    ->callback([&shared] { shared.run = run_org_list; });
+  org->add_subcommand("list", "List the organizations")->callback([&shared] {
+    shared.run = run_org_list;
+  });
 
-  auto doctor = app.add_subcommand(
-    "doctor", "Examine a store that no process has open");
+  auto doctor
+    = app.add_subcommand("doctor", "Examine a store that no process has open");
   auto repair = std::make_shared<bool>(false);
   doctor->add_flag("--repair", *repair,
                    "Recover what can be verified; a copy is kept aside");
@@ -141,8 +140,9 @@ void add_store_commands(CLI::App& app, context& shared) {
     shared.run = [repair](context& c) { return run_doctor(c, *repair); };
   });
 
-  app.add_subcommand("version", "Print the version")
-    ->callback([&shared] { shared.run = run_version; });
+  app.add_subcommand("version", "Print the version")->callback([&shared] {
+    shared.run = run_version;
+  });
 }
 
 } // namespace cloister::cli

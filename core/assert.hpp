@@ -13,6 +13,5 @@ namespace cloister {
 
 /// For mistakes of programmers, in every build. Never reachable by input.
 #define CLOISTER_ASSERT(condition)                                             \
-  ((condition)                                                                 \
-     ? static_cast<void>(0)                                                    \
-     : ::cloister::assertion_failed(#condition, __FILE__, __LINE__))
+  ((condition) ? static_cast<void>(0)                                          \
+               : ::cloister::assertion_failed(#condition, __FILE__, __LINE__))

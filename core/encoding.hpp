@@ -17,8 +17,7 @@ namespace cloister {
 /// the caller owns.
 class byte_writer {
 public:
-  explicit byte_writer(bytes& out) : out_(out) {
-  }
+  explicit byte_writer(bytes& out) : out_(out) {}
 
   void u8(std::uint8_t value) {
     out_.push_back(static_cast<char>(value));
@@ -64,8 +63,7 @@ private:
 /// `ok()` false, so that a decoder checks once, at its end.
 class byte_reader {
 public:
-  explicit byte_reader(bytes_view in) : rest_(in) {
-  }
+  explicit byte_reader(bytes_view in) : rest_(in) {}
 
   std::uint8_t u8() {
     return static_cast<std::uint8_t>(big_endian(1));

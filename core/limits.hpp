@@ -12,7 +12,7 @@ namespace cloister::limits {
 
 using namespace std::chrono_literals;
 
-// -- scopes -------------------------------------------------------------------
+// -- scopes --
 constexpr std::size_t scope_depth_max = 5;
 constexpr std::size_t scope_name_bytes_max = 128;
 /// The longest kind prefix is "customer_".
@@ -24,7 +24,7 @@ constexpr std::size_t scopes_per_request_max = 16;
 /// Scopes that one `visibility: subtree` may cover.
 constexpr std::size_t subtree_scopes_max = 10'000;
 
-// -- memories -----------------------------------------------------------------
+// -- memories --
 constexpr std::size_t content_bytes_max = 64 * 1024;
 constexpr std::size_t type_bytes_max = 64;
 constexpr std::size_t metadata_bytes_max = 16 * 1024;
@@ -40,7 +40,7 @@ constexpr std::size_t revisions_kept_max = 100;
 constexpr std::size_t batch_memories_max = 1000;
 constexpr std::chrono::hours idempotency_lifetime = 24h;
 
-// -- lists and searches -------------------------------------------------------
+// -- lists and searches --
 constexpr std::size_t page_results_max = 1000;
 constexpr std::size_t page_results_default = 50;
 constexpr std::size_t search_results_default = 10;
@@ -49,30 +49,30 @@ constexpr std::size_t query_terms_max = 256;
 /// A longer run of letters is cut here before it is indexed.
 constexpr std::size_t term_bytes_max = 64;
 
-// -- keys ---------------------------------------------------------------------
+// -- keys --
 constexpr std::size_t restrictions_max = 8;
 constexpr std::size_t keys_per_organization_max = 10'000;
 
-// -- time ---------------------------------------------------------------------
+// -- time --
 constexpr std::chrono::milliseconds request_timeout_default = 30s;
 /// What one call into an engine may use of a scheduler thread.
 constexpr std::chrono::microseconds engine_budget = 2ms;
 /// A read's audit entry is synced no later than this after its answer.
 constexpr std::chrono::milliseconds audit_sync_delay_max = 100ms;
 
-// -- work in flight -----------------------------------------------------------
+// -- work in flight --
 constexpr std::size_t in_flight_per_scope_max = 512;
 constexpr std::size_t in_flight_per_node_max = 8192;
 constexpr std::chrono::milliseconds overload_retry_hint = 50ms;
 
-// -- memory -------------------------------------------------------------------
+// -- memory --
 /// Plaintext records one active scope keeps; the rest is read when asked for.
 constexpr std::size_t scope_content_cache_bytes_max = 16 * 1024 * 1024;
 constexpr std::size_t node_memory_budget_bytes_default
   = std::size_t{2} * 1024 * 1024 * 1024;
 constexpr std::chrono::milliseconds scope_idle_default = 10min;
 
-// -- the disk -----------------------------------------------------------------
+// -- the disk --
 /// Below this only deletions and erasures are accepted.
 constexpr std::uint64_t free_space_bytes_min = 64 * 1024 * 1024;
 /// Preallocated, and released before the database is reopened on a full disk.

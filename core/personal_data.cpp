@@ -65,8 +65,7 @@ bool begins_like_a_top_domain(std::string_view label) {
   while (letters < label.size()
          && (is_letter(label[letters]) || is_wide(label[letters])))
     ++letters;
-  return letters >= 2
-         && (letters == label.size() || !is_digit(label[letters]));
+  return letters >= 2 && (letters == label.size() || !is_digit(label[letters]));
 }
 
 /// A domain: labels with dots between, a top domain among them; whatever people

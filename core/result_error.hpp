@@ -15,8 +15,7 @@ public:
   explicit result_error(error failure)
     : std::runtime_error(std::string{to_string(failure.code)} + ": "
                          + failure.detail),
-      failure_(std::move(failure)) {
-  }
+      failure_(std::move(failure)) {}
 
   const error& failure() const noexcept {
     return failure_;

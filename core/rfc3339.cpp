@@ -15,8 +15,7 @@ using namespace std::chrono;
 /// Reads fixed-width numbers off the front of a text.
 class field_reader {
 public:
-  explicit field_reader(std::string_view text) : rest_(text) {
-  }
+  explicit field_reader(std::string_view text) : rest_(text) {}
 
   bool number(std::size_t width, int& out) {
     if (rest_.size() < width)
@@ -51,8 +50,8 @@ public:
       return false;
     rest_.remove_prefix(part.size());
     for (std::size_t i = 0; i < 3; ++i)
-      out_milliseconds = out_milliseconds * 10
-                         + (i < part.size() ? part[i] - '0' : 0);
+      out_milliseconds
+        = out_milliseconds * 10 + (i < part.size() ? part[i] - '0' : 0);
     return true;
   }
 
@@ -90,14 +89,13 @@ std::string to_rfc3339(timestamp at) {
   auto date = year_month_day{day};
   auto time = hh_mm_ss{point - day};
   char buffer[48];
-  std::snprintf(buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-                static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()),
-                static_cast<unsigned>(date.day()),
-                static_cast<int>(time.hours().count()),
-                static_cast<int>(time.minutes().count()),
-                static_cast<int>(time.seconds().count()),
-                static_cast<int>(time.subseconds().count()));
+  std::snprintf(
+    buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+    static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+    static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+    static_cast<int>(time.minutes().count()),
+    static_cast<int>(time.seconds().count()),
+    static_cast<int>(time.subseconds().count()));
   return buffer;
 }
 

@@ -68,8 +68,7 @@ public:
   friend auto operator<=>(const scope&, const scope&) = default;
 
 private:
-  explicit scope(std::string path) : path_(std::move(path)) {
-  }
+  explicit scope(std::string path) : path_(std::move(path)) {}
 
   std::string path_;
 };

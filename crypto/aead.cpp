@@ -127,8 +127,8 @@ result<std::vector<secret_key>> unwrap(const secret_key& wrapping_key,
     return unopened();
   std::vector<secret_key> keys;
   for (std::size_t at = 0; at < plain->size(); at += secret_key::size)
-    keys.push_back(secret_key::from_bytes(
-      bytes_view{*plain}.substr(at, secret_key::size)));
+    keys.push_back(
+      secret_key::from_bytes(bytes_view{*plain}.substr(at, secret_key::size)));
   return keys;
 }
 

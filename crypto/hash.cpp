@@ -75,7 +75,8 @@ std::uint32_t checksum(bytes_view data) {
 }
 
 bool equal_in_constant_time(bytes_view a, bytes_view b) noexcept {
-  return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+  return a.size() == b.size()
+         && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 digest add(const digest& a, const digest& b) noexcept {

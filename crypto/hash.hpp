@@ -20,7 +20,8 @@ using short_digest = std::array<std::uint8_t, 16>;
 digest hash(std::initializer_list<bytes_view> parts);
 
 /// BLAKE2b-256 keyed with `key`.
-digest keyed_hash(const secret_key& key, std::initializer_list<bytes_view> parts);
+digest keyed_hash(const secret_key& key,
+                  std::initializer_list<bytes_view> parts);
 
 /// BLAKE2b-128 keyed with `key`; for tags of scopes and names.
 short_digest keyed_short_hash(const secret_key& key,

@@ -54,8 +54,8 @@ public:
 private:
   void add_chunk() {
     auto total = chunk_bytes + 2 * page_bytes;
-    auto area = mmap(nullptr, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                     0);
+    auto area
+      = mmap(nullptr, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (area == MAP_FAILED)
       throw std::bad_alloc{};
     auto cells = static_cast<std::uint8_t*>(area) + page_bytes;

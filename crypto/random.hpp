@@ -32,8 +32,7 @@ void wipe(void* memory, std::size_t size) noexcept;
 /// the scope is left, whichever way.
 class wipe_on_exit {
 public:
-  explicit wipe_on_exit(bytes& buffer) : buffer_(buffer) {
-  }
+  explicit wipe_on_exit(bytes& buffer) : buffer_(buffer) {}
   wipe_on_exit(const wipe_on_exit&) = delete;
   wipe_on_exit& operator=(const wipe_on_exit&) = delete;
   ~wipe_on_exit() {

@@ -41,8 +41,7 @@ public:
   bytes_view view() const noexcept;
 
 private:
-  explicit secret_key(std::uint8_t* cell) : cell_(cell) {
-  }
+  explicit secret_key(std::uint8_t* cell) : cell_(cell) {}
 
   std::uint8_t* cell_;
 };

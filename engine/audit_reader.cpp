@@ -30,8 +30,7 @@ result<auth::audit_entry> open_entry(const ledger_context& context,
 class name_resolver {
 public:
   name_resolver(const services& with, identity_ptr identity)
-    : with_(with), identity_(std::move(identity)) {
-  }
+    : with_(with), identity_(std::move(identity)) {}
 
   std::string scope_of(const auth::pseudonym& pseudonym) {
     if (!identity_)
@@ -102,8 +101,8 @@ bool matches(const audit_line& line, const list_audit& wanted) {
 }
 
 result<audit_page> read_page(const services& with,
-                             const ledger_context& context,
-                             name_resolver names, const list_audit& wanted) {
+                             const ledger_context& context, name_resolver names,
+                             const list_audit& wanted) {
   auto prefix = context.space.range(record_kind::audit_entry);
   bytes before;
   if (wanted.before)
@@ -169,8 +168,7 @@ struct chain_result {
 /// Verifies chains into a report; the first break stands.
 class chain_checker {
 public:
-  explicit chain_checker(const services& with) : with_(with) {
-  }
+  explicit chain_checker(const services& with) : with_(with) {}
 
   audit_report report() const {
     return report_;

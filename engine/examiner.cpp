@@ -18,8 +18,7 @@ namespace {
 class examiner {
 public:
   examiner(const services& with, const persistence::key_slots& slots)
-    : with_(with), slots_(slots) {
-  }
+    : with_(with), slots_(slots) {}
 
   examination run() {
     const auto& node = with_.catalog.node();

@@ -19,8 +19,7 @@ namespace cloister::engine {
 class key_ring {
 public:
   explicit key_ring(std::shared_ptr<auth::revocations> revocations)
-    : revocations_(std::move(revocations)) {
-  }
+    : revocations_(std::move(revocations)) {}
 
   struct entry {
     auth::key_record record;

@@ -10,9 +10,12 @@ namespace cloister::engine {
 using persistence::record_kind;
 
 ledger_context context_of(const persistence::scope_identity& identity) {
-  return {identity.space(),        identity.tag,
-          identity.root().tag,     identity.pseudonym,
-          &identity.keys.control,  &identity.keys.fingerprint,
+  return {identity.space(),
+          identity.tag,
+          identity.root().tag,
+          identity.pseudonym,
+          &identity.keys.control,
+          &identity.keys.fingerprint,
           &identity.organization->audit};
 }
 
@@ -66,15 +69,14 @@ std::uint64_t ledger::close(persistence::write_batch& batch,
                             const auth::audit_entry* entry) {
   for (const auto& pending : std::exchange(pending_, {})) {
     chain(batch, pending.sealed);
-    head_.journal_sequence
-      = std::max(head_.journal_sequence, pending.sequence);
+    head_.journal_sequence = std::max(head_.journal_sequence, pending.sequence);
   }
   if (entry != nullptr)
     chain(batch, seal(*entry));
   ++head_.batch_number;
   auto key = context_.space.key(record_kind::head);
-  batch.put(key, crypto::seal(*context_.control, 0, key.view(),
-                              head_.encode()));
+  batch.put(key,
+            crypto::seal(*context_.control, 0, key.view(), head_.encode()));
   return head_.journal_sequence;
 }
 
@@ -90,8 +92,8 @@ void put_first_head(
   for (const auto& addition : registry)
     head.registry.add(identity.keys.fingerprint, addition.key, addition.tag);
   auto key = identity.space().key(record_kind::head);
-  batch.put(key, crypto::seal(identity.keys.control, 0, key.view(),
-                              head.encode()));
+  batch.put(key,
+            crypto::seal(identity.keys.control, 0, key.view(), head.encode()));
 }
 
 result<persistence::scope_head> read_head(const ledger_context& context,

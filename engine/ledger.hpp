@@ -65,8 +65,8 @@ public:
 
   /// Completes a batch: chains what is pending, then `entry` if there is one,
   /// and writes the head. Returns up to which journal entry the chain has all
-  /// once the batch is durable, for `settle`. If the batch fails, `reset` brings
-  /// its entries back.
+  /// once the batch is durable, for `settle`. If the batch fails, `reset`
+  /// brings its entries back.
   std::uint64_t close(persistence::write_batch& batch,
                       const auth::audit_entry* entry);
 
@@ -94,8 +94,7 @@ private:
 
 /// Adds the first head of a new scope to a batch, with its registry.
 void put_first_head(
-  persistence::write_batch& batch,
-  const persistence::scope_identity& identity,
+  persistence::write_batch& batch, const persistence::scope_identity& identity,
   const std::vector<persistence::registry_addition>& registry);
 
 /// Reads a head. Fails with `corrupted` if it is missing or does not open.

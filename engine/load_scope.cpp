@@ -27,8 +27,7 @@ public:
     : with_(with),
       identity_(identity),
       space_(identity.space()),
-      out_(new_scope(with)) {
-  }
+      out_(new_scope(with)) {}
 
   result<loaded_scope> load() {
     auto head = read_head(context_of(identity_), with_.records);
@@ -90,8 +89,8 @@ private:
                    tag_of(sealed),
                    {}};
     // The views point into the record, which moves into the row.
-    auto memory_key = summary->key ? std::optional{bytes{*summary->key}}
-                                   : std::nullopt;
+    auto memory_key
+      = summary->key ? std::optional{bytes{*summary->key}} : std::nullopt;
     bytes content{summary->content};
     row.record = std::move(*record);
     std::optional<std::string_view> key_view;
@@ -150,8 +149,7 @@ private:
     auto link = auth::decode_link(index, **value);
     if (link.has_error())
       return link.error();
-    if (auth::next_head(link->previous, index, link->sealed)
-        != head.audit_head)
+    if (auth::next_head(link->previous, index, link->sealed) != head.audit_head)
       return broken;
     return {};
   }
@@ -188,8 +186,9 @@ result<idempotency_record> decode_idempotency(bytes_view data) {
 }
 
 loaded_scope new_scope(const services& with) {
-  return {with.records.generation(), {}, memory_table{with.content_cache_bytes},
-          key_ring{with.revocations}, {}, {}};
+  return {
+    with.records.generation(),  {}, memory_table{with.content_cache_bytes},
+    key_ring{with.revocations}, {}, {}};
 }
 
 result<loaded_scope> load_scope(const services& with,

@@ -58,10 +58,9 @@ void memory_table::erase(std::uint32_t row, bytes_view record) {
     if (found != keys_.end() && found->second == row)
       keys_.erase(found);
   }
-  auto place = std::lower_bound(order_.begin(), order_.end(), gone.sequence,
-                                [this](std::uint32_t r, std::uint64_t s) {
-                                  return rows_[r].sequence < s;
-                                });
+  auto place = std::lower_bound(
+    order_.begin(), order_.end(), gone.sequence,
+    [this](std::uint32_t r, std::uint64_t s) { return rows_[r].sequence < s; });
   order_.erase(place);
   cached_bytes_ -= gone.record.size();
   erase_slot(gone.id);
@@ -96,7 +95,7 @@ void memory_table::replace(memory_table other) {
 
 std::size_t memory_table::slot_of(const memory_id& id) const {
   auto mask = slots_.size() - 1;
-  auto at = std::hash<memory_id>{}(id) & mask;
+  auto at = std::hash<memory_id>{}(id)&mask;
   while (slots_[at] != 0 && rows_[slots_[at] - 1].id != id)
     at = (at + 1) & mask;
   return at;
@@ -126,10 +125,9 @@ memory_table::find_key(const std::string& key) const {
 
 std::optional<std::uint32_t>
 memory_table::find_sequence(std::uint64_t sequence) const {
-  auto place = std::lower_bound(order_.begin(), order_.end(), sequence,
-                                [this](std::uint32_t r, std::uint64_t s) {
-                                  return rows_[r].sequence < s;
-                                });
+  auto place = std::lower_bound(
+    order_.begin(), order_.end(), sequence,
+    [this](std::uint32_t r, std::uint64_t s) { return rows_[r].sequence < s; });
   if (place == order_.end() || rows_[*place].sequence != sequence)
     return std::nullopt;
   return *place;
@@ -167,8 +165,8 @@ void memory_table::shrink_cache() {
 std::size_t memory_table::memory_bytes() const {
   return rows_.capacity() * sizeof(memory_row) + cached_bytes_
          + order_.capacity() * sizeof(std::uint32_t)
-         + slots_.capacity() * sizeof(std::uint32_t)
-         + keys_.size() * 96 + index_.memory_bytes();
+         + slots_.capacity() * sizeof(std::uint32_t) + keys_.size() * 96
+         + index_.memory_bytes();
 }
 
 } // namespace cloister::engine

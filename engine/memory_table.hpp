@@ -39,8 +39,7 @@ struct memory_row {
 class memory_table {
 public:
   explicit memory_table(std::size_t cache_bytes_max)
-    : cache_bytes_max_(cache_bytes_max) {
-  }
+    : cache_bytes_max_(cache_bytes_max) {}
 
   /// Adds a memory and indexes it. `record` is its plaintext.
   void insert(memory_row row, const std::optional<std::string_view>& key,

@@ -4,8 +4,8 @@
 #include "engine/node_engine.hpp"
 
 #include "core/assert.hpp"
-#include "core/overloaded.hpp"
 #include "core/limits.hpp"
+#include "core/overloaded.hpp"
 #include "core/personal_data.hpp"
 #include "engine/audit_reader.hpp"
 
@@ -23,8 +23,7 @@ result<loaded_node> load_node(const services& with) {
 node_engine::node_engine(services with, const loaded_node& state)
   : with_(std::move(with)),
     ledger_(context_of(with_.catalog.node()), state.head, with_.journal),
-    generation_(state.generation) {
-}
+    generation_(state.generation) {}
 
 void node_engine::reload(const loaded_node& state) {
   CLOISTER_ASSERT(in_flight_ == 0);
@@ -41,14 +40,14 @@ step node_engine::begin(node_operation what) {
       [&](const create_organization& op) { return create(op.name); },
       [&](const list_organizations&) { return list(); },
       [&](const list_node_audit& op) {
-        return after_flush(auth::operation::list_audit,
-                           [wanted = op.wanted,
-                            with = with_]() -> result<answer> {
-                             auto page = read_node_audit(with, wanted);
-                             if (page.has_error())
-                               return page.error();
-                             return answer{std::move(*page)};
-                           });
+        return after_flush(
+          auth::operation::list_audit,
+          [wanted = op.wanted, with = with_]() -> result<answer> {
+            auto page = read_node_audit(with, wanted);
+            if (page.has_error())
+              return page.error();
+            return answer{std::move(*page)};
+          });
       },
       [&](const verify_node_audit&) {
         return after_flush(auth::operation::verify_audit,
@@ -108,17 +107,17 @@ step node_engine::create(const scope& name) {
     return again{[this, name] { return create(name); }};
   auto batch = std::make_shared<persistence::write_batch>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});
-  auto work = [batch, child, name, catalog = &with_.catalog,
-               now = with_.time->now()] {
-    auto found = catalog->find(name);
-    if (found.has_error())
-      *child = found.error();
-    else if (found->exact)
-      *child = error{errc::conflict, std::string{name.path()}
-                                       + " exists already"};
-    else
-      *child = catalog->prepare_child(nullptr, name, now, *batch);
-  };
+  auto work
+    = [batch, child, name, catalog = &with_.catalog, now = with_.time->now()] {
+        auto found = catalog->find(name);
+        if (found.has_error())
+          *child = found.error();
+        else if (found->exact)
+          *child = error{errc::conflict,
+                         std::string{name.path()} + " exists already"};
+        else
+          *child = catalog->prepare_child(nullptr, name, now, *batch);
+      };
   return offload{work, [this, name, batch, child]() -> step {
                    if (child->has_error()) {
                      organizations_in_flight_.erase(std::string{name.path()});
@@ -135,9 +134,9 @@ step node_engine::adopt(const scope& name,
   for (const auto& addition : child.additions)
     ledger_.add(ledger_.head().registry, addition.key, addition.tag);
   auto entry = entry_of(auth::operation::create_organization);
-  entry.anchor = auth::audit_anchor{
-    child.identity->pseudonym, 0,
-    auth::first_head(view_of(child.identity->tag))};
+  entry.anchor
+    = auth::audit_anchor{child.identity->pseudonym, 0,
+                         auth::first_head(view_of(child.identity->tag))};
   return submit(batch, &entry, std::string{name.path()}, child.identity);
 }
 
@@ -155,8 +154,9 @@ step node_engine::submit(std::shared_ptr<persistence::write_batch> batch,
   batch->set_load(load_);
   auto journaled = ledger_.close(*batch, entry);
   ++in_flight_;
-  return commit{batch, [this, name = std::move(name), done = std::move(done),
-                        journaled](const result<void>& outcome) mutable -> step {
+  return commit{batch,
+                [this, name = std::move(name), done = std::move(done),
+                 journaled](const result<void>& outcome) mutable -> step {
                   --in_flight_;
                   organizations_in_flight_.erase(name);
                   if (outcome.has_error()) {
@@ -218,14 +218,14 @@ step node_engine::after_flush(auth::operation what,
   auto pending = std::get_if<commit>(&flush.what);
   if (pending == nullptr)
     return then;
-  return commit{pending->batch,
-                [settle = pending->then,
-                 then](const result<void>& outcome) -> step {
-                  settle(outcome);
-                  if (outcome.has_error())
-                    return outcome.error();
-                  return then;
-                }};
+  return commit{
+    pending->batch,
+    [settle = pending->then, then](const result<void>& outcome) -> step {
+      settle(outcome);
+      if (outcome.has_error())
+        return outcome.error();
+      return then;
+    }};
 }
 
 } // namespace cloister::engine

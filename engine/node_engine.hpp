@@ -33,9 +33,9 @@ struct note_node {
 /// head's `next_sequence` numbers the starts; the audit journal builds on it.
 struct start_node {};
 
-using node_operation = std::variant<start_node, create_organization, list_organizations,
-                                    list_node_audit, verify_node_audit,
-                                    note_node>;
+using node_operation
+  = std::variant<start_node, create_organization, list_organizations,
+                 list_node_audit, verify_node_audit, note_node>;
 
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)

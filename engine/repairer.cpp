@@ -53,15 +53,13 @@ public:
       context_(std::move(context)),
       name_(std::move(name)),
       identity_(identity),
-      report_(report) {
-  }
+      report_(report) {}
 
   result<void> repair() {
     auto old = read_head(context_, records_);
     if (old)
       head_ = *old;
-    if (auto done = read_chain(old ? old->audit_length : 0);
-        done.has_error())
+    if (auto done = read_chain(old ? old->audit_length : 0); done.has_error())
       return done;
     head_.contents = {};
     head_.memory_count = 0;
@@ -97,25 +95,26 @@ private:
     report_.lost.push_back(name_ + ": " + std::move(what));
   }
 
-  // -- the chain ------------------------------------------------------------------
+  // -- the chain --
 
   result<void> read_chain(std::uint64_t expected_length) {
     std::uint64_t next = 0;
-    auto done = records_.scan(
-      context_.space.range(record_kind::audit_entry), {},
-      [&](bytes_view key, bytes_view value) {
-        auto index = byte_reader{persistence::rest_of(key)}.u64();
-        auto link = auth::decode_link(index, value);
-        auto entry = link ? open(link->sealed) : link.error();
-        if (entry.has_error())
-          return true;
-        if (index != next)
-          note_gap(index - next);
-        next = index + 1;
-        take(*entry);
-        chain_.links.push_back(std::move(*link));
-        return true;
-      });
+    auto done
+      = records_.scan(context_.space.range(record_kind::audit_entry), {},
+                      [&](bytes_view key, bytes_view value) {
+                        auto index
+                          = byte_reader{persistence::rest_of(key)}.u64();
+                        auto link = auth::decode_link(index, value);
+                        auto entry = link ? open(link->sealed) : link.error();
+                        if (entry.has_error())
+                          return true;
+                        if (index != next)
+                          note_gap(index - next);
+                        next = index + 1;
+                        take(*entry);
+                        chain_.links.push_back(std::move(*link));
+                        return true;
+                      });
     if (done.has_error())
       return done;
     old_chain_end_ = next;
@@ -155,13 +154,13 @@ private:
     }
   }
 
-  // -- memories -------------------------------------------------------------------
+  // -- memories --
 
   result<void> keep_proven_memories() {
-    auto seen = scan(record_kind::memory, [this](bytes_view key,
-                                                 bytes_view sealed) {
-      return is_proven(key, sealed);
-    });
+    auto seen
+      = scan(record_kind::memory, [this](bytes_view key, bytes_view sealed) {
+          return is_proven(key, sealed);
+        });
     if (seen.has_error())
       return seen;
     std::uint32_t gone = 0;
@@ -173,15 +172,14 @@ private:
       newest = std::max(newest, known.at);
     }
     if (gone > 0) {
-      lost(std::to_string(gone)
-           + (gone == 1 ? " memory is" : " memories are")
+      lost(std::to_string(gone) + (gone == 1 ? " memory is" : " memories are")
            + " gone, last changed by " + to_rfc3339(newest));
       lost_count_ += gone - 1;
     }
-    auto revisions = scan(record_kind::revision,
-                          [this](bytes_view key, bytes_view sealed) {
-                            return is_old_revision(key, sealed);
-                          });
+    auto revisions
+      = scan(record_kind::revision, [this](bytes_view key, bytes_view sealed) {
+          return is_old_revision(key, sealed);
+        });
     if (revisions.has_error())
       return revisions;
     return scan(record_kind::idempotency,
@@ -213,8 +211,8 @@ private:
   bool is_proven(bytes_view key, bytes_view sealed) {
     auto sequence = byte_reader{persistence::rest_of(key)}.u64();
     auto record = open_record(*identity_, key, sealed);
-    auto summary = record ? persistence::decode_summary(*record)
-                          : record.error();
+    auto summary
+      = record ? persistence::decode_summary(*record) : record.error();
     named_lost_.insert(sequence);
     if (summary.has_error()) {
       lost("the memory with sequence " + std::to_string(sequence)
@@ -254,7 +252,7 @@ private:
            && open_record(*identity_, key, sealed);
   }
 
-  // -- the registry ---------------------------------------------------------------
+  // -- the registry --
 
   /// Keeps what opens; a key that the trail says was revoked stays revoked.
   result<void> keep_registry() {
@@ -301,12 +299,13 @@ private:
                        crypto::tag_of(sealed));
     batch_->put(key, std::move(sealed));
     if (chain_.missing > 0)
-      lost("key " + id + " is revoked, since a revocation may be among the "
-                         "missing entries");
+      lost("key " + id
+           + " is revoked, since a revocation may be among the "
+             "missing entries");
     return true;
   }
 
-  // -- writing --------------------------------------------------------------------
+  // -- writing --
 
   /// Puts the surviving entries one behind the other again.
   void join_chain() {
@@ -315,11 +314,10 @@ private:
     for (const auto& link : chain_.links) {
       auto key
         = context_.space.key(record_kind::audit_entry, head_.audit_length);
-      if (link.index != head_.audit_length
-          || link.previous != head_.audit_head)
+      if (link.index != head_.audit_length || link.previous != head_.audit_head)
         batch_->put(key, auth::encode_link(head_.audit_head, link.sealed));
-      head_.audit_head = auth::next_head(head_.audit_head, head_.audit_length,
-                                         link.sealed);
+      head_.audit_head
+        = auth::next_head(head_.audit_head, head_.audit_length, link.sealed);
       ++head_.audit_length;
     }
     for (auto index = head_.audit_length; index < old_chain_end_; ++index)
@@ -334,9 +332,8 @@ private:
     entry.principal = auth::principal_kind::operator_;
     entry.what = auth::operation::repair;
     entry.count = lost_count_;
-    entry.reason = std::to_string(chain_.missing)
-                   + " audit entries missing, " + std::to_string(lost_count_)
-                   + " losses";
+    entry.reason = std::to_string(chain_.missing) + " audit entries missing, "
+                   + std::to_string(lost_count_) + " losses";
     book.close(*batch_, &entry);
     std::vector<std::shared_ptr<persistence::write_batch>> batches{batch_};
     return records_.write(batches);
@@ -364,35 +361,34 @@ bool verifies(const services& with, const ledger_context& context,
   if (identity != nullptr && load_scope(with, *identity).has_error())
     return false;
   auto head = read_head(context, with.records);
-  auto registry
-    = count_registry(with, context.space, *context.fingerprint);
-  if (head.has_error() || registry.has_error()
-      || *registry != head->registry)
+  auto registry = count_registry(with, context.space, *context.fingerprint);
+  if (head.has_error() || registry.has_error() || *registry != head->registry)
     return false;
   auth::chain_verifier chain{view_of(context.tag)};
   bool met = head->audit_length == 0;
-  auto done = with.records.scan(
-    context.space.range(record_kind::audit_entry), {},
-    [&](bytes_view key, bytes_view value) {
-      auto index = byte_reader{persistence::rest_of(key)}.u64();
-      auto link = auth::decode_link(index, value);
-      if (link.has_error() || !chain.follow(*link))
-        return false;
-      if (chain.length() == head->audit_length)
-        met = chain.head() == head->audit_head;
-      return true;
-    });
+  auto done
+    = with.records.scan(context.space.range(record_kind::audit_entry), {},
+                        [&](bytes_view key, bytes_view value) {
+                          auto index
+                            = byte_reader{persistence::rest_of(key)}.u64();
+                          auto link = auth::decode_link(index, value);
+                          if (link.has_error() || !chain.follow(*link))
+                            return false;
+                          if (chain.length() == head->audit_length)
+                            met = chain.head() == head->audit_head;
+                          return true;
+                        });
   return done && chain.intact() && met;
 }
 
 result<void> repair_tree(const services& with, persistence::store& records,
                          const identity_ptr& identity, repair_report& report) {
-  auto context = identity ? context_of(*identity)
-                          : context_of(with.catalog.node());
+  auto context
+    = identity ? context_of(*identity) : context_of(with.catalog.node());
   auto name = identity ? std::string{identity->name.path()} : "node";
   if (!verifies(with, context, identity.get())) {
-    scope_repairer repairer{with, records, context, name, identity.get(),
-                            report};
+    scope_repairer repairer{with, records,        context,
+                            name, identity.get(), report};
     if (auto done = repairer.repair(); done.has_error())
       return done;
   }
@@ -429,8 +425,7 @@ result<repair_report> repair_store(const services& with,
     report.recovered.push_back("key slot " + std::to_string(slot)
                                + ": its good copy replaced the bad one");
   }
-  if (auto done = repair_tree(with, records, nullptr, report);
-      done.has_error())
+  if (auto done = repair_tree(with, records, nullptr, report); done.has_error())
     return done.error();
   return report;
 }

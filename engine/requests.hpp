@@ -19,7 +19,7 @@
 /// What can be asked of a scope's engine, and what it answers. Values only.
 namespace cloister::engine {
 
-// -- memories -----------------------------------------------------------------
+// -- memories --
 
 /// Stores memories, all or none. A draft whose key exists replaces it.
 struct create_memories {
@@ -95,7 +95,7 @@ struct expire_memories {
   std::vector<due> entries;
 };
 
-// -- keys; organizations only ---------------------------------------------------
+// -- keys; organizations only --
 
 struct create_key {
   scope root;
@@ -117,7 +117,7 @@ struct authenticate {
   auth::key_id id{};
 };
 
-// -- scopes and audit -----------------------------------------------------------
+// -- scopes and audit --
 
 /// Creates a scope directly below; answers its identity.
 struct open_child {
@@ -197,7 +197,7 @@ struct request {
   bool started = false;
 };
 
-// -- answers --------------------------------------------------------------------
+// -- answers --
 
 struct nothing {};
 
@@ -282,10 +282,10 @@ struct audit_report {
   std::string reason;
 };
 
-using answer
-  = std::variant<nothing, memory, shared_memory, stored_memories, memory_page, memory_hits,
-                 search::corpus_statistics, deleted_count, created_key,
-                 key_list, auth::authority_ptr, persistence::identity_ptr,
-                 scope_info, scope_list, audit_page, audit_report>;
+using answer = std::variant<nothing, memory, shared_memory, stored_memories,
+                            memory_page, memory_hits, search::corpus_statistics,
+                            deleted_count, created_key, key_list,
+                            auth::authority_ptr, persistence::identity_ptr,
+                            scope_info, scope_list, audit_page, audit_report>;
 
 } // namespace cloister::engine

@@ -14,7 +14,7 @@ namespace cloister::engine {
 using persistence::identity_ptr;
 using persistence::record_kind;
 
-// -- keys -----------------------------------------------------------------------
+// -- keys --
 
 /// Seals a key's record and notes what that changes.
 void scope_engine::put_key(change& to, auth::key_record record) {
@@ -68,8 +68,8 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
     return refuse(*asked, {errc::invalid_argument,
                            "a label has at most 256 bytes of UTF-8"});
   if (keys_.size() >= limits::keys_per_organization_max)
-    return refuse(*asked, {errc::quota_exceeded,
-                           "the organization has too many keys"});
+    return refuse(*asked,
+                  {errc::quota_exceeded, "the organization has too many keys"});
   if (!who.permissions.contains(what.permissions))
     return refuse(*asked, {errc::forbidden, "a key cannot give permissions it "
                                             "does not have"});
@@ -79,17 +79,24 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
                            "its maker cannot write to"});
   auto now = with_.time->now();
   if (what.expires_at && *what.expires_at <= now)
-    return refuse(*asked, {errc::invalid_argument,
-                           "the expiry lies in the past"});
+    return refuse(*asked,
+                  {errc::invalid_argument, "the expiry lies in the past"});
   auto expires = what.expires_at;
   // A key that ends cannot make one that outlives it.
   if (who.expires_at)
     expires = std::min(expires.value_or(*who.expires_at), *who.expires_at);
   const auto& signing = identity_->organization->signing.back();
   auto id = auth::make_key_id(view_of(identity_->tag), signing.first);
-  auth::key_record record{id,  what.root, what.permissions, 1,
-                          now, expires,   std::nullopt,     what.label,
-                          bounded(what.ancestors, who), what.promote_to};
+  auth::key_record record{id,
+                          what.root,
+                          what.permissions,
+                          1,
+                          now,
+                          expires,
+                          std::nullopt,
+                          what.label,
+                          bounded(what.ancestors, who),
+                          what.promote_to};
   change made;
   made.entry = entry_of(*asked);
   made.entry.reason = auth::to_string(id);
@@ -114,8 +121,7 @@ step scope_engine::revoke(const std::shared_ptr<request>& asked) {
   }
   barrier_ = nullptr;
   auto found = keys_.find(what.id);
-  if (found == nullptr
-      || !asked->grant.who().root.contains(found->record.root))
+  if (found == nullptr || !asked->grant.who().root.contains(found->record.root))
     return refuse(*asked, {errc::not_found, "no such key"});
   auto record = found->record;
   if (!record.revoked_at)
@@ -135,8 +141,8 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   auto refused = [&](const char* why) -> step {
     // Who presented a key that was one is named, although it is none any more.
     auto entry = entry_of(*asked);
-    entry.principal = found ? auth::principal_kind::key
-                            : auth::principal_kind::anonymous;
+    entry.principal
+      = found ? auth::principal_kind::key : auth::principal_kind::anonymous;
     entry.key = what.id;
     entry.outcome = errc::unauthenticated;
     entry.reason = why;
@@ -155,7 +161,7 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   return answer{auth::key_authority(found->record, found->revoked)};
 }
 
-// -- scopes -----------------------------------------------------------------------
+// -- scopes --
 
 step scope_engine::make_child(const std::shared_ptr<request>& asked) {
   const auto& name = std::get<open_child>(asked->what).name;
@@ -201,17 +207,18 @@ step scope_engine::adopt_child(const request& asked, change made,
   for (const auto& addition : child.additions)
     ledger_.add(ledger_.head().registry, addition.key, addition.tag);
   made.entry = entry_of(asked);
-  made.entry.anchor = auth::audit_anchor{
-    child.identity->pseudonym, 0, auth::first_head(view_of(child.identity->tag))};
+  made.entry.anchor
+    = auth::audit_anchor{child.identity->pseudonym, 0,
+                         auth::first_head(view_of(child.identity->tag))};
   made.becomes.child = std::string{name.path()};
   return submit(std::move(made), child.identity);
 }
 
 step scope_engine::show(const std::shared_ptr<request>& asked) {
   const auto& head = ledger_.head();
-  scope_info info{identity_->name,       identity_->tag,
+  scope_info info{identity_->name,        identity_->tag,
                   identity_->incarnation, identity_->created_at,
-                  head.memory_count,     head.content_bytes,
+                  head.memory_count,      head.content_bytes,
                   head.audit_length};
   return answered(entry_of(*asked), std::move(info));
 }
@@ -249,8 +256,7 @@ result<void> collect_scopes(const services& with, const identity_ptr& parent,
     out.scopes.push_back({child->name, child->tag, child->incarnation,
                           child->created_at, head->memory_count,
                           head->content_bytes, head->audit_length});
-    if (auto below = collect_scopes(with, child, limit, out);
-        below.has_error())
+    if (auto below = collect_scopes(with, child, limit, out); below.has_error())
       return below;
   }
   return {};
@@ -266,7 +272,8 @@ step scope_engine::scopes(const std::shared_ptr<request>& asked) {
     if (done.has_error())
       *list = done.error();
   };
-  return offload{work, [this, asked, list]() -> step {
+  return offload{work,
+                 [this, asked, list]() -> step {
                    if (list->has_error())
                      return refuse(*asked, list->error());
                    auto entry = entry_of(*asked);
@@ -277,7 +284,7 @@ step scope_engine::scopes(const std::shared_ptr<request>& asked) {
                  true};
 }
 
-// -- audit ------------------------------------------------------------------------
+// -- audit --
 
 step scope_engine::flushed_then(const std::shared_ptr<request>& asked,
                                 std::function<result<answer>()> work) {
@@ -290,25 +297,25 @@ step scope_engine::flushed_then(const std::shared_ptr<request>& asked,
   auto pending = std::get_if<commit>(&flush.what);
   if (pending == nullptr)
     return then;
-  return commit{pending->batch,
-                [settle = pending->then, then](const result<void>& outcome) -> step {
-                  settle(outcome);
-                  if (outcome.has_error())
-                    return outcome.error();
-                  return then;
-                }};
+  return commit{
+    pending->batch,
+    [settle = pending->then, then](const result<void>& outcome) -> step {
+      settle(outcome);
+      if (outcome.has_error())
+        return outcome.error();
+      return then;
+    }};
 }
 
 step scope_engine::audit(const std::shared_ptr<request>& asked) {
   auto wanted = std::get<list_audit>(asked->what);
-  return flushed_then(asked,
-                      [wanted, with = with_,
-                       identity = identity_]() -> result<answer> {
-                        auto page = read_audit(with, identity, wanted);
-                        if (page.has_error())
-                          return page.error();
-                        return answer{std::move(*page)};
-                      });
+  return flushed_then(
+    asked, [wanted, with = with_, identity = identity_]() -> result<answer> {
+      auto page = read_audit(with, identity, wanted);
+      if (page.has_error())
+        return page.error();
+      return answer{std::move(*page)};
+    });
 }
 
 step scope_engine::verify(const std::shared_ptr<request>& asked) {
@@ -323,8 +330,8 @@ step scope_engine::verify(const std::shared_ptr<request>& asked) {
 
 step scope_engine::note(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<note_access>(asked->what);
-  auto entry = auth::entry_for(*what.who, what.what, what.request,
-                               with_.time->now());
+  auto entry
+    = auth::entry_for(*what.who, what.what, what.request, with_.time->now());
   entry.outcome = what.outcome;
   entry.reason = what.reason;
   entry.wanted = what.wanted;

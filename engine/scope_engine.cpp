@@ -130,8 +130,7 @@ step scope_engine::refuse(const request& asked, error why,
 }
 
 bool scope_engine::is_live(const memory_row& row) const {
-  return row.expires_at == 0
-         || row.expires_at > with_.time->now().milliseconds;
+  return row.expires_at == 0 || row.expires_at > with_.time->now().milliseconds;
 }
 
 std::optional<step>
@@ -145,12 +144,12 @@ scope_engine::fetch_missing(const std::shared_ptr<request>& asked,
     return std::nullopt;
   using fetched_records = std::vector<std::pair<std::uint64_t, result<bytes>>>;
   auto fetched = std::make_shared<fetched_records>();
-  auto work = [fetched, missing, identity = identity_,
-               records = &with_.records] {
-    for (auto sequence : missing)
-      fetched->emplace_back(sequence,
-                            read_memory_record(*records, *identity, sequence));
-  };
+  auto work
+    = [fetched, missing, identity = identity_, records = &with_.records] {
+        for (auto sequence : missing)
+          fetched->emplace_back(
+            sequence, read_memory_record(*records, *identity, sequence));
+      };
   auto then = [this, asked, fetched]() -> step {
     if (auto failure = admit(*fetched))
       return refuse(*asked, std::move(*failure));
@@ -214,8 +213,7 @@ step scope_engine::submit(change made, answer done) {
   auto shared = std::make_shared<change>(std::move(made));
   return commit{batch, [this, shared, journaled, done = std::move(done)](
                          const result<void>& outcome) mutable {
-                  return committed(shared, journaled, std::move(done),
-                                   outcome);
+                  return committed(shared, journaled, std::move(done), outcome);
                 }};
 }
 

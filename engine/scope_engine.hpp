@@ -167,8 +167,8 @@ private:
   /// A step that fetches records that are not cached and runs again, if any.
   std::optional<step> fetch_missing(const std::shared_ptr<request>& asked,
                                     const std::vector<std::uint32_t>& rows);
-  std::optional<error> admit(
-    const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched);
+  std::optional<error>
+  admit(const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched);
   step submit(change made, answer done);
   step committed(const std::shared_ptr<change>& made, std::uint64_t journaled,
                  answer done, const result<void>& outcome);

@@ -40,7 +40,7 @@ error revision_conflict(std::uint32_t now) {
 
 } // namespace
 
-// -- the state a change starts from -------------------------------------------
+// -- the state a change starts from --
 
 std::optional<scope_engine::current_memory>
 scope_engine::current(const memory_id& id) const {
@@ -94,7 +94,7 @@ scope_engine::tentative& scope_engine::touch(const memory_id& id,
   return found->second;
 }
 
-// -- building blocks ------------------------------------------------------------
+// -- building blocks --
 
 /// Seals a memory under its sequence number and notes what that changes.
 void scope_engine::put_record(change& to, std::uint64_t sequence,
@@ -143,8 +143,7 @@ void scope_engine::put_revision(change& to, const current_memory& old,
                                 memory made) {
   auto sequence = old.sequence;
   auto old_key = identity_->space().key(record_kind::memory, sequence);
-  auto history_key
-    = identity_->space().revision_key(sequence, old.revision);
+  auto history_key = identity_->space().revision_key(sequence, old.revision);
   auto sealed = crypto::seal(identity_->keys.data, identity_->keys.data_epoch,
                              history_key.view(), old.record);
   auto tag = tag_of(sealed);
@@ -196,10 +195,9 @@ void scope_engine::drop(change& to, const memory_id& id,
   to.entry.targets.push_back(id);
 }
 
-// -- create -----------------------------------------------------------------------
+// -- create --
 
-std::string
-scope_engine::idempotency_rest(const std::string& key) const {
+std::string scope_engine::idempotency_rest(const std::string& key) const {
   auto hash = crypto::keyed_short_hash(identity_->keys.fingerprint,
                                        {"idempotency", key});
   return std::string{view_of(hash)};
@@ -271,7 +269,8 @@ void scope_engine::remember_request(change& to, const memory_draft& draft,
   if (auto old = idempotency_.find(rest);
       old != idempotency_.end() && !clearing_ && !dropped)
     ledger_.remove(contents, key.view(), view_of(old->second.tag));
-  idempotency_record record{id, draft_digest(draft),
+  idempotency_record record{id,
+                            draft_digest(draft),
                             with_.time->now() + draft.idempotency_lifetime,
                             {}};
   auto sealed = crypto::seal(identity_->keys.data, identity_->keys.data_epoch,
@@ -395,7 +394,7 @@ bool scope_engine::is_expired(bytes_view record, timestamp now) const {
   return summary && summary->expires_at && *summary->expires_at <= now;
 }
 
-// -- update -----------------------------------------------------------------------
+// -- update --
 
 result<memory> scope_engine::patched(const memory& old,
                                      const memory_patch& patch,
@@ -459,8 +458,9 @@ step scope_engine::restore(const std::shared_ptr<request>& asked) {
                                 return r.revision == what.revision;
                               });
   if (!known)
-    return refuse(*asked, {errc::not_found, "the memory has no such old "
-                                            "revision"},
+    return refuse(*asked,
+                  {errc::not_found, "the memory has no such old "
+                                    "revision"},
                   {what.id});
   auto old = std::make_shared<result<memory>>(error{});
   auto work = [old, sequence, revision = what.revision, identity = identity_,
@@ -509,11 +509,12 @@ memory scope_engine::shown_to(const request& asked, memory value,
     return value;
   value.content = sent.content.value_or("");
   value.metadata = sent.metadata.value_or("{}");
-  value.embedding = sent.embedding ? *sent.embedding : decltype(value.embedding){};
+  value.embedding
+    = sent.embedding ? *sent.embedding : decltype(value.embedding){};
   return value;
 }
 
-// -- delete -----------------------------------------------------------------------
+// -- delete --
 
 step scope_engine::remove(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<delete_memory>(asked->what);

@@ -43,18 +43,12 @@ struct step {
   /// else of this engine. The caller need not wait for it.
   std::function<void()> afterwards;
 
-  step(result<answer> done) : what(std::move(done)) {
-  }
-  step(answer done) : what(result<answer>{std::move(done)}) {
-  }
-  step(error failure) : what(result<answer>{std::move(failure)}) {
-  }
-  step(offload next) : what(std::move(next)) {
-  }
-  step(commit next) : what(std::move(next)) {
-  }
-  step(again next) : what(std::move(next)) {
-  }
+  step(result<answer> done) : what(std::move(done)) {}
+  step(answer done) : what(result<answer>{std::move(done)}) {}
+  step(error failure) : what(result<answer>{std::move(failure)}) {}
+  step(offload next) : what(std::move(next)) {}
+  step(commit next) : what(std::move(next)) {}
+  step(again next) : what(std::move(next)) {}
 };
 
 } // namespace cloister::engine

@@ -43,8 +43,7 @@ audit_journal::audit_journal(std::shared_ptr<file_system> files,
                              std::uint64_t first_sequence)
   : files_(std::move(files)),
     directory_(std::move(directory)),
-    next_sequence_(first_sequence) {
-}
+    next_sequence_(first_sequence) {}
 
 audit_journal::~audit_journal() {
   std::lock_guard guard{mutex_};
@@ -128,8 +127,8 @@ result<void> audit_journal::recover_file(std::uint64_t number,
 result<void> audit_journal::start_part() {
   auto number = current_ + 1;
   journal_file next;
-  next.path = directory_ + '/' + std::string{file_prefix}
-              + std::to_string(number);
+  next.path
+    = directory_ + '/' + std::string{file_prefix} + std::to_string(number);
   auto file = files_->create(next.path);
   if (file.has_error())
     return file.error();

@@ -25,7 +25,8 @@ namespace cloister::persistence {
 //
 //   file  := entry*                           audit-journal.<number>
 //   entry := length:be32 checksum:be32 sequence:be64 organization:16 tag:16
-//            sealed                           length and checksum cover the rest
+//            sealed                           length and checksum cover the
+//            rest
 //
 // A file is removed once all its entries are in their chains. Until then the
 // journal keeps them in memory too: an engine that ended with entries left, in

@@ -21,8 +21,9 @@ constexpr std::uint8_t secrets_version = 1;
 constexpr std::size_t cache_sweep_at = 4096;
 
 error damaged(std::string_view what) {
-  return {errc::corrupted, std::string{what} + " is malformed or of an unknown "
-                                               "version"};
+  return {errc::corrupted, std::string{what}
+                             + " is malformed or of an unknown "
+                               "version"};
 }
 
 bytes be32(std::uint32_t value) {
@@ -88,9 +89,8 @@ registry_addition put_organization_keys(const scope_identity& owner,
 
 std::shared_ptr<const organization_keys> fresh_organization_keys() {
   using crypto::secret_key;
-  auto keys = std::make_shared<organization_keys>(
-    organization_keys{secret_key::random(), secret_key::random(),
-                      secret_key::random(), {}});
+  auto keys = std::make_shared<organization_keys>(organization_keys{
+    secret_key::random(), secret_key::random(), secret_key::random(), {}});
   keys->signing.emplace_back(std::uint8_t{1}, secret_key::random());
   return keys;
 }
@@ -106,8 +106,7 @@ std::vector<scope_tag> tags_of(const scope_identity& identity) {
 
 catalog::catalog(std::shared_ptr<const node_identity> node,
                  const store& records, key_slots& slots)
-  : node_(std::move(node)), records_(records), slots_(slots) {
-}
+  : node_(std::move(node)), records_(records), slots_(slots) {}
 
 result<scope_lookup> catalog::find(const scope& name) const {
   scope_lookup out;
@@ -186,13 +185,13 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
   auto partition = parent ? parent->partition : partition_id{};
   if (!parent) {
     auto hash = crypto::keyed_short_hash(node_->tag, {"partition", segment});
-    partition = static_cast<partition_id>((hash[0] << 8 | hash[1])
-                                          % partition_count);
+    partition
+      = static_cast<partition_id>((hash[0] << 8 | hash[1]) % partition_count);
   }
-  auto made = std::make_shared<scope_identity>(scope_identity{
-    std::move(*name), tag, partition, incarnation, pseudonym, created,
-    slot_number, std::move(*keys), parent ? parent->organization : nullptr,
-    parent});
+  auto made = std::make_shared<scope_identity>(
+    scope_identity{std::move(*name), tag, partition, incarnation, pseudonym,
+                   created, slot_number, std::move(*keys),
+                   parent ? parent->organization : nullptr, parent});
   if (!parent) {
     auto organization = read_organization_keys(*made);
     if (organization.has_error())
@@ -222,14 +221,13 @@ catalog::read_organization_keys(const scope_identity& identity) const {
       || reader.rest().size() < 3 * crypto::secret_key::size + 1)
     return damaged("an organization's secrets record");
   auto next_key = [&reader] {
-    return crypto::secret_key::from_bytes(
-      reader.raw(crypto::secret_key::size));
+    return crypto::secret_key::from_bytes(reader.raw(crypto::secret_key::size));
   };
   auto tag = next_key();
   auto id = next_key();
   auto audit = next_key();
-  auto keys = std::make_shared<organization_keys>(organization_keys{
-    std::move(tag), std::move(id), std::move(audit), {}});
+  auto keys = std::make_shared<organization_keys>(
+    organization_keys{std::move(tag), std::move(id), std::move(audit), {}});
   auto count = reader.u8();
   for (int i = 0; i < count; ++i) {
     if (reader.rest().size() < 1 + crypto::secret_key::size)
@@ -276,13 +274,12 @@ result<void> catalog::children(
   constexpr std::size_t page = 256;
   for (;;) {
     std::vector<std::pair<scope_tag, bytes>> entries;
-    auto done = records_.scan(prefix, from,
-                              [&entries](bytes_view key, bytes_view value) {
-                                byte_reader reader{rest_of(key)};
-                                entries.emplace_back(reader.array<16>(),
-                                                     bytes{value});
-                                return entries.size() < page;
-                              });
+    auto done = records_.scan(
+      prefix, from, [&entries](bytes_view key, bytes_view value) {
+        byte_reader reader{rest_of(key)};
+        entries.emplace_back(reader.array<16>(), bytes{value});
+        return entries.size() < page;
+      });
     if (done.has_error())
       return done;
     for (const auto& [tag, sealed] : entries) {
@@ -316,13 +313,13 @@ result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
   auto partition = parent ? parent->partition : partition_id{};
   if (!parent) {
     auto hash = crypto::keyed_short_hash(node_->tag, {"partition", segment});
-    partition = static_cast<partition_id>((hash[0] << 8 | hash[1])
-                                          % partition_count);
+    partition
+      = static_cast<partition_id>((hash[0] << 8 | hash[1]) % partition_count);
   }
-  auto child = std::make_shared<scope_identity>(scope_identity{
-    name, tag, partition, state->incarnation, crypto::random_array<16>(), now,
-    *slot, scope_keys::random(), parent ? parent->organization : nullptr,
-    parent});
+  auto child = std::make_shared<scope_identity>(
+    scope_identity{name, tag, partition, state->incarnation,
+                   crypto::random_array<16>(), now, *slot, scope_keys::random(),
+                   parent ? parent->organization : nullptr, parent});
   batch.write_slot(wrapped_slot(wrapping_of(parent), *slot, tag,
                                 parent ? 0 : node_->master_version,
                                 child->keys));
@@ -341,8 +338,7 @@ result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
   auto key = space_of(parent).key(record_kind::child, view_of(tag));
   auto sealed = crypto::seal(control_of(parent), 0, key.view(), plain);
   prepared_child out;
-  out.additions.push_back(
-    {bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
+  out.additions.push_back({bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
   batch.put(key, std::move(sealed));
   if (parent) {
     add_index_records(*child, batch);
@@ -374,11 +370,11 @@ catalog::locate(const scope_identity& organization,
   from.resize(5);
   auto prefix = organization.space().range(record_kind::locator) + from;
   std::vector<std::pair<bytes, bytes>> found;
-  auto done = records_.scan(prefix, {},
-                            [&found](bytes_view key, bytes_view value) {
-                              found.emplace_back(key, value);
-                              return true;
-                            });
+  auto done
+    = records_.scan(prefix, {}, [&found](bytes_view key, bytes_view value) {
+        found.emplace_back(key, value);
+        return true;
+      });
   if (done.has_error())
     return done.error();
   std::vector<std::vector<scope_tag>> out;
@@ -414,16 +410,15 @@ catalog::find_pseudonym(const scope_identity& organization,
 
 scope_tag catalog::tag_of(const identity_ptr& parent, std::string_view segment,
                           std::uint32_t incarnation) const {
-  return crypto::keyed_short_hash(tag_key_of(parent),
-                                  {"tag", view_of(tag_of_parent(parent)),
-                                   be32(incarnation), segment});
+  return crypto::keyed_short_hash(
+    tag_key_of(parent),
+    {"tag", view_of(tag_of_parent(parent)), be32(incarnation), segment});
 }
 
 bytes catalog::tombstone_rest(const identity_ptr& parent,
                               std::string_view segment) const {
   auto hash = crypto::keyed_short_hash(
-    tag_key_of(parent),
-    {"tombstone", view_of(tag_of_parent(parent)), segment});
+    tag_key_of(parent), {"tombstone", view_of(tag_of_parent(parent)), segment});
   return bytes{view_of(hash)};
 }
 
@@ -484,9 +479,8 @@ void catalog::remember(const identity_ptr& identity) const {
   std::lock_guard guard{mutex_};
   if (cache_.size() >= cache_sweep_at
       && (cache_.size() & (cache_.size() - 1)) == 0)
-    std::erase_if(cache_, [](const auto& entry) {
-      return entry.second.expired();
-    });
+    std::erase_if(cache_,
+                  [](const auto& entry) { return entry.second.expired(); });
   cache_[std::string{view_of(identity->tag)}] = identity;
 }
 

@@ -78,9 +78,9 @@ public:
 
   /// Calls `visit` for each child of a scope (of the node for null) until it
   /// answers false. Damaged entries are reported as errors.
-  result<void> children(const identity_ptr& parent,
-                        const std::function<bool(result<identity_ptr>)>& visit)
-    const;
+  result<void>
+  children(const identity_ptr& parent,
+           const std::function<bool(result<identity_ptr>)>& visit) const;
 
   /// Makes a new child: its keys, its slot and its records in `batch`. The
   /// caller adds the child's first head, and the additions to the parent's.

@@ -57,17 +57,19 @@ std::vector<result<void>> commit_queue::flush() {
 std::optional<error> commit_queue::refusal(const write_batch& batch) {
   constexpr std::chrono::milliseconds retry_hint = limits::overload_retry_hint;
   if (records_.poisoned())
-    return error{errc::unavailable, "the store is recovering from a failed "
-                                    "write; try again",
+    return error{errc::unavailable,
+                 "the store is recovering from a failed "
+                 "write; try again",
                  retry_hint};
-  if (batch.generation() != 0
-      && batch.generation() != records_.generation())
-    return error{errc::unavailable, "the store was reopened meanwhile; try "
-                                    "again",
+  if (batch.generation() != 0 && batch.generation() != records_.generation())
+    return error{errc::unavailable,
+                 "the store was reopened meanwhile; try "
+                 "again",
                  retry_hint};
   if (batch.load() != 0 && refused_loads_.contains(batch.load()))
-    return error{errc::unavailable, "an earlier change of this scope was "
-                                    "refused; try again",
+    return error{errc::unavailable,
+                 "an earlier change of this scope was "
+                 "refused; try again",
                  retry_hint};
   if (batch.effect() == batch_effect::grows && records_.is_short_of_space())
     return short_of_space_error();
@@ -86,8 +88,8 @@ void commit_queue::note_refused(std::uint64_t load) {
   }
 }
 
-result<void> commit_queue::write(
-  const std::vector<std::shared_ptr<write_batch>>& group) {
+result<void>
+commit_queue::write(const std::vector<std::shared_ptr<write_batch>>& group) {
   std::vector<slot_write> slots;
   for (const auto& batch : group)
     slots.insert(slots.end(), batch->slots().begin(), batch->slots().end());

@@ -39,8 +39,8 @@ std::uint32_t extend_by_table(std::uint32_t crc, bytes_view data) {
 }
 
 #if defined(__x86_64__)
-[[gnu::target("sse4.2")]] std::uint32_t
-extend_by_instruction(std::uint32_t crc, bytes_view data) {
+[[gnu::target("sse4.2")]] std::uint32_t extend_by_instruction(std::uint32_t crc,
+                                                              bytes_view data) {
   std::uint64_t wide = crc;
   for (; data.size() >= sizeof wide; data.remove_prefix(sizeof wide)) {
     std::uint64_t word;

@@ -59,8 +59,7 @@ bool is_range(const damaged_block& block) {
 } // namespace
 
 damage_list::damage_list(std::shared_ptr<file_system> files, std::string path)
-  : files_(std::move(files)), path_(std::move(path)) {
-}
+  : files_(std::move(files)), path_(std::move(path)) {}
 
 result<std::shared_ptr<damage_list>>
 damage_list::open(std::shared_ptr<file_system> files, const std::string& path) {
@@ -83,9 +82,8 @@ result<void> damage_list::load() {
     auto length = in.u32();
     auto checksum = in.u32();
     auto body = in.raw(length);
-    auto block = in.ok() && crypto::checksum(body) == checksum
-                   ? decode(body)
-                   : std::nullopt;
+    auto block = in.ok() && crypto::checksum(body) == checksum ? decode(body)
+                                                               : std::nullopt;
     if (!block)
       break; // Torn while it was added: nobody has read around it yet.
     remember(std::move(*block));

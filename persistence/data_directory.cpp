@@ -33,8 +33,7 @@ result<void> make_with_parents(file_system& files, const std::string& path) {
 
 data_directory::data_directory(std::shared_ptr<file_system> files,
                                std::string path)
-  : files_(std::move(files)), path_(std::move(path)) {
-}
+  : files_(std::move(files)), path_(std::move(path)) {}
 
 bool data_directory::exists(file_system& files, const std::string& path) {
   return files.exists(format_path(path));
@@ -47,9 +46,10 @@ result<std::string> data_directory::read_id(file_system& files,
     if (text.error().code == errc::not_found
         && files.exists(path + "/store/CURRENT"))
       return error{errc::corrupted,
-                   path + "/FORMAT is missing, where the rest of a store is; "
-                          "restore it from a backup (if `cloister init` was "
-                          "interrupted here, remove the directory)"};
+                   path
+                     + "/FORMAT is missing, where the rest of a store is; "
+                       "restore it from a backup (if `cloister init` was "
+                       "interrupted here, remove the directory)"};
     if (text.error().code == errc::not_found)
       return error{errc::not_found, "there is no store in " + path
                                       + "; make one with `cloister init "
@@ -83,8 +83,9 @@ data_directory::create(std::shared_ptr<file_system> files,
   for (const auto& name : *names)
     if (name != "lock" && name != "keys" && name != "store"
         && name != "FORMAT.new")
-      return error{errc::conflict, path + " is not empty; choose an empty or "
-                                          "new directory"};
+      return error{errc::conflict, path
+                                     + " is not empty; choose an empty or "
+                                       "new directory"};
   data_directory made{std::move(files), path};
   if (auto done = made.acquire(); done.has_error())
     return done.error();

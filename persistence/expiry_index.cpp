@@ -48,14 +48,12 @@ timestamp hour_before(timestamp at) {
 
 expiry_index::expiry_index(std::shared_ptr<const node_identity> node,
                            const store& records)
-  : node_(std::move(node)), records_(records) {
-}
+  : node_(std::move(node)), records_(records) {}
 
 bytes expiry_index::hour_prefix(timestamp at) const {
   bytes hour;
   byte_writer{hour}.i64(at.milliseconds / hour_milliseconds);
-  auto hash
-    = crypto::keyed_short_hash(node_->keys.fingerprint, {"hour", hour});
+  auto hash = crypto::keyed_short_hash(node_->keys.fingerprint, {"hour", hour});
   return bytes{view_of(hash).substr(0, 8)};
 }
 
@@ -63,9 +61,9 @@ void expiry_index::add(write_batch& batch, const scope_identity& owner,
                        std::uint64_t sequence, timestamp at,
                        timestamp now) const {
   auto random = crypto::random_array<8>();
-  auto key = node_->space().key(record_kind::expiry,
-                                hour_prefix(std::max(at, now))
-                                  + bytes{view_of(random)});
+  auto key
+    = node_->space().key(record_kind::expiry, hour_prefix(std::max(at, now))
+                                                + bytes{view_of(random)});
   auto tags = tags_of(owner);
   bytes plain;
   byte_writer writer{plain};
@@ -110,20 +108,18 @@ void expiry_index::set_watermark(write_batch& batch, timestamp at) const {
   batch.put(key, crypto::seal(node_->keys.control, 0, key.view(), plain));
 }
 
-result<std::vector<expiry_entry>>
-expiry_index::in_hour_of(timestamp at) const {
+result<std::vector<expiry_entry>> expiry_index::in_hour_of(timestamp at) const {
   auto prefix = node_->space().range(record_kind::expiry) + hour_prefix(at);
   std::vector<expiry_entry> out;
-  auto done = records_.scan(
-    prefix, {}, [&](bytes_view key, bytes_view value) {
-      auto plain = crypto::open(node_->keys.control, key, value);
-      auto entry = plain ? decode(*plain) : plain.error();
-      if (entry.has_error())
-        return true;
-      entry->rest = bytes{rest_of(key)};
-      out.push_back(std::move(*entry));
+  auto done = records_.scan(prefix, {}, [&](bytes_view key, bytes_view value) {
+    auto plain = crypto::open(node_->keys.control, key, value);
+    auto entry = plain ? decode(*plain) : plain.error();
+    if (entry.has_error())
       return true;
-    });
+    entry->rest = bytes{rest_of(key)};
+    out.push_back(std::move(*entry));
+    return true;
+  });
   if (done.has_error())
     return done.error();
   return out;

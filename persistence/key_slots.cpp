@@ -72,19 +72,17 @@ key_slots::slot_copy key_slots::decode(bytes_view image) {
   out.slot.owner = reader.array<16>();
   out.slot.wrapped = bytes{reader.raw(reader.u16())};
   if (reader.ok())
-    out.state
-      = state == state_used ? copy_state::used : copy_state::destroyed;
+    out.state = state == state_used ? copy_state::used : copy_state::destroyed;
   return out;
 }
 
 /// One copy that is blank beside a written one was not reached yet, or was
 /// wiped by the disk: the written one serves.
-const key_slots::slot_copy*
-key_slots::newest(const slot_copies& both) {
+const key_slots::slot_copy* key_slots::newest(const slot_copies& both) {
   const slot_copy* best = nullptr;
   for (const auto& one : both) {
-    auto written = one.state == copy_state::used
-                   || one.state == copy_state::destroyed;
+    auto written
+      = one.state == copy_state::used || one.state == copy_state::destroyed;
     if (written
         && (best == nullptr || one.slot.generation > best->slot.generation))
       best = &one;
@@ -94,8 +92,7 @@ key_slots::newest(const slot_copies& both) {
 
 key_slots::key_slots(std::shared_ptr<file_system> files,
                      std::unique_ptr<random_file> file)
-  : files_(std::move(files)), file_(std::move(file)) {
-}
+  : files_(std::move(files)), file_(std::move(file)) {}
 
 result<std::unique_ptr<key_slots>>
 key_slots::open(std::shared_ptr<file_system> files, const std::string& path) {
@@ -131,8 +128,9 @@ result<void> key_slots::check_header(const std::string& path) {
     return header.error();
   if (*header != header_text)
     return error{errc::corrupted,
-                 path + " is not Cloister's, or its beginning is damaged; "
-                        "restore it from a backup"};
+                 path
+                   + " is not Cloister's, or its beginning is damaged; "
+                     "restore it from a backup"};
   return {};
 }
 
@@ -158,7 +156,8 @@ result<key_slot> key_slots::read(std::uint64_t slot) const {
   return read_locked(slot);
 }
 
-result<key_slots::slot_copies> key_slots::read_copies(std::uint64_t slot) const {
+result<key_slots::slot_copies>
+key_slots::read_copies(std::uint64_t slot) const {
   slot_copies out;
   for (int i = 0; i < 2; ++i) {
     char scratch[slot_bytes];
@@ -189,8 +188,8 @@ result<key_slot> key_slots::read_locked(std::uint64_t slot) const {
     return error{errc::erased, "the key was destroyed"};
   auto found = best->slot;
   found.slot = slot;
-  found.both_copies = a.state == b.state
-                      && a.slot.generation == b.slot.generation;
+  found.both_copies
+    = a.state == b.state && a.slot.generation == b.slot.generation;
   return found;
 }
 

@@ -16,8 +16,7 @@ namespace {
 class unsynced_directory {
 public:
   explicit unsynced_directory(std::shared_ptr<file_system> files)
-    : files_(std::move(files)) {
-  }
+    : files_(std::move(files)) {}
 
   void note(std::string path) {
     std::lock_guard guard{mutex_};
@@ -61,8 +60,7 @@ bytes_view to_view(const leveldb::Slice& slice) {
 class sequential_file final : public leveldb::SequentialFile {
 public:
   explicit sequential_file(std::unique_ptr<random_file> file)
-    : file_(std::move(file)) {
-  }
+    : file_(std::move(file)) {}
 
   leveldb::Status Read(std::size_t n, leveldb::Slice* out,
                        char* scratch) override {
@@ -88,8 +86,9 @@ class table_file final : public leveldb::RandomAccessFile {
 public:
   table_file(std::unique_ptr<random_file> file, std::string name,
              std::shared_ptr<table_guard> guard)
-    : file_(std::move(file)), name_(std::move(name)), guard_(std::move(guard)) {
-  }
+    : file_(std::move(file)),
+      name_(std::move(name)),
+      guard_(std::move(guard)) {}
 
   leveldb::Status Read(std::uint64_t offset, std::size_t n, leveldb::Slice* out,
                        char* scratch) const override {
@@ -118,8 +117,7 @@ public:
     : file_(std::move(file)),
       files_(std::move(files)),
       renamed_(std::move(renamed)),
-      manifest_dir_(std::move(manifest_dir)) {
-  }
+      manifest_dir_(std::move(manifest_dir)) {}
 
   leveldb::Status Append(const leveldb::Slice& data) override {
     return to_status(file_->append(to_view(data)));
@@ -150,8 +148,7 @@ private:
 class lock_holder final : public leveldb::FileLock {
 public:
   explicit lock_holder(std::unique_ptr<file_lock> lock)
-    : lock_(std::move(lock)) {
-  }
+    : lock_(std::move(lock)) {}
 
 private:
   std::unique_ptr<file_lock> lock_;
@@ -160,8 +157,7 @@ private:
 /// LevelDB's info log can hold keys; nobody needs it.
 class silent_logger final : public leveldb::Logger {
 public:
-  void Logv(const char*, std::va_list) override {
-  }
+  void Logv(const char*, std::va_list) override {}
 };
 
 std::string base_name(const std::string& path) {
@@ -176,8 +172,7 @@ public:
     : EnvWrapper(leveldb::Env::Default()),
       files_(std::move(files)),
       guard_(std::move(guard)),
-      renamed_(std::make_shared<unsynced_directory>(files_)) {
-  }
+      renamed_(std::make_shared<unsynced_directory>(files_)) {}
 
   leveldb::Status NewSequentialFile(const std::string& path,
                                     leveldb::SequentialFile** out) override {

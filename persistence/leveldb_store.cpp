@@ -60,8 +60,7 @@ struct store::database {
 store::store(store_options options)
   : options_(std::move(options)),
     guard_(options_.damage ? std::make_shared<table_guard>(options_.damage)
-                           : nullptr) {
-}
+                           : nullptr) {}
 
 store::~store() = default;
 
@@ -82,9 +81,9 @@ result<void> store::refuse_damaged(bytes_view first, bytes_view last) const {
   auto file = options_.damage->touches(first, last);
   if (!file)
     return {};
-  return error{errc::corrupted,
-               "records lay in a damaged block of " + options_.path + '/'
-                 + *file + "; run `cloister doctor --repair`"};
+  return error{errc::corrupted, "records lay in a damaged block of "
+                                  + options_.path + '/' + *file
+                                  + "; run `cloister doctor --repair`"};
 }
 
 result<std::unique_ptr<store>> store::open(store_options options) {
@@ -98,8 +97,9 @@ result<void> store::open_database() {
   // Where CURRENT is missing LevelDB would start anew and remove every table.
   if (!options_.create && !options_.files->exists(options_.path + "/CURRENT"))
     return error{errc::corrupted,
-                 options_.path + "/CURRENT is missing; run `cloister doctor "
-                                 "--repair`, or restore a backup"};
+                 options_.path
+                   + "/CURRENT is missing; run `cloister doctor "
+                     "--repair`, or restore a backup"};
   auto next = std::make_unique<database>();
   next->env = make_leveldb_env(options_.files, guard_);
   next->cache.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
@@ -125,8 +125,8 @@ result<void> store::open_database() {
 }
 
 result<void> store::repair(const store_options& options) {
-  auto guard = options.damage ? std::make_shared<table_guard>(options.damage)
-                              : nullptr;
+  auto guard
+    = options.damage ? std::make_shared<table_guard>(options.damage) : nullptr;
   auto env = make_leveldb_env(options.files, guard);
   std::unique_ptr<const leveldb::FilterPolicy> filter{
     leveldb::NewBloomFilterPolicy(bloom_bits_per_key)};
@@ -138,8 +138,8 @@ result<void> store::repair(const store_options& options) {
   repairing.compression = leveldb::kNoCompression;
   auto status = leveldb::RepairDB(options.path, repairing);
   if (!status.ok())
-    return error{errc::unavailable, "rebuilding " + options.path + " failed: "
-                                      + status.ToString()};
+    return error{errc::unavailable, "rebuilding " + options.path
+                                      + " failed: " + status.ToString()};
   return {};
 }
 
@@ -160,9 +160,9 @@ result<std::optional<bytes>> store::get(const storage_key& key) const {
   return std::optional{std::move(value)};
 }
 
-result<void> store::scan(
-  bytes_view prefix, bytes_view from,
-  const std::function<bool(bytes_view, bytes_view)>& visit) const {
+result<void>
+store::scan(bytes_view prefix, bytes_view from,
+            const std::function<bool(bytes_view, bytes_view)>& visit) const {
   reads_.fetch_add(1, std::memory_order_relaxed);
   std::shared_lock guard{mutex_};
   if (!database_)
@@ -268,8 +268,7 @@ result<void> store::reopen() {
 
 bool store::is_short_of_space() const {
   using namespace std::chrono;
-  auto now = duration_cast<milliseconds>(
-               steady_clock::now().time_since_epoch())
+  auto now = duration_cast<milliseconds>(steady_clock::now().time_since_epoch())
                .count();
   auto last = space_checked_.load(std::memory_order_relaxed);
   if (now - last >= space_check_interval.count()

@@ -57,8 +57,8 @@ slot_write wrapped_slot(const crypto::secret_key& wrapping_key,
 
 result<scope_keys> unwrapped_slot(const crypto::secret_key& wrapping_key,
                                   const key_slot& slot) {
-  auto context = slot_context(slot.slot, slot.owner, slot.master_version,
-                              slot.data_epoch);
+  auto context
+    = slot_context(slot.slot, slot.owner, slot.master_version, slot.data_epoch);
   auto inside = crypto::unwrap(wrapping_key, context, slot.wrapped);
   if (inside.has_error())
     return inside.error();
@@ -76,14 +76,10 @@ create_node_identity(crypto::secret_key master,
                      const crypto::public_key& recovery, write_batch& batch,
                      crypto::digest& registry_term) {
   using crypto::secret_key;
-  node_identity node{scope_keys::random(),
-                     secret_key::random(),
-                     secret_key::random(),
-                     secret_key::random(),
-                     secret_key::random(),
-                     recovery,
-                     crypto::random_array<16>(),
-                     std::move(master)};
+  node_identity node{scope_keys::random(),       secret_key::random(),
+                     secret_key::random(),       secret_key::random(),
+                     secret_key::random(),       recovery,
+                     crypto::random_array<16>(), std::move(master)};
   batch.write_slot(wrapped_slot(node.master, node_slot,
                                 node_identity::tag_of_node(),
                                 node.master_version, node.keys));
@@ -142,10 +138,10 @@ open_node_identity(crypto::secret_key master, const store& records,
   auto complete = reader.complete();
   if (!complete)
     return error{errc::corrupted, "the node's secrets are malformed"};
-  return std::make_shared<const node_identity>(node_identity{
-    std::move(*keys), std::move(tag), std::move(audit), std::move(seed),
-    std::move(operator_signing), recovery, pseudonym, std::move(master),
-    slot->master_version});
+  return std::make_shared<const node_identity>(
+    node_identity{std::move(*keys), std::move(tag), std::move(audit),
+                  std::move(seed), std::move(operator_signing), recovery,
+                  pseudonym, std::move(master), slot->master_version});
 }
 
 } // namespace cloister::persistence

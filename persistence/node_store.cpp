@@ -22,9 +22,10 @@ store_options store_options_for(const data_directory& directory,
 result<void> remove_leftovers(data_directory& directory) {
   auto& files = *directory.files();
   error lost{errc::conflict,
-             directory.path() + " has the files of a store without its FORMAT; "
-                                "restore that from a backup, or choose another "
-                                "directory"};
+             directory.path()
+               + " has the files of a store without its FORMAT; "
+                 "restore that from a backup, or choose another "
+                 "directory"};
   if (files.exists(directory.slots_path())) {
     auto slots = key_slots::open(directory.files(), directory.slots_path());
     if (slots && (*slots)->capacity() > 1)
@@ -65,8 +66,7 @@ result<node_store> open_node_store(node_store_options options,
   if (slots.has_error())
     return slots.error();
   out.slots = std::move(*slots);
-  auto damage
-    = damage_list::open(options.files, out.directory->damage_path());
+  auto damage = damage_list::open(options.files, out.directory->damage_path());
   if (damage.has_error())
     return damage.error();
   auto store_options = store_options_for(*out.directory, options);
@@ -75,8 +75,7 @@ result<node_store> open_node_store(node_store_options options,
   if (records.has_error())
     return records.error();
   out.records = std::move(*records);
-  auto node
-    = open_node_identity(std::move(master), *out.records, *out.slots);
+  auto node = open_node_identity(std::move(master), *out.records, *out.slots);
   if (node.has_error())
     return node.error();
   out.node = std::move(*node);
@@ -110,8 +109,8 @@ result<void> create_node_store(data_directory& directory,
                                    head.registry.sum);
   head.registry.count = 1;
   auto key = node->space().key(record_kind::head);
-  batch->put(key, crypto::seal(node->keys.control, 0, key.view(),
-                               head.encode()));
+  batch->put(key,
+             crypto::seal(node->keys.control, 0, key.view(), head.encode()));
   expiry_index{node, **records}.set_watermark(*batch, start_of_hour(now));
   if (auto done = (*slots)->write(batch->slots()); done.has_error())
     return done;

@@ -30,8 +30,7 @@ error failure(const char* what, const std::string& path) {
 
 class descriptor {
 public:
-  explicit descriptor(int fd) : fd_(fd) {
-  }
+  explicit descriptor(int fd) : fd_(fd) {}
   descriptor(const descriptor&) = delete;
   descriptor& operator=(const descriptor&) = delete;
   ~descriptor() {
@@ -49,8 +48,7 @@ private:
 class posix_appendable_file final : public appendable_file {
 public:
   posix_appendable_file(int fd, std::string path)
-    : file_(fd), path_(std::move(path)) {
-  }
+    : file_(fd), path_(std::move(path)) {}
 
   ~posix_appendable_file() override {
     static_cast<void>(write_out(buffer_));
@@ -110,8 +108,7 @@ private:
 class posix_random_file final : public random_file {
 public:
   posix_random_file(int fd, std::string path)
-    : file_(fd), path_(std::move(path)) {
-  }
+    : file_(fd), path_(std::move(path)) {}
 
   result<bytes_view> read(std::uint64_t offset, std::size_t size,
                           char* scratch) const override {
@@ -166,8 +163,7 @@ private:
 
 class posix_lock final : public file_lock {
 public:
-  explicit posix_lock(int fd) : file_(fd) {
-  }
+  explicit posix_lock(int fd) : file_(fd) {}
 
 private:
   descriptor file_;
@@ -270,8 +266,8 @@ public:
 
   result<void> preallocate(const std::string& path,
                            std::uint64_t size) override {
-    descriptor file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC,
-                           private_file)};
+    descriptor file{
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, private_file)};
     if (file.get() < 0)
       return failure("open", path);
     auto status = ::posix_fallocate(file.get(), 0, static_cast<off_t>(size));

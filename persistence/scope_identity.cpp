@@ -18,7 +18,7 @@ scope_keys scope_keys::assemble(crypto::secret_key wrapping,
   auto control = crypto::derive_key(wrapping, "clstctrl", 1);
   auto fingerprint = crypto::derive_key(wrapping, "clstsets", 1);
   return {std::move(wrapping), std::move(control), std::move(fingerprint),
-          std::move(data), data_epoch, std::nullopt};
+          std::move(data),     data_epoch,         std::nullopt};
 }
 
 } // namespace cloister::persistence

@@ -71,8 +71,7 @@ public:
 
 private:
   friend class key_space;
-  explicit storage_key(bytes key) : key_(std::move(key)) {
-  }
+  explicit storage_key(bytes key) : key_(std::move(key)) {}
   bytes key_;
 };
 

@@ -76,9 +76,9 @@ public:
 
   /// Calls `visit(key, value)` in key order for all keys with a prefix, from
   /// `prefix + from` on, until it answers false. Sees one moment of the store.
-  result<void>
-  scan(bytes_view prefix, bytes_view from,
-       const std::function<bool(bytes_view key, bytes_view value)>& visit) const;
+  result<void> scan(
+    bytes_view prefix, bytes_view from,
+    const std::function<bool(bytes_view key, bytes_view value)>& visit) const;
 
   /// The last key with a prefix, or nothing.
   result<std::optional<bytes>> last_key(bytes_view prefix) const;

@@ -17,8 +17,7 @@ constexpr std::size_t sequence_and_type_bytes = 8;
 /// LevelDB's integers: little endian, and base-128 varints.
 class table_reader {
 public:
-  explicit table_reader(bytes_view in) : rest_(in) {
-  }
+  explicit table_reader(bytes_view in) : rest_(in) {}
 
   std::uint64_t varint() {
     std::uint64_t value = 0;

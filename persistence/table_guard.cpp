@@ -76,14 +76,14 @@ bytes_view table_guard::check(const random_file& file, const std::string& name,
     return read;
   }
   auto blocks = read_index(file);
-  auto known = !blocks ? decltype(blocks->begin()){}
-                       : std::find_if(blocks->begin(), blocks->end(),
-                                      [&](const data_block& each) {
-                                        return each.where.offset == offset
-                                               && each.where.size
-                                                      + block_trailer_bytes
-                                                    == read.size();
-                                      });
+  auto known
+    = !blocks
+        ? decltype(blocks->begin()){}
+        : std::find_if(
+          blocks->begin(), blocks->end(), [&](const data_block& each) {
+            return each.where.offset == offset
+                   && each.where.size + block_trailer_bytes == read.size();
+          });
   if (!blocks || known == blocks->end()) {
     note_damaged(name);
     return read;

@@ -26,8 +26,7 @@ namespace cloister::persistence {
 class table_guard {
 public:
   explicit table_guard(std::shared_ptr<damage_list> damage)
-    : damage_(std::move(damage)) {
-  }
+    : damage_(std::move(damage)) {}
 
   /// Looks at what was read from a table. Answers it, or what to hand on
   /// instead, in `scratch`, which holds as many bytes as `read`.

@@ -23,7 +23,7 @@ result<std::optional<T>> perform(const client::impl& self,
                                  actors::scope_binding& where, operation kind,
                                  engine::operation what) {
   auto done = self.node->gateway->perform(where, self.who, kind,
-                                             std::move(what), default_timeout);
+                                          std::move(what), default_timeout);
   if (done.has_error())
     return done.error();
   if (auto answer = std::get_if<engine::answer>(&*done))
@@ -166,18 +166,16 @@ result<client> make_client(const std::shared_ptr<runtime::impl>& node,
   if (target.has_error())
     return refused_name(*node, who, operation::bind_client, target.error());
   return client{std::make_shared<client::impl>(
-    client::impl{node, who, bind(*target),
-                 bind(who->root.organization())})};
+    client::impl{node, who, bind(*target), bind(who->root.organization())})};
 }
 
-client::client(std::shared_ptr<impl> parts) : impl_(std::move(parts)) {
-}
+client::client(std::shared_ptr<impl> parts) : impl_(std::move(parts)) {}
 
 const scope& client::bound_to() const {
   return impl_->binding->name();
 }
 
-// -- memories -------------------------------------------------------------------
+// -- memories --
 
 result<memory> client::create_memory(memory_draft draft) const {
   std::vector<memory_draft> drafts;
@@ -241,8 +239,8 @@ result<memory_list> client::list_memories(list_options options) const {
   auto at = parse_cursor(options.cursor);
   if (at.has_error())
     return at.error();
-  auto scopes = covered(*impl_, operation::list_memories, options.reach,
-                        options.scopes);
+  auto scopes
+    = covered(*impl_, operation::list_memories, options.reach, options.scopes);
   if (scopes.has_error())
     return scopes.error();
   memory_list out;
@@ -290,8 +288,8 @@ result<search_results> client::search_memories(search_options options) const {
   what.limit = options.limit;
   what.type = std::move(options.memory_type);
   what.min_score = options.min_score;
-  auto hits = impl_->node->gateway->search(*scopes, impl_->who,
-                                              std::move(what), options.timeout);
+  auto hits = impl_->node->gateway->search(*scopes, impl_->who, std::move(what),
+                                           options.timeout);
   if (hits.has_error())
     return hits.error();
   search_results out;
@@ -360,7 +358,7 @@ result<located_memory> client::share_memory(const memory_id& id,
   if (source.has_error())
     return source.error();
   auto& value = source->value;
-  memory_draft copy{value.content, value.type, value.metadata,
+  memory_draft copy{value.content, value.type,      value.metadata,
                     std::nullopt,  value.embedding, value.expires_at};
   auto where = bind(*target);
   auto done = perform<engine::stored_memories>(
@@ -371,7 +369,7 @@ result<located_memory> client::share_memory(const memory_id& id,
   return located_memory{std::move((*done)->memories.front()), *target};
 }
 
-// -- keys, scopes and audit -----------------------------------------------------
+// -- keys, scopes and audit --
 
 result<new_key> client::create_key(key_options options) const {
   // Below the client's scope where that has it, else as the key sees it.
@@ -467,9 +465,8 @@ result<audit_list> client::list_audit(audit_options options) const {
   auto wanted = to_list_audit(options);
   if (wanted.has_error())
     return wanted.error();
-  auto done = perform<engine::audit_page>(*impl_, *impl_->binding,
-                                          operation::list_audit,
-                                          std::move(*wanted));
+  auto done = perform<engine::audit_page>(
+    *impl_, *impl_->binding, operation::list_audit, std::move(*wanted));
   if (done.has_error())
     return done.error();
   return *done ? to_audit_list(std::move(**done)) : audit_list{};

@@ -47,8 +47,8 @@ result<visibility> parse_visibility(std::string_view text) {
 
 key_info to_key_info(const auth::key_record& record) {
   using kind = auth::ancestor_bound::kind;
-  auto ancestors = std::string{
-    record.ancestors.which == kind::none ? "none" : "all"};
+  auto ancestors
+    = std::string{record.ancestors.which == kind::none ? "none" : "all"};
   if (record.ancestors.which == kind::up_to && record.ancestors.limit)
     ancestors = record.ancestors.limit->path();
   std::optional<std::string> promote_to;
@@ -66,8 +66,9 @@ key_info to_key_info(const auth::key_record& record) {
 }
 
 scope_summary to_summary(const engine::scope_info& info) {
-  return {info.name,     to_hex(view_of(info.tag)), info.incarnation,
-          info.created_at, info.memories,            info.bytes,
+  return {info.name,         to_hex(view_of(info.tag)),
+          info.incarnation,  info.created_at,
+          info.memories,     info.bytes,
           info.audit_entries};
 }
 

@@ -21,8 +21,7 @@ namespace {
 /// Collects findings in the order they are made.
 class findings {
 public:
-  explicit findings(doctor_report& report) : report_(report) {
-  }
+  explicit findings(doctor_report& report) : report_(report) {}
   void ok(std::string what) {
     add(finding_level::ok, std::move(what), {});
   }
@@ -141,10 +140,9 @@ result<void> examine_opened(const doctor_options& options,
 }
 
 /// Proves each record of a store that opens, and drops what it cannot.
-result<void> repair_opened(const doctor_options& options,
-                           doctor_report& report, findings& out) {
-  auto parts
-    = open_parts({options.data_dir, options.master_key_file, true});
+result<void> repair_opened(const doctor_options& options, doctor_report& report,
+                           findings& out) {
+  auto parts = open_parts({options.data_dir, options.master_key_file, true});
   if (parts.has_error())
     return parts.error();
   auto with = services_over(*parts, system_clock());

@@ -31,18 +31,15 @@ error sealed(std::string detail) {
 result<void> make_folders(const std::string& path) {
   for (auto slash = path.find('/', 1); slash != std::string::npos;
        slash = path.find('/', slash + 1))
-    if (::mkdir(path.substr(0, slash).c_str(), S_IRWXU) != 0
-        && errno != EEXIST)
-      return error{errc::unavailable,
-                   "cannot create the folder of " + path};
+    if (::mkdir(path.substr(0, slash).c_str(), S_IRWXU) != 0 && errno != EEXIST)
+      return error{errc::unavailable, "cannot create the folder of " + path};
   return {};
 }
 
 } // namespace
 
-result<std::string>
-master_key_path(const std::optional<std::string>& asked_for,
-                const std::string& store_id) {
+result<std::string> master_key_path(const std::optional<std::string>& asked_for,
+                                    const std::string& store_id) {
   if (asked_for && !asked_for->empty())
     return *asked_for;
   if (auto path = environment("CLOISTER_MASTER_KEY_FILE"); !path.empty())

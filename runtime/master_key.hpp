@@ -14,9 +14,8 @@ namespace cloister {
 /// Where a store's key file is: what was asked for, else what
 /// CLOISTER_MASTER_KEY_FILE says, else `cloister/keys/<store id>.key` under
 /// XDG_CONFIG_HOME or ~/.config.
-result<std::string>
-master_key_path(const std::optional<std::string>& asked_for,
-                const std::string& store_id);
+result<std::string> master_key_path(const std::optional<std::string>& asked_for,
+                                    const std::string& store_id);
 
 /// Reads a key file: 64 hexadecimal digits. Fails with `sealed` if it is
 /// missing or malformed, or if others than its owner may read it.

@@ -36,11 +36,10 @@ open_parts_over(std::shared_ptr<persistence::file_system> files,
     return opened.error();
   // The node's head numbers the starts; the journal's numbers build on it. A
   // damaged head is the doctor's to find.
-  auto head = engine::read_head(engine::context_of(*opened->node),
-                                *opened->records);
+  auto head
+    = engine::read_head(engine::context_of(*opened->node), *opened->records);
   auto journal = persistence::audit_journal::open(
-    files, path,
-    head ? static_cast<std::uint32_t>(head->next_sequence) : 0);
+    files, path, head ? static_cast<std::uint32_t>(head->next_sequence) : 0);
   if (journal.has_error())
     return journal.error();
   opened->journal = std::move(*journal);
@@ -49,10 +48,15 @@ open_parts_over(std::shared_ptr<persistence::file_system> files,
 
 engine::services services_over(persistence::node_store& parts,
                                std::shared_ptr<const clock> time) {
-  return {*parts.records, *parts.catalog,       *parts.journal,
-          *parts.expiries, std::move(time),
-          std::make_shared<auth::revocations>(), false,
-          limits::scope_content_cache_bytes_max, {}};
+  return {*parts.records,
+          *parts.catalog,
+          *parts.journal,
+          *parts.expiries,
+          std::move(time),
+          std::make_shared<auth::revocations>(),
+          false,
+          limits::scope_content_cache_bytes_max,
+          {}};
 }
 
 } // namespace cloister

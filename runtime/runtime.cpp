@@ -48,8 +48,7 @@ result<scope> parse_organization(std::string_view name) {
 
 } // namespace
 
-runtime::runtime(std::shared_ptr<impl> parts) : impl_(std::move(parts)) {
-}
+runtime::runtime(std::shared_ptr<impl> parts) : impl_(std::move(parts)) {}
 
 result<runtime> runtime::open(runtime_options options) {
   auto store = open_store(options);
@@ -77,9 +76,8 @@ result<organization> runtime::organization(std::string_view name) const {
     = impl_->gateway->perform_on_node(engine::create_organization{*parsed});
   if (made.has_error() && made.error().code != errc::conflict)
     return made.error();
-  return cloister::organization{
-    std::make_shared<cloister::organization::impl>(
-      cloister::organization::impl{impl_, auth::operator_authority(*parsed)})};
+  return cloister::organization{std::make_shared<cloister::organization::impl>(
+    cloister::organization::impl{impl_, auth::operator_authority(*parsed)})};
 }
 
 result<new_key> runtime::create_organization(std::string_view name) const {
@@ -89,10 +87,10 @@ result<new_key> runtime::create_organization(std::string_view name) const {
   auto made
     = impl_->gateway->perform_on_node(engine::create_organization{*parsed});
   if (made.has_error() && made.error().code == errc::conflict)
-    return error{errc::conflict,
-                 made.error().detail + "; for a new key of it, without an API "
-                                       "key: `cloister key create --scope "
-                   + std::string{name} + " --permissions all`"};
+    return error{errc::conflict, made.error().detail
+                                   + "; for a new key of it, without an API "
+                                     "key: `cloister key create --scope "
+                                   + std::string{name} + " --permissions all`"};
   if (made.has_error())
     return made.error();
   auto handle = organization(name);
@@ -142,8 +140,7 @@ void runtime::sweep() const {
 }
 
 organization::organization(std::shared_ptr<impl> parts)
-  : impl_(std::move(parts)) {
-}
+  : impl_(std::move(parts)) {}
 
 result<client> organization::client(std::string_view user_id) const {
   return make_client(impl_->node, impl_->who, user_id);

@@ -103,18 +103,17 @@ public:
   /// Like `create_memories`, for drafts with idempotency keys: passes over
   /// those that were stored before, even if they were deleted since. Answers
   /// how many were stored.
-  result<std::size_t>
-  import_memories(std::vector<memory_draft> drafts) const;
+  result<std::size_t> import_memories(std::vector<memory_draft> drafts) const;
   result<memory> get_memory(const memory_id& id) const;
   result<memory_list> list_memories(list_options options = {}) const;
   result<search_results> search_memories(search_options options) const;
   /// Fails with `conflict` if `if_revision` is not the newest one.
-  result<memory>
-  update_memory(const memory_id& id, memory_patch patch,
-                std::optional<std::uint32_t> if_revision = {}) const;
-  result<void>
-  delete_memory(const memory_id& id,
-                std::optional<std::uint32_t> if_revision = {}) const;
+  result<memory> update_memory(const memory_id& id, memory_patch patch,
+                               std::optional<std::uint32_t> if_revision
+                               = {}) const;
+  result<void> delete_memory(const memory_id& id,
+                             std::optional<std::uint32_t> if_revision
+                             = {}) const;
   /// Answers how many were deleted.
   result<std::uint64_t> delete_all_memories() const;
   /// Newest first.

@@ -37,16 +37,14 @@ char lower(char c) {
 /// words come again and again. One per thread.
 class stemmer {
 public:
-  stemmer() : impl_(sb_stemmer_new("english", "UTF_8"), sb_stemmer_delete) {
-  }
+  stemmer() : impl_(sb_stemmer_new("english", "UTF_8"), sb_stemmer_delete) {}
 
   void stem(std::string& word) {
     if (word.size() > cached_bytes_max) {
       compute(word);
       return;
     }
-    auto& entry
-      = cache_[std::hash<std::string_view>{}(word) % cache_.size()];
+    auto& entry = cache_[std::hash<std::string_view>{}(word) % cache_.size()];
     if (entry.word != word) {
       entry.word = word;
       entry.stem = word;
@@ -65,8 +63,8 @@ private:
 
   void compute(std::string& word) {
     auto data = reinterpret_cast<const sb_symbol*>(word.data());
-    auto stem = sb_stemmer_stem(impl_.get(), data,
-                                static_cast<int>(word.size()));
+    auto stem
+      = sb_stemmer_stem(impl_.get(), data, static_cast<int>(word.size()));
     if (stem == nullptr)
       return;
     auto length = static_cast<std::size_t>(sb_stemmer_length(impl_.get()));
@@ -77,8 +75,7 @@ private:
   std::array<cached, 4096> cache_;
 };
 
-void add_term(std::string word, bool stemmable,
-              std::vector<std::string>& out) {
+void add_term(std::string word, bool stemmable, std::vector<std::string>& out) {
   // The cache alone is 256 KiB: too much for a thread-local object's own place.
   thread_local auto words = std::make_unique<stemmer>();
   if (word.size() > limits::term_bytes_max) {
@@ -144,9 +141,8 @@ std::string folded(const icu::UnicodeString& word) {
 }
 
 bool is_stemmable(std::string_view word) {
-  return std::all_of(word.begin(), word.end(), [](char c) {
-    return is_ascii_letter(c) || c == '\'';
-  });
+  return std::all_of(word.begin(), word.end(),
+                     [](char c) { return is_ascii_letter(c) || c == '\''; });
 }
 
 /// Cuts one segment of ICU's at everything that is not part of a word, just as

@@ -25,7 +25,8 @@ std::uint32_t grown(std::uint32_t capacity) {
 template <class Vector>
 void reserve_one_more(Vector& vector) {
   if (vector.size() == vector.capacity())
-    vector.reserve(vector.size() + std::max<std::size_t>(16, vector.size() / 2));
+    vector.reserve(vector.size()
+                   + std::max<std::size_t>(16, vector.size() / 2));
 }
 
 /// The terms of a text; valid until the next call of this thread.
@@ -97,10 +98,9 @@ std::size_t posting_list::insert(posting added) {
   auto begin = data();
   auto at = begin + size_;
   if (size_ > 0 && (at - 1)->doc > added.doc)
-    at = std::lower_bound(begin, at, added.doc,
-                          [](const posting& p, document d) {
-                            return p.doc < d;
-                          });
+    at = std::lower_bound(
+      begin, at, added.doc,
+      [](const posting& p, document d) { return p.doc < d; });
   std::copy_backward(at, begin + size_, begin + size_ + 1);
   *at = added;
   ++size_;
@@ -110,10 +110,8 @@ std::size_t posting_list::insert(posting added) {
 std::size_t posting_list::erase(document doc) {
   auto begin = data();
   auto end = begin + size_;
-  auto at = std::lower_bound(begin, end, doc,
-                             [](const posting& p, document d) {
-                               return p.doc < d;
-                             });
+  auto at = std::lower_bound(
+    begin, end, doc, [](const posting& p, document d) { return p.doc < d; });
   if (at == end || at->doc != doc)
     return 0;
   std::copy(at + 1, end, at);
@@ -191,8 +189,7 @@ void inverted_index::drop_empty_terms() {
   fill_slots();
 }
 
-std::span<const posting>
-inverted_index::postings(std::string_view term) const {
+std::span<const posting> inverted_index::postings(std::string_view term) const {
   if (slots_.empty())
     return {};
   auto index = slots_[slot_of(term)];
@@ -202,7 +199,7 @@ inverted_index::postings(std::string_view term) const {
 
 std::size_t inverted_index::slot_of(std::string_view text) const {
   auto mask = slots_.size() - 1;
-  auto at = std::hash<std::string_view>{}(text) & mask;
+  auto at = std::hash<std::string_view>{}(text)&mask;
   while (slots_[at] != 0 && text_of(terms_[slots_[at] - 1]) != text)
     at = (at + 1) & mask;
   return at;

@@ -53,8 +53,8 @@ query parse_query(std::string_view text) {
 void corpus_statistics::add(const corpus_statistics& other) {
   documents += other.documents;
   total_length += other.total_length;
-  document_frequencies.resize(std::max(document_frequencies.size(),
-                                       other.document_frequencies.size()));
+  document_frequencies.resize(
+    std::max(document_frequencies.size(), other.document_frequencies.size()));
   for (std::size_t i = 0; i < other.document_frequencies.size(); ++i)
     document_frequencies[i] += other.document_frequencies[i];
 }
@@ -97,13 +97,11 @@ bool ranked_search::step(const inverted_index& index,
   scores_.resize(std::max(scores_.size(), index.rows()));
   for (; term_ < query_.terms.size(); ++term_, next_document_ = 0) {
     auto postings = index.postings(query_.terms[term_]);
-    auto from = std::lower_bound(postings.begin(), postings.end(),
-                                 next_document_,
-                                 [](const posting& p, document d) {
-                                   return p.doc < d;
-                                 });
-    postings = postings.subspan(
-      static_cast<std::size_t>(from - postings.begin()));
+    auto from = std::lower_bound(
+      postings.begin(), postings.end(), next_document_,
+      [](const posting& p, document d) { return p.doc < d; });
+    postings
+      = postings.subspan(static_cast<std::size_t>(from - postings.begin()));
     while (!postings.empty()) {
       auto part
         = postings.first(std::min(postings.size(), postings_between_checks));
@@ -133,8 +131,8 @@ void ranked_search::score(const inverted_index& index,
   }
 }
 
-std::vector<scored_document> ranked_search::best(
-  const std::function<candidate(document)>& judge) const {
+std::vector<scored_document>
+ranked_search::best(const std::function<candidate(document)>& judge) const {
   struct entry {
     float score;
     std::uint64_t order;

@@ -22,8 +22,8 @@ TEST_CASE("a key is genuine under its own signing key only", "[auth]") {
 }
 
 TEST_CASE("every altered character of a key is noticed", "[auth]") {
-  auto text = make_api_key(make_key_id("12345", 1),
-                           crypto::secret_key::random());
+  auto text
+    = make_api_key(make_key_id("12345", 1), crypto::secret_key::random());
   for (std::size_t i = 0; i < text.size(); ++i) {
     auto bent = text;
     bent[i] = bent[i] == 'a' ? 'b' : 'a';
@@ -36,16 +36,17 @@ TEST_CASE("every altered character of a key is noticed", "[auth]") {
 }
 
 TEST_CASE("a key's record comes back as it was", "[auth]") {
-  key_record record{make_key_id("12345", 1),
-                    scope::parse("org_a/team_b").value(),
-                    {permission::read, permission::share},
-                    3,
-                    timestamp{1},
-                    timestamp{2},
-                    std::nullopt,
-                    "planner",
-                    {ancestor_bound::kind::up_to, scope::parse("org_a").value()},
-                    scope::parse("org_a/team_c").value()};
+  key_record record{
+    make_key_id("12345", 1),
+    scope::parse("org_a/team_b").value(),
+    {permission::read, permission::share},
+    3,
+    timestamp{1},
+    timestamp{2},
+    std::nullopt,
+    "planner",
+    {ancestor_bound::kind::up_to, scope::parse("org_a").value()},
+    scope::parse("org_a/team_c").value()};
   auto back = decode_key_record(encode_key_record(record)).value();
   CHECK(back.id == record.id);
   CHECK(back.root == record.root);

@@ -16,8 +16,9 @@ scope at(std::string_view text) {
 
 authority_ptr holder(std::string_view root, permission_set permissions,
                      ancestor_bound ancestors = {}) {
-  authority who{principal_kind::key, {},      "x", at(root), permissions,
-                ancestors,           std::nullopt, std::nullopt, nullptr};
+  authority who{
+    principal_kind::key, {},           "x",          at(root), permissions,
+    ancestors,           std::nullopt, std::nullopt, nullptr};
   return std::make_shared<const authority>(std::move(who));
 }
 
@@ -29,15 +30,15 @@ errc verdict(const authority_ptr& who, operation what,
 }
 
 constexpr operation asked_by_clients[]
-  = {operation::create_memory,   operation::get_memory,
-     operation::list_memories,   operation::search_memories,
-     operation::update_memory,   operation::delete_memory,
+  = {operation::create_memory,       operation::get_memory,
+     operation::list_memories,       operation::search_memories,
+     operation::update_memory,       operation::delete_memory,
      operation::delete_all_memories, operation::memory_history,
-     operation::restore_memory,  operation::share_memory,
-     operation::receive_memory,  operation::create_key,
-     operation::list_keys,       operation::revoke_key,
-     operation::list_scopes,     operation::show_scope,
-     operation::list_audit,      operation::verify_audit,
+     operation::restore_memory,      operation::share_memory,
+     operation::receive_memory,      operation::create_key,
+     operation::list_keys,           operation::revoke_key,
+     operation::list_scopes,         operation::show_scope,
+     operation::list_audit,          operation::verify_audit,
      operation::read_subtree};
 
 } // namespace
@@ -47,8 +48,8 @@ TEST_CASE("every operation is allowed by its permission and denied without",
   for (auto what : asked_by_clients) {
     INFO(to_string(what));
     permission_set exactly{required_for(what)};
-    auto others = permission_set::from_bits(
-      static_cast<std::uint8_t>(~exactly.bits()));
+    auto others
+      = permission_set::from_bits(static_cast<std::uint8_t>(~exactly.bits()));
     CHECK(verdict(holder("org_a", exactly), what, "org_a/user_b") == errc::ok);
     CHECK(verdict(holder("org_a", others), what, "org_a/user_b")
           == errc::forbidden);
@@ -62,13 +63,19 @@ TEST_CASE("every operation is allowed by its permission and denied without",
 
 TEST_CASE("a revoked or expired key is nobody's", "[auth]") {
   auto flag = std::make_shared<std::atomic<bool>>(false);
-  authority who{principal_kind::key, {}, "x", at("org_a"),
-                permission_set::all(), {}, std::nullopt, std::nullopt, flag};
+  authority who{principal_kind::key,
+                {},
+                "x",
+                at("org_a"),
+                permission_set::all(),
+                {},
+                std::nullopt,
+                std::nullopt,
+                flag};
   auto live = std::make_shared<const authority>(who);
   CHECK(verdict(live, operation::get_memory, "org_a") == errc::ok);
   flag->store(true);
-  CHECK(verdict(live, operation::get_memory, "org_a")
-        == errc::unauthenticated);
+  CHECK(verdict(live, operation::get_memory, "org_a") == errc::unauthenticated);
   who.revoked = nullptr;
   who.expires_at = timestamp{100};
   CHECK(verdict(std::make_shared<const authority>(who), operation::get_memory,

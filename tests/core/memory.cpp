@@ -64,8 +64,8 @@ TEST_CASE("metadata is one JSON object of bounded size and depth", "[core]") {
         == R"({"a":0.1,"b":1.0,"c":-2e+40,"d":"é\n"})");
   draft.metadata = R"({"a":[{"b":-1e999}],"keep":"me"})";
   CHECK(refusal(draft) == errc::invalid_argument);
-  draft.metadata = "{\"a\":\"" + std::string(limits::metadata_bytes_max, 'x')
-                   + "\"}";
+  draft.metadata
+    = "{\"a\":\"" + std::string(limits::metadata_bytes_max, 'x') + "\"}";
   CHECK(refusal(draft) == errc::too_large);
   std::string deep;
   for (int i = 0; i < 1000; ++i)
@@ -79,8 +79,7 @@ TEST_CASE("a patch of metadata merges as RFC 7396 says", "[core]") {
         == R"({"a":"c"})");
   CHECK(merge_json_object(R"({"a":"b","b":"c"})", R"({"a":null})").value()
         == R"({"b":"c"})");
-  CHECK(merge_json_object(R"({"a":{"b":"c"}})",
-                          R"({"a":{"b":"d","c":null}})")
+  CHECK(merge_json_object(R"({"a":{"b":"c"}})", R"({"a":{"b":"d","c":null}})")
           .value()
         == R"({"a":{"b":"d"}})");
   CHECK(merge_json_object(R"({"a":[1]})", R"({"a":{"b":{"c":null}}})").value()

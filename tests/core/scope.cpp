@@ -71,8 +71,7 @@ TEST_CASE("a user_id keeps the root's segments of kinds before its own",
 TEST_CASE("a user_id outside the root is forbidden", "[core][scope]") {
   CHECK(resolved("org_acme/user_sarah", "user_bob") == "forbidden");
   CHECK(resolved("org_acme/user_sarah", "org_acme") == "forbidden");
-  CHECK(resolved("org_acme/user_sarah", "org_other/user_sarah")
-        == "forbidden");
+  CHECK(resolved("org_acme/user_sarah", "org_other/user_sarah") == "forbidden");
   CHECK(resolved("org_acme/user_a", "user_ab") == "forbidden");
   CHECK(resolved("org_acme/user_sarah", "../user_bob") == "invalid_argument");
   CHECK(resolved("org_acme", "user_a/user_b") == "invalid_argument");

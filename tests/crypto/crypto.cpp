@@ -46,7 +46,8 @@ TEST_CASE("wrapped keys come back in order", "[crypto]") {
   REQUIRE(back.size() == 2);
   CHECK(back[0].view() == a.view());
   CHECK(back[1].view() == b.view());
-  CHECK_FALSE(unwrap(outer, "slot 2", wrap(outer, "slot 1", inside)).has_value());
+  CHECK_FALSE(
+    unwrap(outer, "slot 2", wrap(outer, "slot 1", inside)).has_value());
 }
 
 TEST_CASE("cells of the key slab are reused and wiped", "[crypto]") {

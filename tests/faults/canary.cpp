@@ -40,8 +40,8 @@ std::vector<std::string> forms_of(const std::string& word) {
 }
 
 const std::vector<std::string> canaries{
-  "canarycontents", "canaryupdates", "canarymetadata", "canary-type",
-  "canaryuserid", "canarymemorykey", "canaryorganization", "canarylabel",
+  "canarycontents",    "canaryupdates",   "canarymetadata",     "canary-type",
+  "canaryuserid",      "canarymemorykey", "canaryorganization", "canarylabel",
   "canaryidempotency", "canaryquerywords"};
 
 void sing(test_node& node) {

@@ -52,10 +52,11 @@ struct latencies {
 };
 
 void print(const char* what, latencies seen) {
-  std::printf("  %-44s p50 %8.1f us   p99 %9.1f us   worst %9.1f us   %zu done, "
-              "%zu refused\n",
-              what, seen.at(0.5), seen.at(0.99), seen.at(1), seen.all.size(),
-              seen.errors);
+  std::printf(
+    "  %-44s p50 %8.1f us   p99 %9.1f us   worst %9.1f us   %zu done, "
+    "%zu refused\n",
+    what, seen.at(0.5), seen.at(0.99), seen.at(1), seen.all.size(),
+    seen.errors);
 }
 
 /// Does something again and again for a while; answers how long each took.
@@ -104,12 +105,12 @@ struct neighbours {
   neighbours() {
     node.options.time = system_clock();
     node.options.loader_threads = 2;
-    node.options.before_operation = [this](const scope& where,
-                                           auth::operation what) {
-      if (failing && where.name() == "user_bad"
-          && what == auth::operation::get_memory)
-        throw std::runtime_error("a bug");
-    };
+    node.options.before_operation
+      = [this](const scope& where, auth::operation what) {
+          if (failing && where.name() == "user_bad"
+              && what == auth::operation::get_memory)
+            throw std::runtime_error("a bug");
+        };
     opened = node.open_or_fail();
     acme = opened->organization("org_acme").value();
     healthy = acme->client("user_healthy").value();
@@ -149,9 +150,8 @@ void noisy_neighbours(clock_type::duration span) {
     expect(seen.errors == 0, "a read beside a busy scope was refused");
   }
   {
-    noise writing{4, [&](int) {
-                    static_cast<void>(loud.create_memory(draft("x")));
-                  }};
+    noise writing{
+      4, [&](int) { static_cast<void>(loud.create_memory(draft("x"))); }};
     auto seen = repeat(span, read);
     print("beside a scope that is written at full speed", seen);
     expect(seen.errors == 0, "a read beside a busy scope was refused");
@@ -243,9 +243,9 @@ void overload(clock_type::duration span) {
     expect(seen.errors == 0, "a read was refused because of another scope");
     late = resident_kib();
     auto grown = late > early ? late - early : 0;
-    auto each = static_cast<double>(grown) * 1024
-                / static_cast<double>(std::max<std::size_t>(
-                  stored - stored_early, 1));
+    auto each
+      = static_cast<double>(grown) * 1024
+        / static_cast<double>(std::max<std::size_t>(stored - stored_early, 1));
     std::printf("  %zu stored, %zu told to come back; memory grew by %zu KiB, "
                 "%.0f bytes for each memory stored\n",
                 stored.load(), refused.load(), grown, each);

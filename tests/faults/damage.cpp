@@ -24,8 +24,8 @@ void fill(test_node& node) {
   for (int u = 0; u < users; ++u)
     for (int i = 0; i < memories_each; ++i)
       acme.client("user_" + std::to_string(u))
-        ->create_memory(draft("memory " + std::to_string(i) + ' '
-                              + std::string(300, 'x')))
+        ->create_memory(
+          draft("memory " + std::to_string(i) + ' ' + std::string(300, 'x')))
         .value();
   gateway_of(runtime).compact_for_tests();
 }
@@ -302,8 +302,7 @@ repaired damage_and_repair(const test_node& node, const std::string& table,
   for (int u = 0; acme && u < users; ++u) {
     list_options every;
     every.limit = 1000;
-    auto list
-      = acme->client("user_" + std::to_string(u))->list_memories(every);
+    auto list = acme->client("user_" + std::to_string(u))->list_memories(every);
     if (list.has_error())
       continue;
     for (const auto& each : list->results) {
@@ -322,8 +321,7 @@ TEST_CASE("repair keeps what verifies and lists what is lost", "[faults]") {
   std::string table;
   for (const auto& path : tables(node))
     if (table.empty()
-        || node.files->content(path).size()
-             > node.files->content(table).size())
+        || node.files->content(path).size() > node.files->content(table).size())
       table = path;
   auto size = node.files->content(table).size();
   std::size_t mostly_kept = 0;

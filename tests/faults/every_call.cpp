@@ -50,7 +50,8 @@ void live(const runtime& opened, acknowledged& told) {
       told.memories.erase(last);
     }
     static_cast<void>(who.list_memories());
-    static_cast<void>(acme->create_key({.root = user, .permissions = permissions::read}));
+    static_cast<void>(
+      acme->create_key({.root = user, .permissions = permissions::read}));
   }
 }
 
@@ -71,8 +72,7 @@ void check(const test_node& node, const acknowledged& told) {
   }
   for (const auto& id : told.deleted)
     for (auto user : {"user_a", "team_t/user_b"})
-      CHECK(acme->client(user)->get_memory(id).error().code
-            == errc::not_found);
+      CHECK(acme->client(user)->get_memory(id).error().code == errc::not_found);
   auto report = opened->verify_all().value();
   INFO(report.first_broken << ": " << report.reason);
   CHECK(report.intact);

@@ -126,9 +126,9 @@ int check(const std::string& dir) {
   for (const auto& [id, known] : expected) {
     auto found = acme.client(user_of(known.thread))
                    ->get_memory(memory_id::parse(id).value());
-    auto fine = found ? known.contents.contains(found->content)
-                      : known.may_be_gone
-                          && found.error().code == errc::not_found;
+    auto fine = found
+                  ? known.contents.contains(found->content)
+                  : known.may_be_gone && found.error().code == errc::not_found;
     if (!fine) {
       ++wrong;
       std::cerr << "wrong: " << id << '\n';
@@ -137,8 +137,8 @@ int check(const std::string& dir) {
   auto report = opened->verify_all().value();
   if (!report.intact) {
     ++wrong;
-    std::cerr << "chain broken: " << report.first_broken << ' '
-              << report.reason << '\n';
+    std::cerr << "chain broken: " << report.first_broken << ' ' << report.reason
+              << '\n';
   }
   std::cerr << expected.size() << " memories checked, " << report.entries
             << " audit entries verified, " << wrong << " wrong\n";

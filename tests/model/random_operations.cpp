@@ -38,10 +38,10 @@ struct principal {
 };
 
 const std::vector<std::string> organizations{"org_a", "org_ab"};
-const std::vector<std::string> below{"",       "team_t",         "user_u",
-                                     "user_v", "team_t/user_u",  "agent_g",
-                                     "user_u/agent_g", "team_t/session_s"};
-const std::vector<std::string> words{"red",  "green", "blue", "black",
+const std::vector<std::string> below{
+  "",        "team_t",         "user_u",          "user_v", "team_t/user_u",
+  "agent_g", "user_u/agent_g", "team_t/session_s"};
+const std::vector<std::string> words{"red",   "green", "blue",  "black",
                                      "white", "amber", "olive", "coral"};
 
 class world {
@@ -109,8 +109,10 @@ private:
   void make_principals(const std::string& org) {
     auto handle = runtime_->organization(org).value();
     for (auto [root, allowed] :
-         {std::pair{"", permissions::all}, {"team_t", permissions::read | permissions::write},
-          {"user_u", permissions::all}, {"user_v", permissions::read},
+         {std::pair{"", permissions::all},
+          {"team_t", permissions::read | permissions::write},
+          {"user_u", permissions::all},
+          {"user_v", permissions::read},
           {"agent_g", permissions::write | permissions::remove}}) {
       auto key
         = handle.create_key({.root = root, .permissions = allowed}).value();
@@ -145,8 +147,7 @@ private:
     if (pick(4) == 0)
       out.key = "key" + std::to_string(pick(3));
     if (pick(6) == 0)
-      out.expires_at
-        = node_.time->now() + std::chrono::minutes{1 + pick(60)};
+      out.expires_at = node_.time->now() + std::chrono::minutes{1 + pick(60)};
     return out;
   }
 
@@ -275,8 +276,7 @@ private:
       REQUIRE((where == path || (wide && where.starts_with(path + '/'))));
       const auto& scope = live(where);
       REQUIRE(scope.contains(hit.memory.id.to_string()));
-      CHECK(scope.at(hit.memory.id.to_string()).content
-            == hit.memory.content);
+      CHECK(scope.at(hit.memory.id.to_string()).content == hit.memory.content);
       seen.insert(hit.memory.id.to_string());
     }
     std::size_t expected = 0;

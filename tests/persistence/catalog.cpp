@@ -101,8 +101,8 @@ TEST_CASE("without its slot a scope is erased and its name unreadable",
   fresh
     .children(org,
               [&](result<identity_ptr> child) {
-                erased += child.has_error()
-                          && child.error().code == errc::erased;
+                erased
+                  += child.has_error() && child.error().code == errc::erased;
                 return true;
               })
     .value();
@@ -111,8 +111,8 @@ TEST_CASE("without its slot a scope is erased and its name unreadable",
 
 TEST_CASE("another master key opens nothing", "[persistence]") {
   fixture f;
-  auto wrong = open_node_identity(crypto::secret_key::random(), *f.records,
-                                  *f.slots);
+  auto wrong
+    = open_node_identity(crypto::secret_key::random(), *f.records, *f.slots);
   CHECK(wrong.error().code == errc::sealed);
   CHECK(open_node_identity(f.node->master.duplicate(), *f.records, *f.slots)
           .value()

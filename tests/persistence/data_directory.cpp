@@ -26,8 +26,7 @@ TEST_CASE("one process has a data directory and a second is told who",
   CHECK(data_directory::take(files, "/d").has_value());
 }
 
-TEST_CASE("a directory without a store says how to make one",
-          "[persistence]") {
+TEST_CASE("a directory without a store says how to make one", "[persistence]") {
   auto files = std::make_shared<simulated_file_system>();
   auto taken = data_directory::take(files, "/nowhere");
   CHECK(taken.error().code == errc::not_found);
@@ -36,7 +35,8 @@ TEST_CASE("a directory without a store says how to make one",
 
 TEST_CASE("a store of an unknown version is refused", "[persistence]") {
   auto files = std::make_shared<simulated_file_system>();
-  replace_file(*files, "/d/FORMAT", "cloister store\nversion 2\nid x\n").value();
+  replace_file(*files, "/d/FORMAT", "cloister store\nversion 2\nid x\n")
+    .value();
   auto taken = data_directory::take(files, "/d");
   CHECK(taken.error().code == errc::corrupted);
   CHECK(taken.error().detail.find("another version") != std::string::npos);

@@ -49,8 +49,7 @@ TEST_CASE("a destroyed slot is gone from both copies and handed out again",
   std::vector<slot_write> destroy{{0, {}, {}, 0, 0}};
   slots->write(destroy).value();
   CHECK(slots->read(0).error().code == errc::erased);
-  CHECK(files->content("/d/keys").find("secret wrapping")
-        == std::string::npos);
+  CHECK(files->content("/d/keys").find("secret wrapping") == std::string::npos);
   slots = open(files->after_power_loss());
   CHECK(slots->allocate().value() == 0);
 }
@@ -62,8 +61,7 @@ TEST_CASE("a first copy that was wiped does not count as destroyed",
   slots->allocate().value();
   std::vector<slot_write> writes{used(0, "wrapped")};
   slots->write(writes).value();
-  auto file
-    = files->open_random("/d/keys", open_mode::read_write).value();
+  auto file = files->open_random("/d/keys", open_mode::read_write).value();
   file->write(4096, bytes(256, '\0')).value();
   auto again = open(files);
   CHECK(again->read(0)->wrapped == "wrapped");
@@ -129,8 +127,8 @@ TEST_CASE("any flipped bit in one copy is served by the other",
 
 TEST_CASE("whatever call fails, a slot has its old or its new key",
           "[persistence]") {
-  for (auto what : {test::fault::fail, test::fault::tear,
-                    test::fault::power_loss})
+  for (auto what :
+       {test::fault::fail, test::fault::tear, test::fault::power_loss})
     for (std::uint64_t call = 1; call < 8; ++call) {
       auto files = std::make_shared<simulated_file_system>();
       auto slots = open(files);

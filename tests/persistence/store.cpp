@@ -44,9 +44,8 @@ TEST_CASE("a key space's keys all begin with its scope", "[persistence]") {
   key_space other{7, scope_tag{1, 2, 4}};
   for (auto kind : {record_kind::memory, record_kind::head, record_kind::child})
     CHECK(space.key(kind).view().starts_with(space.everything()));
-  CHECK_FALSE(other.key(record_kind::memory, 1)
-                .view()
-                .starts_with(space.everything()));
+  CHECK_FALSE(
+    other.key(record_kind::memory, 1).view().starts_with(space.everything()));
 }
 
 TEST_CASE("without CURRENT nothing is opened, and nothing removed",
@@ -95,8 +94,7 @@ TEST_CASE("a directory that cannot be synced after CURRENT was renamed leaves "
   }
 }
 
-TEST_CASE("scans stay inside their prefix and go both ways",
-          "[persistence]") {
+TEST_CASE("scans stay inside their prefix and go both ways", "[persistence]") {
   auto files = std::make_shared<simulated_file_system>();
   auto records = store::open(new_store(files)).value();
   key_space neighbour{7, scope_tag{1, 2, 3, 1}};

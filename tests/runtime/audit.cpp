@@ -12,10 +12,12 @@ TEST_CASE("every operation and every refusal is in the trail", "[runtime]") {
   test_node node;
   auto runtime = node.open_or_fail();
   auto acme = runtime.organization("org_acme").value();
-  auto key = acme.create_key({.root = "user_a",
-                              .permissions = permissions::read | permissions::write,
-                              .label = "agent"})
-               .value();
+  auto key
+    = acme
+        .create_key({.root = "user_a",
+                     .permissions = permissions::read | permissions::write,
+                     .label = "agent"})
+        .value();
   auto agent = runtime.client(key.api_key).value();
   auto id = agent.create_memory(draft("x"))->id;
   agent.get_memory(id).value();
@@ -65,17 +67,19 @@ TEST_CASE("refusals by name are in the organization's trail, with the key",
   test_node node;
   auto runtime = node.open_or_fail();
   auto acme = runtime.organization("org_acme").value();
-  auto key = acme.create_key({.root = "user_a", .permissions = permissions::all})
-               .value();
+  auto key
+    = acme.create_key({.root = "user_a", .permissions = permissions::all})
+        .value();
   auto agent = runtime.client(key.api_key).value();
   CHECK(runtime.client(key.api_key, "user_b").has_error());
   CHECK(runtime.client(key.api_key, "org_other/user_b").has_error());
   list_options others;
   others.scopes = {"org_acme/team_x"};
   CHECK(agent.list_memories(others).has_error());
-  CHECK(agent.create_key({.root = "org_acme/user_b",
-                          .permissions = permissions::read})
-          .has_error());
+  CHECK(
+    agent
+      .create_key({.root = "org_acme/user_b", .permissions = permissions::read})
+      .has_error());
   acme.client()->revoke_key(key.info.key_id).value();
   CHECK(runtime.client(key.api_key).has_error());
   audit_options by_key;
@@ -137,11 +141,12 @@ TEST_CASE("entries of a scope that crashed are chained by its successor",
           "[runtime]") {
   test_node node;
   std::atomic<bool> failing{false};
-  node.options.before_operation = [&](const scope& where, auth::operation what) {
-    if (failing && where.name() == "user_a"
-        && what == auth::operation::list_memories)
-      throw std::runtime_error("a bug");
-  };
+  node.options.before_operation
+    = [&](const scope& where, auth::operation what) {
+        if (failing && where.name() == "user_a"
+            && what == auth::operation::list_memories)
+          throw std::runtime_error("a bug");
+      };
   auto runtime = node.open_or_fail();
   auto a = runtime.organization("org_acme")->client("user_a").value();
   auto id = a.create_memory(draft("x"))->id;

@@ -27,7 +27,8 @@ TEST_CASE("a refused operation touches nothing but the audit trail",
   auto acme = runtime.organization("org_acme").value();
   auto id = acme.client("user_a")->create_memory(draft("x"))->id;
   auto reader
-    = acme.create_key({.root = "user_a", .permissions = permissions::read}).value();
+    = acme.create_key({.root = "user_a", .permissions = permissions::read})
+        .value();
   auto holder = runtime.client(reader.api_key).value();
   // Everything that was on its way comes home first.
   acme.client()->verify_audit().value();

@@ -14,11 +14,12 @@ TEST_CASE("a scope that throws is restarted, then quarantined, alone",
           "[runtime]") {
   test_node node;
   std::atomic<bool> failing{false};
-  node.options.before_operation = [&](const scope& where, auth::operation what) {
-    if (failing && where.name() == "user_bad"
-        && what == auth::operation::get_memory)
-      throw std::runtime_error("a bug");
-  };
+  node.options.before_operation
+    = [&](const scope& where, auth::operation what) {
+        if (failing && where.name() == "user_bad"
+            && what == auth::operation::get_memory)
+          throw std::runtime_error("a bug");
+      };
   auto runtime = node.open_or_fail();
   auto acme = runtime.organization("org_acme").value();
   auto bad = acme.client("user_bad").value();
@@ -76,8 +77,10 @@ TEST_CASE("a failed write is told, and the scope goes on after the reopening",
     CHECK(failed.error().code == errc::unavailable);
     CHECK(a.get_memory(kept).has_value() == (what != fault::no_space));
     node.files->free_up();
-    CHECK(eventually([&] { return b.create_memory(draft("more")).has_value(); }));
-    CHECK(eventually([&] { return a.create_memory(draft("again")).has_value(); }));
+    CHECK(
+      eventually([&] { return b.create_memory(draft("more")).has_value(); }));
+    CHECK(
+      eventually([&] { return a.create_memory(draft("again")).has_value(); }));
     CHECK(a.get_memory(kept).has_value());
     CHECK(runtime.verify_all()->intact);
   }
@@ -89,7 +92,8 @@ TEST_CASE("on a nearly full disk only deletions are accepted", "[runtime]") {
   auto a = runtime.organization("org_acme")->client("user_a").value();
   auto id = a.create_memory(draft("x"))->id;
   node.files->space = 1024;
-  std::this_thread::sleep_for(150ms); // The space is looked at ten times a second.
+  std::this_thread::sleep_for(
+    150ms); // The space is looked at ten times a second.
   auto refused = a.create_memory(draft("y"));
   CHECK(refused.error().code == errc::unavailable);
   CHECK(refused.error().detail.find("nearly full") != std::string::npos);
@@ -122,10 +126,9 @@ TEST_CASE("an organization asked for by many at once is made once",
     auto runtime = node.open_or_fail();
     auto org = runtime.organization(name).value();
     for (int t = 0; t < 8; ++t)
-      CHECK(org.client("user_" + std::to_string(t))
-              ->list_memories()
-              ->results.size()
-            == 1);
+      CHECK(
+        org.client("user_" + std::to_string(t))->list_memories()->results.size()
+        == 1);
     CHECK(runtime.verify_all()->intact);
   }
 }

@@ -13,15 +13,17 @@ TEST_CASE("a key reaches its root and nothing else", "[runtime][keys]") {
   test_node node;
   auto runtime = node.open_or_fail();
   auto acme = runtime.organization("org_acme").value();
-  runtime.organization("org_other")->client("user_sarah")
+  runtime.organization("org_other")
+    ->client("user_sarah")
     ->create_memory(draft("foreign"))
     .value();
   auto bobs = acme.client("user_bob")->create_memory(draft("bob's")).value();
-  auto key = acme
-               .create_key({.root = "user_sarah",
-                            .permissions = permissions::read | permissions::write,
-                            .label = "sarah's agent"})
-               .value();
+  auto key
+    = acme
+        .create_key({.root = "user_sarah",
+                     .permissions = permissions::read | permissions::write,
+                     .label = "sarah's agent"})
+        .value();
   auto sarah = runtime.client(key.api_key).value();
   CHECK(sarah.bound_to().path() == "org_acme/user_sarah");
   CHECK(sarah.create_memory(draft("hers"))->author == "sarah's agent");
@@ -51,7 +53,9 @@ TEST_CASE("a revoked key is refused at once, by those who hold it too",
   {
     auto runtime = node.open_or_fail();
     auto acme = runtime.organization("org_acme").value();
-    auto key = acme.create_key({.permissions = permissions::read | permissions::write}).value();
+    auto key
+      = acme.create_key({.permissions = permissions::read | permissions::write})
+          .value();
     text = key.api_key;
     auto holder = runtime.client(text, "user_a").value();
     CHECK(holder.create_memory(draft("x")).has_value());
@@ -60,8 +64,7 @@ TEST_CASE("a revoked key is refused at once, by those who hold it too",
           == errc::unauthenticated);
     CHECK(runtime.client(text).error().code == errc::unauthenticated);
   }
-  CHECK(node.open_or_fail().client(text).error().code
-        == errc::unauthenticated);
+  CHECK(node.open_or_fail().client(text).error().code == errc::unauthenticated);
 }
 
 TEST_CASE("a key ends when it expires", "[runtime][keys]") {
@@ -86,23 +89,28 @@ TEST_CASE("a key cannot make one that may do more", "[runtime][keys]") {
   test_node node;
   auto runtime = node.open_or_fail();
   auto acme = runtime.organization("org_acme").value();
-  auto admin = acme
-                 .create_key({.root = "team_eng",
-                              .permissions = permissions::admin | permissions::read})
-                 .value();
+  auto admin
+    = acme
+        .create_key({.root = "team_eng",
+                     .permissions = permissions::admin | permissions::read})
+        .value();
   auto holder = runtime.client(admin.api_key).value();
-  CHECK(holder.create_key({.permissions = permissions::read | permissions::write}).error().code
-        == errc::forbidden);
-  CHECK(holder.create_key({.root = "team_other", .permissions = permissions::read})
-          .error()
-          .code
-        == errc::forbidden);
-  CHECK(holder.create_key({.root = "user_x", .permissions = permissions::read})->info.scope
+  CHECK(
+    holder.create_key({.permissions = permissions::read | permissions::write})
+      .error()
+      .code
+    == errc::forbidden);
+  CHECK(
+    holder.create_key({.root = "team_other", .permissions = permissions::read})
+      .error()
+      .code
+    == errc::forbidden);
+  CHECK(holder.create_key({.root = "user_x", .permissions = permissions::read})
+          ->info.scope
         == "org_acme/team_eng/user_x");
   CHECK(holder.list_keys()->size() == 2);
   auto outside = acme.create_key({.permissions = permissions::read}).value();
-  CHECK(holder.revoke_key(outside.info.key_id).error().code
-        == errc::not_found);
+  CHECK(holder.revoke_key(outside.info.key_id).error().code == errc::not_found);
 }
 
 TEST_CASE("a key cannot make one that shares further than it can write",
@@ -118,24 +126,24 @@ TEST_CASE("a key cannot make one that shares further than it can write",
     return made.has_error() && made.error().code == errc::forbidden;
   };
   auto all = permissions::all;
-  auto admin = runtime.client(acme.create_key({.permissions = all})->api_key)
-                 .value();
+  auto admin
+    = runtime.client(acme.create_key({.permissions = all})->api_key).value();
   CHECK(refused(admin, "org_victim/user_v"));
   CHECK(refused(admin, "org_victim"));
-  auto team = runtime
-                .client(acme.create_key({.root = "team_eng", .permissions = all})
-                          ->api_key)
-                .value();
+  auto team
+    = runtime
+        .client(
+          acme.create_key({.root = "team_eng", .permissions = all})->api_key)
+        .value();
   CHECK(refused(team, "org_acme/team_other"));
   CHECK(refused(team, "org_acme"));
   CHECK_FALSE(refused(team, "user_x"));
-  auto reader
-    = runtime
-        .client(acme
-                  .create_key({.permissions = permissions::read
-                                              | permissions::admin})
-                  ->api_key)
-        .value();
+  auto reader = runtime
+                  .client(acme
+                            .create_key({.permissions = permissions::read
+                                                        | permissions::admin})
+                            ->api_key)
+                  .value();
   CHECK(refused(reader, "team_eng"));
 }
 
@@ -203,16 +211,14 @@ TEST_CASE("forged and foreign keys are refused alike", "[runtime][keys]") {
   test_node other;
   auto runtime = node.open_or_fail();
   runtime.organization("org_acme").value();
-  auto foreign
-    = other.open_or_fail().create_organization("org_acme")->api_key;
+  auto foreign = other.open_or_fail().create_organization("org_acme")->api_key;
   CHECK(runtime.client(foreign).error().code == errc::unauthenticated);
   CHECK(runtime.client("cloister_nonsense").error().code
         == errc::unauthenticated);
   CHECK(runtime.client("").error().code == errc::unauthenticated);
 }
 
-TEST_CASE("sharing needs both ends and records the origin",
-          "[runtime][keys]") {
+TEST_CASE("sharing needs both ends and records the origin", "[runtime][keys]") {
   test_node node;
   auto runtime = node.open_or_fail();
   auto acme = runtime.organization("org_acme").value();
@@ -224,7 +230,10 @@ TEST_CASE("sharing needs both ends and records the origin",
   REQUIRE(copy.memory.origin.has_value());
   CHECK(copy.memory.origin->id == original.id);
   auto no_share
-    = acme.create_key({.root = "user_a", .permissions = permissions::read | permissions::write}).value();
+    = acme
+        .create_key({.root = "user_a",
+                     .permissions = permissions::read | permissions::write})
+        .value();
   CHECK(runtime.client(no_share.api_key)
           ->share_memory(original.id, "user_a")
           .error()

@@ -215,10 +215,10 @@ TEST_CASE("records that do not fit the cache are read again", "[runtime]") {
   auto sarah = runtime.organization("org_acme")->client("user_sarah").value();
   std::vector<memory> made;
   for (int i = 0; i < 30; ++i)
-    made.push_back(
-      sarah.create_memory(draft("number " + std::to_string(i) + ' '
-                                + std::string(200, 'x')))
-        .value());
+    made.push_back(sarah
+                     .create_memory(draft("number " + std::to_string(i) + ' '
+                                          + std::string(200, 'x')))
+                     .value());
   for (const auto& each : made)
     CHECK(sarah.get_memory(each.id).value() == each);
   CHECK(contents(sarah).size() == 30);

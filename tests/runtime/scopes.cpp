@@ -23,8 +23,7 @@ TEST_CASE("a scope never written to reads as empty and is not created",
   CHECK(acme.client()->list_scopes()->scopes.empty());
 }
 
-TEST_CASE("a scope that looks like personal data is not created",
-          "[runtime]") {
+TEST_CASE("a scope that looks like personal data is not created", "[runtime]") {
   test_node node;
   {
     auto runtime = node.open_or_fail();
@@ -38,9 +37,8 @@ TEST_CASE("a scope that looks like personal data is not created",
   node.options.allow_personal_ids = true;
   auto runtime = node.open_or_fail();
   auto acme = runtime.organization("org_acme").value();
-  CHECK(acme.client("user_bob@example.com")
-          ->create_memory(draft("x"))
-          .has_value());
+  CHECK(
+    acme.client("user_bob@example.com")->create_memory(draft("x")).has_value());
 }
 
 TEST_CASE("scopes see themselves, and others only as asked and allowed",
@@ -103,8 +101,9 @@ TEST_CASE("when memory is short the least recently used scopes sleep",
   }
   CHECK(eventually([&] { return active_scopes(runtime) < 30; }));
   for (int i = 0; i < 60; ++i)
-    CHECK(acme.client("user_" + std::to_string(i))->list_memories()->results.size()
-          == 1);
+    CHECK(
+      acme.client("user_" + std::to_string(i))->list_memories()->results.size()
+      == 1);
 }
 
 TEST_CASE("many threads write to new scopes at once", "[runtime]") {
@@ -117,8 +116,8 @@ TEST_CASE("many threads write to new scopes at once", "[runtime]") {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 20; ++i) {
         auto who = acme.client("team_x/user_" + std::to_string(i % 5)).value();
-        auto made
-          = who.create_memory(draft(std::to_string(t) + ' ' + std::to_string(i)));
+        auto made = who.create_memory(
+          draft(std::to_string(t) + ' ' + std::to_string(i)));
         failures += made.has_error();
       }
     });

@@ -94,8 +94,7 @@ TEST_CASE("the index ranks like BM25's definition, after removals too",
   }
 }
 
-TEST_CASE("equal scores come in a stable order, the newest first",
-          "[search]") {
+TEST_CASE("equal scores come in a stable order, the newest first", "[search]") {
   inverted_index index;
   for (document doc = 0; doc < 20; ++doc)
     index.add(doc, "same words");
@@ -136,8 +135,9 @@ TEST_CASE("an index over two scopes scores like one over both", "[search]") {
   ranked_search in_a{wanted, together, 100};
   in_a.step(a, [] { return false; });
   auto expected = run(both, wanted, 100);
-  for (const auto& hit :
-       in_a.best([](document d) { return candidate{true, d}; }))
+  for (const auto& hit : in_a.best([](document d) {
+         return candidate{true, d};
+       }))
     for (const auto& other : expected)
       if (other.doc == hit.doc)
         CHECK(other.score == Approx(hit.score));

@@ -31,8 +31,7 @@ error simulated_file_system::failed() {
 struct simulated_file_system::appender final
   : public persistence::appendable_file {
   appender(simulated_file_system& fs, inode_ptr file)
-    : fs_(fs), file_(std::move(file)) {
-  }
+    : fs_(fs), file_(std::move(file)) {}
 
   result<void> append(bytes_view data) override {
     std::lock_guard guard{fs_.mutex_};
@@ -65,8 +64,7 @@ struct simulated_file_system::appender final
 struct simulated_file_system::randomizer final
   : public persistence::random_file {
   randomizer(simulated_file_system& fs, inode_ptr file)
-    : fs_(fs), file_(std::move(file)) {
-  }
+    : fs_(fs), file_(std::move(file)) {}
 
   result<bytes_view> read(std::uint64_t offset, std::size_t size,
                           char* scratch) const override {
@@ -107,8 +105,7 @@ struct simulated_file_system::randomizer final
 
 struct simulated_file_system::holder final : public persistence::file_lock {
   holder(simulated_file_system& fs, inode_ptr file)
-    : fs_(fs), file_(std::move(file)) {
-  }
+    : fs_(fs), file_(std::move(file)) {}
   ~holder() override {
     std::lock_guard guard{fs_.mutex_};
     file_->locked = false;
@@ -298,8 +295,7 @@ result<void> simulated_file_system::rename(const std::string& from,
   return {};
 }
 
-result<void>
-simulated_file_system::sync_directory(const std::string& path) {
+result<void> simulated_file_system::sync_directory(const std::string& path) {
   std::lock_guard guard{mutex_};
   if (next_call(true))
     return failed();

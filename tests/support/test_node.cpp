@@ -40,12 +40,10 @@ test_node::test_node(const test_node& former,
   : files(std::move(next)),
     time(former.time),
     options(former.options),
-    master_(former.master_.duplicate()) {
-}
+    master_(former.master_.duplicate()) {}
 
 test_node::test_node(const test_node& former)
-  : test_node(former, former.files) {
-}
+  : test_node(former, former.files) {}
 
 result<persistence::node_store> test_node::open_parts(bool read_damaged) {
   return open_parts_over(files, store_path, master_.duplicate(), read_damaged);
