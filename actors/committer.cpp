@@ -70,7 +70,7 @@ void reopen(committer_self self) {
 
 committer_actor::behavior_type
 committer_behavior(committer_self self,
-                   std::shared_ptr<committer_options> options) {
+                   const std::shared_ptr<committer_options>& options) {
   silence(self);
   self->state.queue = std::make_unique<persistence::commit_queue>(
     *options->records, *options->slots, *options->directory);
@@ -86,8 +86,7 @@ committer_behavior(committer_self self,
 committer_actor spawn_committer(caf::actor_system& system,
                                 committer_options options) {
   return system.spawn<caf::detached>(
-    committer_behavior,
-    std::make_shared<committer_options>(std::move(options)));
+    committer_behavior, std::make_shared<committer_options>(options));
 }
 
 } // namespace cloister::actors

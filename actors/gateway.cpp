@@ -50,6 +50,9 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
                                options.content_cache_bytes,
                                options.before_operation};
   std::unique_ptr<impl> parts{new impl{over, std::move(options), with}};
+  // The supervisor would wait for damage to get better.
+  if (auto node = engine::load_node(parts->with); node.has_error())
+    return node.error();
   if (parts->options.system == nullptr) {
     parts->config = make_config(parts->options.scheduler_threads);
     parts->own_system = std::make_unique<caf::actor_system>(*parts->config);
@@ -148,7 +151,7 @@ result<gateway_answer> gateway::perform(scope_binding& binding,
   auto asked = impl_->make_request(*grant, std::move(what), timeout);
   auto done = impl_->ask(binding, asked, otherwise, absent);
   if (done.has_error())
-    return done.error();
+    return impl_->told(asked, done.error());
   if (*done)
     return gateway_answer{std::move(**done)};
   // It was never written to: the nearest ancestor remembers who asked.
@@ -187,7 +190,7 @@ gateway::perform_on_organization(scope_binding& organization,
   auto asked = impl_->make_request(*grant, std::move(what), {});
   auto done = impl_->ask(organization, asked, if_absent::report, absent);
   if (done.has_error())
-    return done.error();
+    return impl_->told(asked, done.error());
   if (!*done)
     return error{errc::not_found, "no such organization"};
   return std::move(**done);

@@ -183,9 +183,21 @@ struct gateway::impl {
     return {};
   }
 
+  /// A refusal that no engine has heard of is remembered too. What only asks to
+  /// try again is none.
+  error told(const std::shared_ptr<engine::request>& asked, const error& why) {
+    auto passing = why.code == errc::overloaded || why.code == errc::unavailable
+                   || why.code == errc::timeout;
+    if (asked->started || passing)
+      return why;
+    auto told = refused(asked->grant.who_ptr(), asked->grant.what(),
+                        asked->grant.request(), why);
+    return told.code == errc::unavailable ? told : why;
+  }
+
   /// A refusal goes to the chain of the organization; the target sleeps on.
   error refused(const auth::authority_ptr& who, auth::operation kind,
-                const auth::request_id& request, error why) {
+                const auth::request_id& request, const error& why) {
     engine::note_access access{why.code, why.detail, std::nullopt,
                                who,      kind,       request};
     auto noted = note(who->root.organization(), std::move(access));

@@ -30,7 +30,8 @@ auto reader_of(engine::services with) {
 }
 
 node_actor::behavior_type
-node_behavior(node_self self, std::shared_ptr<node_actor_options> options) {
+node_behavior(node_self self,
+              const std::shared_ptr<node_actor_options>& options) {
   silence(self);
   auto& state = self->state;
   state.read_again = reader_of(options->with);

@@ -53,7 +53,8 @@ auto reader_of(engine::services with, persistence::identity_ptr identity) {
 }
 
 scope_actor::behavior_type
-scope_behavior(scope_self self, std::shared_ptr<scope_actor_options> options) {
+scope_behavior(scope_self self,
+               const std::shared_ptr<scope_actor_options>& options) {
   silence(self);
   auto& state = self->state;
   state.read_again = reader_of(options->with, options->engine->identity());

@@ -49,10 +49,16 @@ void find_due(const engine::services& with, findings& out) {
   if (at.has_error())
     return;
   std::map<std::vector<persistence::scope_tag>, due_scope> grouped;
+  out.complete = true;
   for (auto hour = *at; hour <= now; hour = persistence::next_hour(hour)) {
     auto entries = with.expiries.in_hour_of(hour);
-    if (entries.has_error())
+    if (entries.has_error()) {
+      out.complete = false;
       return;
+    }
+    // The rest of a very full hour is for the next round.
+    out.complete = out.complete
+                   && entries->size() < persistence::expiry_index::at_once_max;
     for (auto& entry : *entries) {
       if (entry.at > now)
         continue;
@@ -75,7 +81,6 @@ void find_due(const engine::services& with, findings& out) {
   // The hour that just ended is looked at once more: a write that was on its
   // way may have put something there.
   out.until = persistence::hour_before(persistence::start_of_hour(now));
-  out.complete = true;
 }
 
 void finish_round(sweeper_self self) {

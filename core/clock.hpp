@@ -14,7 +14,9 @@ namespace cloister {
 struct timestamp {
   std::int64_t milliseconds = 0;
 
-  friend auto operator<=>(const timestamp&, const timestamp&) = default;
+  friend auto operator<=>(const timestamp&,
+                          const timestamp&)
+    = default; // NOLINT(*-use-nullptr)
 
   friend timestamp operator+(timestamp at, std::chrono::milliseconds span) {
     return {at.milliseconds + span.count()};

@@ -25,6 +25,15 @@ const key_ring::entry* key_ring::find(const auth::key_id& id) const {
   return found == entries_.end() ? nullptr : &found->second;
 }
 
+std::size_t key_ring::live(timestamp now) const {
+  return static_cast<std::size_t>(
+    std::count_if(entries_.begin(), entries_.end(), [now](const auto& each) {
+      const auto& record = each.second.record;
+      return !record.revoked_at
+             && (!record.expires_at || *record.expires_at > now);
+    }));
+}
+
 std::vector<auth::key_record> key_ring::below(const scope& root) const {
   std::vector<auth::key_record> out;
   for (const auto& [id, known] : entries_)

@@ -35,6 +35,9 @@ public:
   /// Those rooted at or below a scope, oldest first.
   std::vector<auth::key_record> below(const scope& root) const;
 
+  /// How many are neither revoked nor expired.
+  std::size_t live(timestamp now) const;
+
   std::size_t size() const {
     return entries_.size();
   }

@@ -80,6 +80,15 @@ auth::audit_entry node_engine::entry_of(auth::operation what) const {
   return entry;
 }
 
+step node_engine::refuse(auth::operation what, const error& why) {
+  auto entry = entry_of(what);
+  entry.outcome = why.code;
+  entry.reason = why.detail.substr(0, limits::reason_bytes_max);
+  if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
+    return noted.error();
+  return why;
+}
+
 step node_engine::begin_life() {
   auto entry = entry_of(auth::operation::start_node);
   entry.principal = auth::principal_kind::system;
@@ -96,11 +105,11 @@ step node_engine::create(const scope& name) {
     return persistence::short_of_space_error();
   if (auto kind = personal_data_in(name.name());
       kind && !with_.allow_personal_ids)
-    return error{errc::invalid_argument,
-                 "\"" + std::string{name.name()} + "\" looks like "
-                   + std::string{*kind}
-                   + "; use an opaque id instead, or have the operator allow "
-                     "personal ids"};
+    return refuse(
+      auth::operation::create_organization,
+      {errc::invalid_argument,
+       "\"" + std::string{name.name()} + "\" looks like " + std::string{*kind}
+         + "; use an opaque id instead, or give --allow-personal-ids"});
   // One at a time, from the look-up to the commit: else a second one could find
   // it absent, and replace what the first one made.
   if (!organizations_in_flight_.insert(std::string{name.path()}).second)
@@ -121,7 +130,8 @@ step node_engine::create(const scope& name) {
   return offload{work, [this, name, batch, child]() -> step {
                    if (child->has_error()) {
                      organizations_in_flight_.erase(std::string{name.path()});
-                     return child->error();
+                     return refuse(auth::operation::create_organization,
+                                   child->error());
                    }
                    return adopt(name, batch, **child);
                  }};

@@ -74,6 +74,8 @@ public:
 
 private:
   step begin_life();
+  /// Audits a refusal, then answers it.
+  step refuse(auth::operation what, const error& why);
   step create(const scope& name);
   step adopt(const scope& name,
              const std::shared_ptr<persistence::write_batch>& batch,

@@ -37,6 +37,8 @@ struct surviving_chain {
   std::vector<auth::audit_link> links;
   std::map<std::uint64_t, evidence> live;
   std::set<std::string> revoked_keys;
+  /// Scopes below whose chains are anchored in it.
+  std::set<auth::pseudonym> anchored;
   std::uint64_t missing = 0;
   std::uint64_t last_sequence = 0;
 };
@@ -46,13 +48,12 @@ class scope_repairer {
 public:
   scope_repairer(const services& with, persistence::store& records,
                  ledger_context context, std::string name,
-                 const persistence::scope_identity* identity,
-                 repair_report& report)
+                 identity_ptr identity, repair_report& report)
     : with_(with),
       records_(records),
       context_(std::move(context)),
       name_(std::move(name)),
-      identity_(identity),
+      identity_(std::move(identity)),
       report_(report) {}
 
   result<void> repair() {
@@ -144,6 +145,8 @@ private:
       chain_.live.clear();
     if (entry.what == auth::operation::revoke_key)
       chain_.revoked_keys.insert(entry.reason);
+    if (entry.anchor)
+      chain_.anchored.insert(entry.anchor->child);
     for (const auto& effect : entry.effects) {
       chain_.last_sequence = std::max(chain_.last_sequence, effect.sequence);
       if (effect.which == auth::audit_effect::kind::put)
@@ -324,6 +327,25 @@ private:
       batch_->erase(context_.space.key(record_kind::audit_entry, index));
   }
 
+  /// Chains below whose anchor was lost get a new one, or `audit verify` would
+  /// name them for ever. That they had one is what the parent's list says.
+  void anchor_children(ledger& book) {
+    static_cast<void>(with_.catalog.children(identity_, [&](auto child) {
+      if (!child || chain_.anchored.contains((*child)->pseudonym))
+        return true;
+      auth::audit_entry entry;
+      entry.at = with_.time->now();
+      entry.request = auth::make_request_id();
+      entry.principal = auth::principal_kind::operator_;
+      entry.what = auth::operation::repair;
+      entry.reason = "the anchor of a chain below was lost";
+      entry.anchor = auth::audit_anchor{
+        (*child)->pseudonym, 0, auth::first_head(view_of((*child)->tag))};
+      book.close(*batch_, &entry);
+      return true;
+    }));
+  }
+
   result<void> write() {
     ledger book{context_, head_, with_.journal};
     auth::audit_entry entry;
@@ -332,6 +354,7 @@ private:
     entry.principal = auth::principal_kind::operator_;
     entry.what = auth::operation::repair;
     entry.count = lost_count_;
+    anchor_children(book);
     entry.reason = std::to_string(chain_.missing) + " audit entries missing, "
                    + std::to_string(lost_count_) + " losses";
     book.close(*batch_, &entry);
@@ -343,7 +366,8 @@ private:
   persistence::store& records_;
   ledger_context context_;
   std::string name_;
-  const persistence::scope_identity* identity_;
+  /// None for the node itself.
+  identity_ptr identity_;
   repair_report& report_;
   persistence::scope_head head_;
   surviving_chain chain_;
@@ -387,8 +411,7 @@ result<void> repair_tree(const services& with, persistence::store& records,
     = identity ? context_of(*identity) : context_of(with.catalog.node());
   auto name = identity ? std::string{identity->name.path()} : "node";
   if (!verifies(with, context, identity.get())) {
-    scope_repairer repairer{with, records,        context,
-                            name, identity.get(), report};
+    scope_repairer repairer{with, records, context, name, identity, report};
     if (auto done = repairer.repair(); done.has_error())
       return done;
   }

@@ -67,7 +67,7 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
   if (what.label.size() > limits::label_bytes_max || !is_utf8(what.label))
     return refuse(*asked, {errc::invalid_argument,
                            "a label has at most 256 bytes of UTF-8"});
-  if (keys_.size() >= limits::keys_per_organization_max)
+  if (keys_.live(with_.time->now()) >= limits::keys_per_organization_max)
     return refuse(*asked,
                   {errc::quota_exceeded, "the organization has too many keys"});
   if (!who.permissions.contains(what.permissions))
@@ -168,12 +168,11 @@ step scope_engine::make_child(const std::shared_ptr<request>& asked) {
   CLOISTER_ASSERT(name.parent() == identity_->name);
   if (auto kind = personal_data_in(name.name());
       kind && !with_.allow_personal_ids)
-    return refuse(*asked,
-                  {errc::invalid_argument,
-                   "\"" + std::string{name.name()} + "\" looks like "
-                     + std::string{*kind}
-                     + "; use an opaque id instead, or have the operator allow "
-                       "personal ids"});
+    return refuse(*asked, {errc::invalid_argument,
+                           "\"" + std::string{name.name()} + "\" looks like "
+                             + std::string{*kind}
+                             + "; use an opaque id instead, or give "
+                               "--allow-personal-ids"});
   // One at a time, from the look-up to the commit: else a second one could
   // replace what the first one made.
   if (!children_in_flight_.insert(std::string{name.path()}).second)

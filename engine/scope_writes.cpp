@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <bit>
 #include <set>
 
 #include "core/assert.hpp"
@@ -213,6 +214,8 @@ scope_engine::draft_digest(const memory_draft& draft) const {
   writer.string(draft.key.value_or(""));
   writer.i64(draft.expires_at ? draft.expires_at->milliseconds : 0);
   writer.i64(draft.created_at ? draft.created_at->milliseconds : 0);
+  for (auto part : draft.embedding)
+    writer.u32(std::bit_cast<std::uint32_t>(part));
   return crypto::keyed_short_hash(identity_->keys.fingerprint,
                                   {"draft", fixed});
 }

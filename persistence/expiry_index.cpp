@@ -118,7 +118,7 @@ result<std::vector<expiry_entry>> expiry_index::in_hour_of(timestamp at) const {
       return true;
     entry->rest = bytes{rest_of(key)};
     out.push_back(std::move(*entry));
-    return true;
+    return out.size() < at_once_max;
   });
   if (done.has_error())
     return done.error();

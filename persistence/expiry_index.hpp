@@ -50,8 +50,11 @@ public:
 
   void remove(write_batch& batch, bytes_view rest) const;
 
-  /// Everything that expires in the hour of `at`. Passes over entries that are
-  /// damaged: one must not stop the others.
+  /// So many entries are answered at once.
+  static constexpr std::size_t at_once_max = 100'000;
+
+  /// What expires in the hour of `at`, up to `at_once_max`. Passes over entries
+  /// that are damaged: one must not stop the others.
   result<std::vector<expiry_entry>> in_hour_of(timestamp at) const;
 
   /// Where the sweeper goes on; the beginning of the current hour of `now` if
