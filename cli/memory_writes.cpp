@@ -118,7 +118,7 @@ exit_code run_delete(context& shared, const std::string& text,
 
 exit_code run_delete_all(context& shared, const std::string& confirm) {
   return shared.with_client([&](const client& bound) {
-    auto where = bound.bound_to();
+    const auto& where = bound.bound_to();
     auto means_it = confirm == where.path() || confirm == where.name()
                     || (!shared.user_id.empty() && confirm == shared.user_id);
     if (!means_it)

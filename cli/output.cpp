@@ -32,6 +32,7 @@ json::value optional_time(const std::optional<timestamp>& at) {
 /// overrules it.
 std::size_t terminal_width() {
   std::size_t columns = 0;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
   if (auto set = std::getenv("COLUMNS"); set != nullptr) {
     std::string_view text{set};
     std::from_chars(text.data(), text.data() + text.size(), columns);
@@ -123,6 +124,7 @@ exit_code exit_code_of(errc code) {
 void print_table(const std::vector<std::string>& headings,
                  const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
+  widths.reserve(headings.size());
   for (const auto& heading : headings)
     widths.push_back(heading.size());
   for (const auto& row : rows)

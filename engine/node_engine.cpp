@@ -150,7 +150,7 @@ step node_engine::adopt(const scope& name,
   return submit(batch, &entry, std::string{name.path()}, child.identity);
 }
 
-step node_engine::submit(std::shared_ptr<persistence::write_batch> batch,
+step node_engine::submit(const std::shared_ptr<persistence::write_batch>& batch,
                          const auth::audit_entry* entry, std::string name,
                          answer done) {
   // What it was built on is about to be read again: it would be refused.

@@ -19,7 +19,6 @@ namespace cloister::engine {
 
 using persistence::identity_ptr;
 using persistence::record_kind;
-using persistence::record_set;
 
 namespace {
 

@@ -113,6 +113,7 @@ step scope_engine::search_done(
   const std::vector<search::scored_document>& best) {
   const auto& what = std::get<search_memories>(asked->what);
   std::vector<std::uint32_t> rows;
+  rows.reserve(best.size());
   for (const auto& hit : best)
     rows.push_back(hit.doc);
   // Runs the search again with the records at hand; that is rare, and simpler
