@@ -28,6 +28,14 @@ constexpr auto table = [] {
   return out;
 }();
 
+/// Which entry of the table has a high byte: each occurs once.
+constexpr auto by_high_byte = [] {
+  std::array<std::uint8_t, 256> out{};
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[table[i] >> 24] = static_cast<std::uint8_t>(i);
+  return out;
+}();
+
 std::uint32_t extend(std::uint32_t crc, std::uint8_t byte) {
   return table[(crc ^ byte) & 0xff] ^ (crc >> 8);
 }
@@ -76,21 +84,27 @@ std::uint32_t unmask_crc(std::uint32_t masked) {
   return (rotated >> 17) | (rotated << 15);
 }
 
-std::optional<std::size_t> find_flipped_bit(std::size_t size,
-                                            std::uint32_t difference) {
-  // What each bit of the last byte changes; a byte earlier, the same passes
-  // through one more byte of zeros.
-  std::array<std::uint32_t, 8> effects;
-  for (std::size_t bit = 0; bit < 8; ++bit)
-    effects[bit] = extend(0, static_cast<std::uint8_t>(1U << bit));
+std::uint32_t extend_crc(std::uint32_t state, std::uint8_t byte) {
+  return extend(state, byte);
+}
+
+std::optional<byte_change> find_changed_byte(std::size_t size,
+                                             std::uint32_t difference) {
+  if (difference == 0)
+    return std::nullopt;
+  std::optional<byte_change> found;
+  // From the last byte on: taking the zeros away again that followed the change
+  // leaves the table's entry of the bits that changed.
   for (std::size_t at = size; at-- > 0;) {
-    for (std::size_t bit = 0; bit < 8; ++bit) {
-      if (effects[bit] == difference)
-        return at * 8 + bit;
-      effects[bit] = extend(effects[bit], std::uint8_t{0});
+    auto last = by_high_byte[difference >> 24];
+    if (table[last] == difference) {
+      if (found)
+        return std::nullopt;
+      found = byte_change{at, last};
     }
+    difference = ((difference ^ table[last]) << 8) | last;
   }
-  return std::nullopt;
+  return found;
 }
 
 } // namespace cloister::persistence

@@ -20,11 +20,21 @@ std::uint32_t crc32c(bytes_view data);
 std::uint32_t mask_crc(std::uint32_t crc);
 std::uint32_t unmask_crc(std::uint32_t masked);
 
-/// The one bit (counted from the lowest bit of the first byte) of `size` bytes
-/// that must be flipped to change their CRC by `difference` (exclusive or);
-/// nothing where no single bit does. A CRC is linear, so each bit of a message
-/// has its own difference, and below 2^31 bits no two share one.
-std::optional<std::size_t> find_flipped_bit(std::size_t size,
-                                            std::uint32_t difference);
+/// One byte more of a CRC in the making, which begins with all ones and is
+/// inverted at the end.
+std::uint32_t extend_crc(std::uint32_t state, std::uint8_t byte);
+
+/// A byte of a message, and what to combine it with by exclusive or.
+struct byte_change {
+  std::size_t at = 0;
+  std::uint8_t flips = 0;
+};
+
+/// The one change of a single byte in `size` bytes that changes their CRC by
+/// `difference` (exclusive or); nothing where none does, or more than one. A
+/// CRC is linear: what a changed byte does to it depends on the bits that
+/// changed and on how many bytes follow, and on nothing else.
+std::optional<byte_change> find_changed_byte(std::size_t size,
+                                             std::uint32_t difference);
 
 } // namespace cloister::persistence

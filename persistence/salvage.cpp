@@ -4,6 +4,7 @@
 #include "persistence/salvage.hpp"
 
 #include "persistence/data_directory.hpp"
+#include "persistence/leveldb_rebuild.hpp"
 #include "persistence/store.hpp"
 
 namespace cloister::persistence {
@@ -98,7 +99,10 @@ result<bool> salvage_database(std::shared_ptr<file_system> files,
   store_options options{files, held->store_path()};
   options.damage = std::move(*damage);
   options.read_damaged = true;
-  if (reads_whole(options))
+  auto rebuilt = rebuild_tables(files, held->store_path());
+  if (rebuilt.has_error())
+    return rebuilt.error();
+  if (rebuilt->empty() && reads_whole(options))
     return false;
   if (auto done = store::repair(options); done.has_error())
     return done.error();

@@ -3,7 +3,7 @@
 
 #include "persistence/table_format.hpp"
 
-#include <bit>
+#include <algorithm>
 
 #include "persistence/crc32c.hpp"
 
@@ -114,6 +114,8 @@ std::optional<std::vector<block_entry>> decode_block(bytes_view contents) {
   if (restarts > (contents.size() - 4) / 4)
     return std::nullopt;
   std::vector<block_entry> out;
+  if (restarts == 0) // As LevelDB takes it.
+    return out;
   bytes key;
   table_reader in{contents.substr(0, contents.size() - 4 * (restarts + 1))};
   while (!in.at_end()) {
@@ -127,11 +129,11 @@ std::optional<std::vector<block_entry>> decode_block(bytes_view contents) {
     auto value = in.raw(value_size);
     if (!in.ok() || key.size() < sequence_and_type_bytes)
       return std::nullopt;
-    auto user_key = key.substr(0, key.size() - sequence_and_type_bytes);
+    block_entry entry{key, value};
     // Versions of one key stand side by side.
-    if (!out.empty() && user_key < out.back().key)
+    if (!out.empty() && entry.user_key() < out.back().user_key())
       return std::nullopt;
-    out.push_back({std::move(user_key), value});
+    out.push_back(std::move(entry));
   }
   return out;
 }
@@ -146,7 +148,7 @@ std::optional<std::vector<data_block>> decode_index(bytes_view contents) {
     auto where = read_handle(in);
     if (!in.ok())
       return std::nullopt;
-    out.push_back({where, std::move(entry.key)});
+    out.push_back({where, bytes{entry.user_key()}});
   }
   return out;
 }
@@ -163,22 +165,38 @@ bytes make_empty_block(std::size_t size_with_trailer) {
   return out;
 }
 
-std::optional<bytes> correct_single_bit(bytes_view block) {
+std::optional<bytes> correct_single_byte(bytes_view block) {
   bytes out{block};
   auto checked = checked_part(block);
   auto actual = crc32c(checked);
-  if (auto bit = find_flipped_bit(checked.size(), actual ^ stored_crc(block))) {
-    out[*bit / 8] = static_cast<char>(out[*bit / 8] ^ (1 << (*bit % 8)));
+  if (auto change
+      = find_changed_byte(checked.size(), actual ^ stored_crc(block))) {
+    out[change->at] = static_cast<char>(out[change->at] ^ change->flips);
     return out;
   }
   // It may be the stored checksum itself.
-  auto masked = mask_crc(actual);
-  table_reader in{block.substr(block.size() - 4)};
-  auto stored = static_cast<std::uint32_t>(in.little_endian(4));
-  if (std::popcount(masked ^ stored) != 1)
-    return std::nullopt;
   write_crc(out);
+  int differ = 0;
+  for (std::size_t i = block.size() - 4; i < block.size(); ++i)
+    differ += out[i] != block[i];
+  if (differ != 1)
+    return std::nullopt;
   return out;
+}
+
+std::optional<std::size_t> find_block_size(bytes_view data,
+                                           std::size_t size_max) {
+  auto state = ~std::uint32_t{0};
+  auto end = std::min(data.size(), size_max);
+  for (std::size_t at = 0; at + 4 < end; ++at) {
+    state = extend_crc(state, static_cast<std::uint8_t>(data[at]));
+    if (at + 1 < block_trailer_bytes)
+      continue;
+    auto size = at + block_trailer_bytes;
+    if (stored_crc(data.substr(0, size)) == ~state)
+      return size;
+  }
+  return std::nullopt;
 }
 
 } // namespace cloister::persistence

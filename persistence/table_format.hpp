@@ -32,9 +32,13 @@ struct block_handle {
 };
 
 struct block_entry {
-  /// Without LevelDB's sequence number.
+  /// With LevelDB's sequence number and type at its end.
   bytes key;
   bytes_view value;
+
+  bytes_view user_key() const {
+    return bytes_view{key}.substr(0, key.size() - 8);
+  }
 };
 
 /// One data block, and the keys it can hold.
@@ -59,8 +63,13 @@ bool checksum_is_right(bytes_view block_with_trailer);
 /// A block of the same size without entries, with its trailer.
 bytes make_empty_block(std::size_t size_with_trailer);
 
-/// The block with the one bit that its checksum shows to be flipped flipped
-/// back; nothing if more is wrong than one bit.
-std::optional<bytes> correct_single_bit(bytes_view block_with_trailer);
+/// The block with the one byte set right that its checksum shows to be wrong;
+/// nothing if it is not as simple as that.
+std::optional<bytes> correct_single_byte(bytes_view block_with_trailer);
+
+/// How long the block is, with its trailer, that `data` begins with, told by
+/// its checksum alone; nothing where none is found within `size_max`.
+std::optional<std::size_t> find_block_size(bytes_view data,
+                                           std::size_t size_max);
 
 } // namespace cloister::persistence

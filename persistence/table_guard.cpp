@@ -51,8 +51,8 @@ std::optional<std::vector<bytes>> keys_of(bytes_view block) {
     return std::nullopt;
   std::vector<bytes> out;
   for (auto& entry : *entries)
-    if (out.empty() || out.back() != entry.key)
-      out.push_back(std::move(entry.key));
+    if (out.empty() || out.back() != entry.user_key())
+      out.emplace_back(entry.user_key());
   return out;
 }
 
@@ -89,7 +89,7 @@ bytes_view table_guard::check(const random_file& file, const std::string& name,
     return read;
   }
   damaged_block found{name, offset, {}, {}, {}};
-  auto mended = correct_single_bit(read);
+  auto mended = correct_single_byte(read);
   auto keys = mended ? keys_of(*mended) : std::nullopt;
   if (keys) {
     found.keys = std::move(*keys);

@@ -16,8 +16,8 @@ namespace cloister::persistence {
 /// Stands between LevelDB and its tables. A data block whose checksum is wrong
 /// would stop whoever reads past it, and a compaction that meets it would stop
 /// all writes of the database. Here its damage is remembered first, and then
-/// LevelDB gets something that it can read around: the block with one flipped
-/// bit flipped back, or else an empty block.
+/// LevelDB gets something that it can read around: the block with one
+/// wrong byte set right, or else an empty block.
 ///
 /// What `damage` lists is refused above, so nobody takes a corrected record or
 /// an older one for granted before a repair has proven it.

@@ -76,11 +76,11 @@ void examine_memory_lock(findings& out) {
 /// its advice, once.
 void report_damage(const std::string& where, std::string what, findings& out) {
   auto advice = std::string{"run `cloister doctor --repair`"};
-  if (what.find("restore") != std::string::npos
-      || what.find("use that version") != std::string::npos)
-    advice.clear();
   if (auto at = what.find("; run `cloister doctor"); at != std::string::npos)
     what.erase(at);
+  else if (what.find("restore") != std::string::npos
+           || what.find("use that version") != std::string::npos)
+    advice.clear();
   out.damage(where.empty() ? what : where + ": " + what, advice);
 }
 
@@ -106,12 +106,12 @@ void report_blocks(const std::vector<persistence::damaged_block>& blocks,
   for (const auto& block : blocks) {
     auto where = "a block of store/" + block.file + " at byte "
                  + std::to_string(block.offset);
-    auto flipped = !block.keys.empty();
+    auto corrected = !block.keys.empty();
     if (!repairing)
-      out.damage(where + (flipped ? " has a flipped bit" : " is unreadable"),
+      out.damage(where + (corrected ? " has a wrong byte" : " is unreadable"),
                  "run `cloister doctor --repair`");
-    else if (flipped)
-      out.repaired(where + ": a flipped bit was put right; each of its "
+    else if (corrected)
+      out.repaired(where + ": a wrong byte was put right; each of its "
                    + std::to_string(block.keys.size())
                    + " records is kept where its seal proves it");
     else
@@ -183,7 +183,11 @@ result<void> repair(const doctor_options& options, doctor_report& report,
     out.repaired("the database was rebuilt from what could be read");
     report.repaired = true;
   }
-  return as_finding(repair_opened(options, report, out), out);
+  // What stands in the way is found again by the examination that follows.
+  auto done = repair_opened(options, report, out);
+  return done.has_error() && done.error().code != errc::corrupted
+           ? done
+           : result<void>{};
 }
 
 } // namespace

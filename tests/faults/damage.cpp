@@ -333,3 +333,34 @@ TEST_CASE("repair keeps what verifies and lists what is lost", "[faults]") {
   }
   CHECK(mostly_kept > 0);
 }
+
+TEST_CASE("a table with a damaged index or footer is rebuilt from its blocks",
+          "[faults]") {
+  test_node node;
+  fill(node);
+  auto table = largest_table(node);
+  auto size = node.files->content(table).size();
+  // From the end: magic number, handles, index.
+  for (std::size_t back : {1, 20, 47, 60, 100, 200}) {
+    INFO(back << " bytes before the end");
+    auto files = node.files->after_kill();
+    destroy(*files, table, size - back);
+    test_node damaged{node, files};
+    {
+      auto opened = damaged.open();
+      if (opened.has_error()) {
+        CHECK(opened.error().code == errc::corrupted);
+        CHECK(opened.error().detail.find(".ldb") != std::string::npos);
+      }
+    }
+    CHECK(persistence::salvage_database(files, "/data").value());
+    {
+      auto parts = damaged.open_parts(true).value();
+      auto with = services_over(parts, node.time);
+      REQUIRE(parts.records->find_damage().has_value());
+      CHECK(parts.records->damage()->empty());
+      CHECK(engine::examine_store(with, *parts.slots).damages.empty());
+    }
+    CHECK(look(damaged.open_or_fail()).good == users);
+  }
+}

@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "persistence/file_system.hpp"
+
+namespace cloister::persistence {
+
+/// Writes the tables of a database anew whose index or footer cannot be read,
+/// from their data blocks, which their checksums alone tell apart. LevelDB's
+/// own repair would give such a table up whole. Answers their names.
+///
+/// The database must not be open, and wants `store::repair` afterwards, since
+/// its manifest knows the former sizes.
+result<std::vector<std::string>>
+rebuild_tables(const std::shared_ptr<file_system>& files,
+               const std::string& directory);
+
+} // namespace cloister::persistence
