@@ -52,7 +52,7 @@ result<void> restart_policy::may_start(const std::string& scope, time now) {
       return {};
     return error{errc::quarantined,
                  "this scope failed again and again and is "
-                 "set aside; look at the server's log",
+                 "set aside for some minutes",
                  duration_cast<milliseconds>(last + quarantine_period - now)};
   }
   auto over = last + pause_after(crashes);

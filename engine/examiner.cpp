@@ -98,7 +98,8 @@ private:
         ++out_.orphaned_records;
       return true;
     });
-    if (done.has_error())
+    // What stopped it was met before, at the scope it belongs to.
+    if (done.has_error() && out_.damages.empty())
       damage("node", done.error().detail);
   }
 

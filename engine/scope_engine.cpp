@@ -227,6 +227,11 @@ step scope_engine::committed(const std::shared_ptr<change>& made,
     return outcome.error();
   }
   ledger_.settle(journaled);
+  // Whoever is told of a revocation may rely on it: others see its flag.
+  for (auto& [record, tag] : made->becomes.keys)
+    keys_.put(std::move(record), tag);
+  made->becomes.keys.clear();
+  // What only this engine sees can wait until the answer is on its way.
   step answered{std::move(done)};
   answered.afterwards = [this, made] { apply(made->becomes); };
   return answered;
@@ -248,8 +253,6 @@ void scope_engine::apply(effects& becomes) {
   }
   for (const auto& rest : becomes.idempotency_dropped)
     idempotency_.erase(rest);
-  for (auto& [record, tag] : becomes.keys)
-    keys_.put(std::move(record), tag);
   memories_.shrink_cache();
 }
 
