@@ -25,6 +25,8 @@ struct node_usage {
   std::atomic<std::uint32_t> in_flight{0};
   std::atomic<std::int64_t> memory_bytes{0};
   std::atomic<std::uint32_t> active_scopes{0};
+  /// Scope actors whose state exists, known to a directory or not.
+  std::atomic<std::uint32_t> living_scopes{0};
 };
 
 /// A place among the requests in flight, given back on destruction. CAF's

@@ -22,6 +22,7 @@ using part_span = std::span<search_part>;
 
 /// What one scope answered: nothing where it is absent.
 struct part_answer {
+  std::shared_ptr<engine::request> asked;
   result<std::optional<engine::answer>> outcome
     = std::optional<engine::answer>{};
   std::optional<found_scope> absent;
@@ -113,6 +114,7 @@ struct gateway::search_run {
     for (std::size_t i = 0; i < parts.size(); ++i) {
       auto asked = std::make_shared<engine::request>(
         engine::request{parts[i].grant, what, deadline});
+      out[i].asked = asked;
       auto target = node.known_target(*parts[i].binding);
       auto place
         = target ? node.enter(*target) : result<admission>{starting_error()};
@@ -135,10 +137,10 @@ struct gateway::search_run {
     }
     for (auto i : alone) {
       node.forget(*parts[i].binding);
-      auto asked = std::make_shared<engine::request>(
+      out[i].asked = std::make_shared<engine::request>(
         engine::request{parts[i].grant, what, deadline});
-      out[i].outcome
-        = node.ask(*parts[i].binding, asked, if_absent::report, out[i].absent);
+      out[i].outcome = node.ask(*parts[i].binding, out[i].asked,
+                                if_absent::report, out[i].absent);
     }
     return out;
   }
@@ -163,7 +165,7 @@ struct gateway::search_run {
       for (std::size_t i = 0; i < some.size(); ++i) {
         auto& outcome = answers[i].outcome;
         if (outcome.has_error())
-          return outcome.error();
+          return node.told(answers[i].asked, outcome.error());
         if (*outcome) {
           visit(some[i], std::move(**outcome));
           continue;

@@ -19,8 +19,10 @@ struct scope_state : driver_state<engine::scope_engine, engine::request> {
   scope_state& operator=(const scope_state&) = delete;
 
   ~scope_state() {
-    if (node)
-      node->memory_bytes -= reported;
+    if (!node)
+      return;
+    node->memory_bytes -= reported;
+    --node->living_scopes;
   }
 
   /// Tells the directory what this scope uses.
@@ -63,6 +65,7 @@ scope_behavior(scope_self self,
   state.committer = options->committer;
   state.usage = options->usage;
   state.node = options->node;
+  ++state.node->living_scopes;
   after_work(self);
   return {
     [self](const perform& what) {

@@ -20,6 +20,7 @@ constexpr std::chrono::milliseconds first_pause{50};
 constexpr std::chrono::milliseconds longest_pause{5000};
 constexpr std::chrono::milliseconds sleep_retry{5};
 constexpr int sleep_tries = 1000;
+constexpr std::chrono::milliseconds scopes_end_interval{5};
 
 struct supervisor_state {
   static inline const char* name = "cloister.supervisor";
@@ -146,7 +147,12 @@ supervisor_behavior(supervisor_self self,
   return {
     [self](const start_core&) {
       auto& state = self->state;
-      if (state.children.empty() && state.ending == 0 && !state.shutting_down)
+      if (!state.children.empty() || state.ending > 0 || state.shutting_down)
+        return;
+      // A scope of the former core must not go on beside its successor.
+      if (state.options->usage->living_scopes > 0)
+        self->delayed_send(self, scopes_end_interval, start_core{});
+      else
         start_all(self);
     },
     [self](const await_core&) {

@@ -52,9 +52,10 @@ void find_due(const engine::services& with, findings& out) {
   out.complete = true;
   for (auto hour = *at; hour <= now; hour = persistence::next_hour(hour)) {
     auto entries = with.expiries.in_hour_of(hour);
+    // A damaged hour must not keep the others from being looked at.
     if (entries.has_error()) {
       out.complete = false;
-      return;
+      continue;
     }
     // The rest of a very full hour is for the next round.
     out.complete = out.complete

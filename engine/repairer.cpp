@@ -434,6 +434,48 @@ result<void> repair_tree(const services& with, persistence::store& records,
 
 } // namespace
 
+namespace {
+
+/// The greatest start number in which a scope's chain took journal entries.
+std::uint64_t last_start_seen(const services& with,
+                              const identity_ptr& parent) {
+  constexpr int entry_number_bits = 40;
+  std::uint64_t out = 0;
+  std::vector<identity_ptr> children;
+  static_cast<void>(with.catalog.children(parent, [&](auto child) {
+    if (child)
+      children.push_back(*child);
+    return true;
+  }));
+  for (const auto& child : children) {
+    if (auto head = read_head(context_of(*child), with.records))
+      out = std::max(out, head->journal_sequence >> entry_number_bits);
+    out = std::max(out, last_start_seen(with, child));
+  }
+  return out;
+}
+
+/// A node whose head was lost begins to number its starts anew; the journal's
+/// numbers build on that, and must exceed all that chains have seen.
+result<void> raise_start_number(const services& with,
+                                persistence::store& records) {
+  auto context = context_of(with.catalog.node());
+  auto head = read_head(context, records);
+  if (head.has_error())
+    return head.error();
+  auto seen = last_start_seen(with, nullptr);
+  if (head->next_sequence > seen)
+    return {};
+  head->next_sequence = seen + 1;
+  ledger book{context, *head, with.journal};
+  auto batch = std::make_shared<persistence::write_batch>();
+  book.close(*batch, nullptr);
+  std::vector<std::shared_ptr<persistence::write_batch>> batches{batch};
+  return records.write(batches);
+}
+
+} // namespace
+
 result<repair_report> repair_store(const services& with,
                                    persistence::key_slots& slots,
                                    persistence::store& records) {
@@ -448,6 +490,8 @@ result<repair_report> repair_store(const services& with,
                                + ": its good copy replaced the bad one");
   }
   if (auto done = repair_tree(with, records, nullptr, report); done.has_error())
+    return done.error();
+  if (auto done = raise_start_number(with, records); done.has_error())
     return done.error();
   return report;
 }

@@ -56,6 +56,11 @@ bool is_range(const damaged_block& block) {
   return block.keys.empty();
 }
 
+/// A block that could be corrected once may be worse the next time.
+bool is_same(const damaged_block& a, const damaged_block& b) {
+  return a.file == b.file && a.offset == b.offset && is_range(a) == is_range(b);
+}
+
 } // namespace
 
 damage_list::damage_list(std::shared_ptr<file_system> files, std::string path)
@@ -75,9 +80,14 @@ result<void> damage_list::load() {
   auto content = read_file(*files_, path_);
   if (content.has_error())
     return content.error();
+  // It is only ever replaced as a whole, so it is never torn.
+  error damaged{errc::corrupted,
+                path_
+                  + " is damaged; run `cloister doctor --repair` on a copy "
+                    "without it, or restore a backup"};
   byte_reader in{*content};
   if (in.raw(header.size()) != header)
-    return {}; // Torn at its very start: no entry was ever relied upon.
+    return damaged;
   while (!in.rest().empty()) {
     auto length = in.u32();
     auto checksum = in.u32();
@@ -85,7 +95,7 @@ result<void> damage_list::load() {
     auto block = in.ok() && crypto::checksum(body) == checksum ? decode(body)
                                                                : std::nullopt;
     if (!block)
-      break; // Torn while it was added: nobody has read around it yet.
+      return damaged;
     remember(std::move(*block));
   }
   return {};
@@ -95,22 +105,25 @@ result<void> damage_list::add(damaged_block block) {
   std::lock_guard guard{mutex_};
   if (knows(block))
     return {};
-  // Written anew as a whole: it is short, and so a torn end cannot hide what
-  // is added behind it.
-  bytes content{header};
-  for (const auto& each : blocks_)
-    content.append(encode(each));
-  content.append(encode(block));
-  if (auto done = replace_file(*files_, path_, content); done.has_error())
+  auto all = blocks_;
+  all.push_back(block);
+  if (auto done = write(all); done.has_error())
     return done;
   remember(std::move(block));
   return {};
 }
 
+/// Written anew as a whole: it is short.
+result<void> damage_list::write(const std::vector<damaged_block>& blocks) {
+  bytes content{header};
+  for (const auto& each : blocks)
+    content.append(encode(each));
+  return replace_file(*files_, path_, content);
+}
+
 bool damage_list::knows(const damaged_block& block) const {
-  return std::any_of(blocks_.begin(), blocks_.end(), [&](const auto& each) {
-    return each.file == block.file && each.offset == block.offset;
-  });
+  return std::any_of(blocks_.begin(), blocks_.end(),
+                     [&](const auto& each) { return is_same(each, block); });
 }
 
 void damage_list::remember(damaged_block block) {
@@ -144,19 +157,23 @@ std::vector<damaged_block> damage_list::blocks() const {
   return blocks_;
 }
 
-result<void> damage_list::clear() {
+result<void> damage_list::forget(const std::vector<damaged_block>& repaired) {
   std::lock_guard guard{mutex_};
-  if (files_->exists(path_)) {
-    if (auto done = files_->remove(path_); done.has_error())
-      return done;
-    if (auto done = files_->sync_directory(directory_of(path_));
-        done.has_error())
-      return done;
-  }
-  blocks_.clear();
+  auto left = std::exchange(blocks_, {});
+  std::erase_if(left, [&](const damaged_block& each) {
+    return std::any_of(repaired.begin(), repaired.end(),
+                       [&](const auto& gone) { return is_same(each, gone); });
+  });
   keys_.clear();
   empty_.store(true, std::memory_order_release);
-  return {};
+  for (auto& each : left)
+    remember(std::move(each));
+  if (!blocks_.empty())
+    return write(blocks_);
+  if (files_->exists(path_))
+    if (auto done = files_->remove(path_); done.has_error())
+      return done;
+  return files_->sync_directory(directory_of(path_));
 }
 
 } // namespace cloister::persistence

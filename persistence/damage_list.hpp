@@ -42,7 +42,7 @@ struct damaged_block {
 /// Thread-safe.
 class damage_list {
 public:
-  /// Reads the list of a directory; there may be none.
+  /// Reads the list of a directory; there may be none. Fails with `corrupted`.
   static result<std::shared_ptr<damage_list>>
   open(std::shared_ptr<file_system> files, const std::string& path);
 
@@ -61,14 +61,15 @@ public:
     return empty_.load(std::memory_order_acquire);
   }
 
-  /// Forgets everything, after a repair.
-  result<void> clear();
+  /// Forgets blocks, after a repair.
+  result<void> forget(const std::vector<damaged_block>& repaired);
 
 private:
   damage_list(std::shared_ptr<file_system> files, std::string path);
   result<void> load();
   bool knows(const damaged_block& block) const;
   void remember(damaged_block block);
+  result<void> write(const std::vector<damaged_block>& blocks);
 
   std::shared_ptr<file_system> files_;
   std::string path_;

@@ -32,6 +32,10 @@ result<expiry_entry> decode(bytes_view plain) {
   return entry;
 }
 
+/// A year and some: how far back is looked where the watermark was lost.
+constexpr std::int64_t lookback_milliseconds
+  = std::int64_t{400} * 24 * hour_milliseconds;
+
 } // namespace
 
 timestamp start_of_hour(timestamp at) {
@@ -86,8 +90,8 @@ result<timestamp> expiry_index::watermark(timestamp now) const {
   auto sealed = records_.get(key);
   if (sealed.has_error())
     return sealed.error();
-  if (!*sealed)
-    return start_of_hour(now);
+  if (!*sealed) // Every store had one: what it said is lost.
+    return timestamp{start_of_hour(now).milliseconds - lookback_milliseconds};
   auto plain = crypto::open(node_->keys.control, key.view(), **sealed);
   if (plain.has_error())
     return plain.error();

@@ -57,8 +57,7 @@ public:
   /// that are damaged: one must not stop the others.
   result<std::vector<expiry_entry>> in_hour_of(timestamp at) const;
 
-  /// Where the sweeper goes on; the beginning of the current hour of `now` if
-  /// nothing was ever stored.
+  /// Where the sweeper goes on; more than a year before `now` if that was lost.
   result<timestamp> watermark(timestamp now) const;
   void set_watermark(write_batch& batch, timestamp at) const;
 

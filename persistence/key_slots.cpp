@@ -242,7 +242,9 @@ result<void> key_slots::write(std::span<const slot_write> writes) {
       return done;
   }
   for (const auto& write : writes)
-    if (write.wrapped.empty())
+    // What the cursor has yet to pass it finds by itself.
+    if (write.wrapped.empty()
+        && (write.slot < cursor_ || write.slot >= opened_end_))
       free_.push_back(write.slot);
   return {};
 }

@@ -74,16 +74,32 @@ std::optional<std::size_t> next_block(bytes_view table, std::size_t from) {
   return std::nullopt;
 }
 
-/// All entries of a table in order, found without its index.
-std::vector<std::pair<bytes, bytes>> entries_of(bytes_view table) {
+/// What was found of a table without its index: all entries in order, and the
+/// gaps between them.
+struct found_table {
+  std::vector<std::pair<bytes, bytes>> entries;
+  std::vector<damaged_block> gaps;
+};
+
+bytes_view user_key(bytes_view key) {
+  return key.substr(0, key.size() - 8);
+}
+
+found_table find_entries(bytes_view table, const std::string& name) {
   table_order order;
-  std::vector<std::pair<bytes, bytes>> out;
+  found_table found;
+  auto& out = found.entries;
+  bool in_gap = false;
   for (std::size_t at = 0; at < table.size();) {
     auto size = find_block_size(table.substr(at), block_bytes_max);
     auto entries
       = size ? decode_block(table.substr(at, *size - block_trailer_bytes))
              : std::nullopt;
     if (!size) {
+      auto last = out.empty() ? bytes{} : bytes{user_key(out.back().first)};
+      // To the end of all keys, unless something is found behind it.
+      found.gaps.push_back({name, at, {}, std::move(last), bytes(64, '\xff')});
+      in_gap = true;
       auto next = next_block(table, at + 1);
       if (!next)
         break;
@@ -95,11 +111,16 @@ std::vector<std::pair<bytes, bytes>> entries_of(bytes_view table) {
         || (!out.empty()
             && order.Compare(entries->front().key, out.back().first) <= 0))
       break;
+    if (std::exchange(in_gap, false))
+      found.gaps.back().up_to = bytes{entries->front().user_key()};
     for (auto& entry : *entries)
       out.emplace_back(std::move(entry.key), bytes{entry.value});
     at += *size;
   }
-  return out;
+  // Only the index behind the last block was passed over.
+  if (in_gap && found.gaps.back().offset + table_footer_bytes >= table.size())
+    found.gaps.pop_back();
+  return found;
 }
 
 result<void> write_table(const std::shared_ptr<file_system>& files,
@@ -136,7 +157,7 @@ result<void> write_table(const std::shared_ptr<file_system>& files,
 
 result<std::vector<std::string>>
 rebuild_tables(const std::shared_ptr<file_system>& files,
-               const std::string& directory) {
+               const std::string& directory, damage_list& damage) {
   std::vector<std::string> rebuilt;
   auto names = files->list(directory);
   if (names.has_error())
@@ -150,10 +171,13 @@ rebuild_tables(const std::shared_ptr<file_system>& files,
       return table.error();
     if (is_readable(*table))
       continue;
-    auto entries = entries_of(*table);
-    if (entries.empty())
+    auto found = find_entries(*table, name);
+    if (found.entries.empty())
       continue;
-    if (auto done = write_table(files, path, entries); done.has_error())
+    for (auto& gap : found.gaps)
+      if (auto done = damage.add(std::move(gap)); done.has_error())
+        return done.error();
+    if (auto done = write_table(files, path, found.entries); done.has_error())
       return done.error();
     rebuilt.push_back(name);
   }

@@ -7,18 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "persistence/damage_list.hpp"
 #include "persistence/file_system.hpp"
 
 namespace cloister::persistence {
 
 /// Writes the tables of a database anew whose index or footer cannot be read,
 /// from their data blocks, which their checksums alone tell apart. LevelDB's
-/// own repair would give such a table up whole. Answers their names.
+/// own repair would give such a table up whole. What is missing between the
+/// blocks goes into `damage`. Answers their names.
 ///
 /// The database must not be open, and wants `store::repair` afterwards, since
 /// its manifest knows the former sizes.
 result<std::vector<std::string>>
 rebuild_tables(const std::shared_ptr<file_system>& files,
-               const std::string& directory);
+               const std::string& directory, damage_list& damage);
 
 } // namespace cloister::persistence

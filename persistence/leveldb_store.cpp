@@ -298,19 +298,23 @@ result<void> store::find_damage() const {
   return {};
 }
 
-result<void> store::rewrite_damaged() {
-  if (!options_.damage || options_.damage->empty())
+result<void> store::rewrite_damaged(const std::vector<damaged_block>& proven) {
+  if (!options_.damage || proven.empty())
     return {};
   {
     // A compaction leaves a table alone that nothing above overlaps. Removing
-    // a key that cannot exist, next to one in the table, overlaps it.
+    // keys that cannot exist, on both sides of the block, overlaps it.
     leveldb::WriteBatch nudges;
-    for (const auto& block : options_.damage->blocks()) {
-      auto near = block.keys.empty() ? block.up_to : block.keys.front();
-      near.push_back('\0');
-      nudges.Delete(near);
-      near.back() = '\1';
-      nudges.Delete(near);
+    for (const auto& block : proven) {
+      auto below = block.keys.empty() ? block.after : block.keys.front();
+      auto above = block.keys.empty() ? block.up_to : block.keys.back();
+      if (block.keys.empty())
+        below.push_back('\0');
+      else
+        below.pop_back();
+      above.push_back('\0');
+      nudges.Delete(below);
+      nudges.Delete(above);
     }
     std::shared_lock guard{mutex_};
     if (!database_)
@@ -326,7 +330,7 @@ result<void> store::rewrite_damaged() {
     if (status = database_->db->Write(synced, &nothing); !status.ok())
       return to_error(status);
   }
-  return options_.damage->clear();
+  return options_.damage->forget(proven);
 }
 
 void store::compact() {

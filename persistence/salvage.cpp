@@ -97,9 +97,9 @@ result<bool> salvage_database(std::shared_ptr<file_system> files,
   if (damage.has_error())
     return damage.error();
   store_options options{files, held->store_path()};
-  options.damage = std::move(*damage);
+  options.damage = *damage;
   options.read_damaged = true;
-  auto rebuilt = rebuild_tables(files, held->store_path());
+  auto rebuilt = rebuild_tables(files, held->store_path(), **damage);
   if (rebuilt.has_error())
     return rebuilt.error();
   if (rebuilt->empty() && reads_whole(options))

@@ -123,9 +123,9 @@ public:
   /// Reads every block, so that `damage` lists all there is.
   result<void> find_damage() const;
 
-  /// After a repair: has every table with a damaged block written anew, and
-  /// forgets the damage.
-  result<void> rewrite_damaged();
+  /// After a repair that has proven what is left of these blocks: has their
+  /// tables written anew, and forgets them.
+  result<void> rewrite_damaged(const std::vector<damaged_block>& proven);
 
   const std::shared_ptr<damage_list>& damage() const noexcept {
     return options_.damage;

@@ -148,7 +148,8 @@ result<void> repair_opened(const doctor_options& options, doctor_report& report,
   auto with = services_over(*parts, system_clock());
   if (auto done = parts->records->find_damage(); done.has_error())
     return done;
-  report_blocks(parts->records->damage()->blocks(), true, out);
+  auto blocks = parts->records->damage()->blocks();
+  report_blocks(blocks, true, out);
   auto repair = engine::repair_store(with, *parts->slots, *parts->records);
   if (repair.has_error())
     return repair.error();
@@ -157,7 +158,7 @@ result<void> repair_opened(const doctor_options& options, doctor_report& report,
   for (auto& line : repair->lost)
     out.warn("lost: " + line, "it is in the copy that was kept aside");
   report.repaired = true;
-  return parts->records->rewrite_damaged();
+  return parts->records->rewrite_damaged(blocks);
 }
 
 /// What an examination that could not begin found, if that is damage.

@@ -169,7 +169,8 @@ TEST_CASE("a flipped bit in a table is felt by the scopes in its block alone, "
       auto report
         = engine::repair_store(with, *parts.slots, *parts.records).value();
       CHECK(report.lost.empty());
-      REQUIRE(parts.records->rewrite_damaged().has_value());
+      REQUIRE(parts.records->rewrite_damaged(parts.records->damage()->blocks())
+                .has_value());
       REQUIRE(parts.records->find_damage().has_value());
       CHECK(parts.records->damage()->empty());
       CHECK(engine::examine_store(with, *parts.slots).damages.empty());
@@ -286,7 +287,8 @@ repaired damage_and_repair(const test_node& node, const std::string& table,
     auto report
       = engine::repair_store(with, *parts->slots, *parts->records).value();
     out.lost = report.lost.size();
-    REQUIRE(parts->records->rewrite_damaged().has_value());
+    REQUIRE(parts->records->rewrite_damaged(parts->records->damage()->blocks())
+              .has_value());
     for (const auto& damage :
          engine::examine_store(with, *parts->slots).damages) {
       INFO(damage.scope << ": " << damage.what);
