@@ -366,3 +366,51 @@ TEST_CASE("a table with a damaged index or footer is rebuilt from its blocks",
     CHECK(look(damaged.open_or_fail()).good == users);
   }
 }
+
+TEST_CASE("a rebuilt table with a gap brings nothing old back", "[faults]") {
+  test_node node;
+  fill(node);
+  {
+    auto runtime = node.open_or_fail();
+    auto acme = runtime.organization("org_acme").value();
+    memory_patch newer;
+    newer.content = "memory new";
+    for (int u = 0; u < users; u += 2) {
+      auto user = acme.client("user_" + std::to_string(u)).value();
+      list_options all;
+      all.limit = 1000;
+      auto list = user.list_memories(all).value();
+      for (const auto& each : list.results)
+        user.update_memory(each.memory.id, newer).value();
+    }
+  }
+  node.open_or_fail(); // Turns the log into a table.
+  for (const auto& table : tables(node)) {
+    auto size = node.files->content(table).size();
+    for (std::size_t part = 1; part < 4; ++part) {
+      INFO(table << ", part " << part);
+      auto files = node.files->after_kill();
+      destroy(*files, table, size - 20);
+      destroy(*files, table, size * part / 4);
+      test_node damaged{node, files};
+      if (persistence::salvage_database(files, "/data").has_error())
+        continue; // A table of one block: there is nothing to rebuild it from.
+      auto parts = damaged.open_parts(true);
+      if (parts.has_error()) {
+        CHECK(parts.error().code == errc::corrupted);
+        continue;
+      }
+      auto with = services_over(*parts, node.time);
+      REQUIRE(parts->records->find_damage().has_value());
+      auto blocks = parts->records->damage()->blocks();
+      auto report
+        = engine::repair_store(with, *parts->slots, *parts->records).value();
+      REQUIRE(parts->records->rewrite_damaged(blocks).has_value());
+      parts = error{};
+      auto opened = damaged.open();
+      REQUIRE(opened.has_value());
+      CHECK(stale(*opened) == 0);
+      CHECK(look(*opened).wrong <= static_cast<int>(report.lost.size()));
+    }
+  }
+}
