@@ -8,6 +8,7 @@
 #include "core/overloaded.hpp"
 #include "core/personal_data.hpp"
 #include "engine/audit_reader.hpp"
+#include "engine/flush_then.hpp"
 
 namespace cloister::engine {
 
@@ -221,21 +222,7 @@ step node_engine::after_flush(auth::operation what,
                               std::function<result<answer>()> work) {
   if (auto noted = ledger_.note(entry_of(what)); noted.has_error())
     return noted.error();
-  auto found = std::make_shared<result<answer>>(answer{nothing{}});
-  auto read = [found, work = std::move(work)] { *found = work(); };
-  offload then{read, [found]() -> step { return std::move(*found); }, true};
-  auto flush = flush_audit();
-  auto pending = std::get_if<commit>(&flush.what);
-  if (pending == nullptr)
-    return then;
-  return commit{
-    pending->batch,
-    [settle = pending->then, then](const result<void>& outcome) -> step {
-      settle(outcome);
-      if (outcome.has_error())
-        return outcome.error();
-      return then;
-    }};
+  return flush_then(flush_audit(), std::move(work));
 }
 
 } // namespace cloister::engine

@@ -7,6 +7,7 @@
 #include "core/utf8.hpp"
 #include "crypto/aead.hpp"
 #include "engine/audit_reader.hpp"
+#include "engine/flush_then.hpp"
 #include "engine/scope_engine.hpp"
 
 namespace cloister::engine {
@@ -289,21 +290,7 @@ step scope_engine::flushed_then(const std::shared_ptr<request>& asked,
                                 std::function<result<answer>()> work) {
   if (auto noted = ledger_.note(entry_of(*asked)); noted.has_error())
     return noted.error();
-  auto found = std::make_shared<result<answer>>(answer{nothing{}});
-  auto read = [found, work = std::move(work)] { *found = work(); };
-  offload then{read, [found]() -> step { return std::move(*found); }, true};
-  auto flush = flush_audit();
-  auto pending = std::get_if<commit>(&flush.what);
-  if (pending == nullptr)
-    return then;
-  return commit{
-    pending->batch,
-    [settle = pending->then, then](const result<void>& outcome) -> step {
-      settle(outcome);
-      if (outcome.has_error())
-        return outcome.error();
-      return then;
-    }};
+  return flush_then(flush_audit(), std::move(work));
 }
 
 step scope_engine::audit(const std::shared_ptr<request>& asked) {

@@ -1,0 +1,31 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "engine/step.hpp"
+
+namespace cloister::engine {
+
+/// Brings a chain up to date with `flush`, an engine's `flush_audit()`, then
+/// has a loader do `work`, which reads that chain, and answers with it.
+inline step flush_then(step flush, std::function<result<answer>()> work) {
+  auto found = std::make_shared<result<answer>>(answer{nothing{}});
+  auto read = [found, work = std::move(work)] { *found = work(); };
+  offload then{read, [found]() -> step { return std::move(*found); }, true};
+  auto pending = std::get_if<commit>(&flush.what);
+  if (pending == nullptr)
+    return then;
+  return commit{
+    pending->batch,
+    [settle = pending->then, then](const result<void>& outcome) -> step {
+      auto settled = settle(outcome);
+      if (settled.afterwards)
+        settled.afterwards();
+      if (outcome.has_error())
+        return outcome.error();
+      return then;
+    }};
+}
+
+} // namespace cloister::engine
