@@ -282,6 +282,8 @@ slept on_sleep(Self self) {
   auto& state = self->state;
   auto idle
     = state.jobs.empty() && !state.engine->has_in_flight() && !state.reloading;
+  if constexpr (requires { state.engine->note_repeated(); })
+    static_cast<void>(state.engine->note_repeated());
   if (idle && !state.engine->has_pending_audit()) {
     self->quit();
     return {true};

@@ -59,15 +59,7 @@ step node_engine::begin(node_operation what) {
                              return answer{std::move(*report)};
                            });
       },
-      [&](const note_node& op) -> step {
-        auto entry = entry_of(op.what);
-        entry.principal = op.who;
-        entry.outcome = op.outcome;
-        entry.reason = op.reason;
-        if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
-          return noted.error();
-        return answer{nothing{}};
-      },
+      [&](const note_node& op) { return note(op); },
     },
     what);
 }
@@ -78,6 +70,44 @@ auth::audit_entry node_engine::entry_of(auth::operation what) const {
   entry.request = auth::make_request_id();
   entry.principal = auth::principal_kind::operator_;
   entry.what = what;
+  return entry;
+}
+
+step node_engine::note(const note_node& what) {
+  constexpr std::int64_t minute_milliseconds = 60'000;
+  auto minute = with_.time->now().milliseconds / minute_milliseconds;
+  auto countable = what.who == auth::principal_kind::anonymous;
+  // Whoever has no key must not be able to fill the chain: the first refusal of
+  // a kind in a minute is an entry of its own, the others are counted.
+  if (countable && minute == repeated_.minute
+      && what.reason == repeated_.what.reason) {
+    ++repeated_.count;
+    return answer{nothing{}};
+  }
+  if (auto noted = note_repeated(); noted.has_error())
+    return noted.error();
+  if (countable)
+    repeated_ = {minute, what, 0};
+  if (auto noted = ledger_.note(entry_of(what)); noted.has_error())
+    return noted.error();
+  return answer{nothing{}};
+}
+
+result<void> node_engine::note_repeated() {
+  auto count = std::exchange(repeated_.count, 0);
+  if (count == 0)
+    return {};
+  auto entry = entry_of(repeated_.what);
+  entry.count = count;
+  entry.reason += "; as often again in that minute as the count says";
+  return ledger_.note(std::move(entry));
+}
+
+auth::audit_entry node_engine::entry_of(const note_node& what) const {
+  auto entry = entry_of(what.what);
+  entry.principal = what.who;
+  entry.outcome = what.outcome;
+  entry.reason = what.reason;
   return entry;
 }
 

@@ -61,6 +61,9 @@ public:
   step begin(node_operation what);
 
   step flush_audit();
+
+  /// Chains what was only counted so far; before the node sleeps.
+  result<void> note_repeated();
   bool has_pending_audit() const {
     return ledger_.has_pending();
   }
@@ -74,6 +77,8 @@ public:
 
 private:
   step begin_life();
+  step note(const note_node& what);
+  auth::audit_entry entry_of(const note_node& what) const;
   /// Audits a refusal, then answers it.
   step refuse(auth::operation what, const error& why);
   step create(const scope& name);
@@ -89,6 +94,13 @@ private:
   services with_;
   ledger ledger_;
   std::set<std::string> organizations_in_flight_;
+  /// Refusals of nobody in particular that were alike, within one minute.
+  struct repeated_refusals {
+    std::int64_t minute = -1;
+    note_node what;
+    std::uint32_t count = 0;
+  };
+  repeated_refusals repeated_;
   std::size_t in_flight_ = 0;
   std::uint64_t generation_;
   std::uint64_t load_ = next_load();

@@ -62,6 +62,33 @@ TEST_CASE("a read's entry survives the death of the process", "[runtime]") {
   CHECK(again.verify_all()->intact);
 }
 
+TEST_CASE("refusals of strangers are counted, not chained one by one",
+          "[runtime]") {
+  test_node node;
+  auto counts = [](const runtime& opened) {
+    audit_options strangers;
+    strangers.principal = "anonymous";
+    auto trail = opened.list_node_audit(strangers).value();
+    std::vector<std::uint32_t> out;
+    for (const auto& line : trail.results)
+      out.push_back(line.count);
+    return out;
+  };
+  {
+    auto runtime = node.open_or_fail();
+    for (int i = 0; i < 50; ++i)
+      CHECK(runtime.client("cloister_nonsense").has_error());
+    CHECK(counts(runtime) == std::vector<std::uint32_t>{0});
+    node.time->advance(std::chrono::minutes{1});
+    CHECK(runtime.client("cloister_nonsense").has_error());
+    CHECK(counts(runtime) == std::vector<std::uint32_t>{0, 49, 0});
+    CHECK(runtime.client("cloister_nonsense").has_error());
+  }
+  auto runtime = node.open_or_fail();
+  CHECK(counts(runtime) == std::vector<std::uint32_t>{1, 0, 49, 0});
+  CHECK(runtime.verify_all()->intact);
+}
+
 TEST_CASE("refusals by name are in the organization's trail, with the key",
           "[runtime]") {
   test_node node;
