@@ -65,6 +65,9 @@ store::store(store_options options)
 store::~store() = default;
 
 error store::to_error(const leveldb::Status& status) const {
+  if (!status.IsCorruption() && is_short_of_space())
+    return {errc::unavailable,
+            "the disk is full (" + status.ToString() + "); free some space"};
   if (!status.IsCorruption())
     return {errc::unavailable, "the store failed: " + status.ToString()};
   auto suspect = guard_ ? guard_->suspect() : std::string{};

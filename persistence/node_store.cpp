@@ -43,6 +43,18 @@ result<void> remove_leftovers(data_directory& directory) {
   return {};
 }
 
+/// Opening a database writes a table or two: on a full disk the reserve makes
+/// room for them, so that something can be deleted.
+result<std::unique_ptr<store>> open_records(data_directory& directory,
+                                            const store_options& options) {
+  auto records = store::open(options);
+  if (records || records.error().code != errc::unavailable
+      || !options.files->exists(directory.reserve_path()))
+    return records;
+  directory.release_reserve();
+  return store::open(options);
+}
+
 /// The chain of a node starts like that of any scope; see auth/audit_chain.hpp.
 crypto::digest first_audit_head() {
   return crypto::hash(
@@ -71,7 +83,7 @@ result<node_store> open_node_store(node_store_options options,
     return damage.error();
   auto store_options = store_options_for(*out.directory, options);
   store_options.damage = std::move(*damage);
-  auto records = store::open(std::move(store_options));
+  auto records = open_records(*out.directory, store_options);
   if (records.has_error())
     return records.error();
   out.records = std::move(*records);

@@ -103,6 +103,27 @@ TEST_CASE("on a nearly full disk only deletions are accepted", "[runtime]") {
   CHECK(eventually([&] { return a.create_memory(draft("z")).has_value(); }));
 }
 
+TEST_CASE("a store on a full disk opens by giving up its reserve, so that "
+          "something can be deleted",
+          "[runtime]") {
+  test_node node;
+  memory_id id;
+  {
+    auto runtime = node.open_or_fail();
+    auto a = runtime.organization("org_acme")->client("user_a").value();
+    id = a.create_memory(draft("x"))->id;
+  }
+  REQUIRE(node.files->exists("/data/reserve"));
+  // The first call says who holds the directory, in place.
+  node.files->space = 1024;
+  node.files->reserve_makes_room = true;
+  node.files->plan(2, fault::no_space);
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  CHECK(a.delete_memory(id).has_value());
+  CHECK(a.create_memory(draft("y")).error().code == errc::unavailable);
+}
+
 TEST_CASE("an organization asked for by many at once is made once",
           "[runtime]") {
   test_node node;

@@ -262,6 +262,8 @@ result<void> simulated_file_system::remove(const std::string& path) {
     return failed();
   if (files_.erase(path) == 0)
     return error{errc::not_found, "no such file: " + path};
+  if (reserve_makes_room && path.ends_with("/reserve"))
+    full_ = false;
   return {};
 }
 

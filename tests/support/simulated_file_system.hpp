@@ -70,6 +70,8 @@ public:
   result<void> preallocate(const std::string& path,
                            std::uint64_t size) override;
 
+  /// Whether removing a file called "reserve" ends `fault::no_space`.
+  bool reserve_makes_room = false;
   /// What `free_space` answers.
   std::atomic<std::uint64_t> space{std::uint64_t{1} << 40};
 
