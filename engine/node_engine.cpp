@@ -132,8 +132,6 @@ step node_engine::begin_life() {
 
 step node_engine::create(const scope& name) {
   CLOISTER_ASSERT(name.kind() == scope_kind::org);
-  if (with_.records.is_short_of_space())
-    return persistence::short_of_space_error();
   if (auto kind = personal_data_in(name.name());
       kind && !with_.allow_personal_ids)
     return refuse(
@@ -148,15 +146,17 @@ step node_engine::create(const scope& name) {
   auto batch = std::make_shared<persistence::write_batch>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});
   auto work
-    = [batch, child, name, catalog = &with_.catalog, now = with_.time->now()] {
-        auto found = catalog->find(name);
+    = [batch, child, name, with = with_, now = with_.time->now()] {
+        auto found = with.catalog.find(name);
         if (found.has_error())
           *child = found.error();
         else if (found->exact)
           *child = error{errc::conflict,
                          std::string{name.path()} + " exists already"};
+        else if (with.records.is_short_of_space())
+          *child = persistence::short_of_space_error();
         else
-          *child = catalog->prepare_child(nullptr, name, now, *batch);
+          *child = with.catalog.prepare_child(nullptr, name, now, *batch);
       };
   return offload{work, [this, name, batch, child]() -> step {
                    if (child->has_error()) {
