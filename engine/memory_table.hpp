@@ -13,6 +13,7 @@
 #include "core/bytes.hpp"
 #include "core/clock.hpp"
 #include "core/memory_id.hpp"
+#include "core/string_hash.hpp"
 #include "search/inverted_index.hpp"
 
 namespace cloister::engine {
@@ -97,7 +98,7 @@ private:
   std::vector<std::uint32_t> order_;
   /// Open addressing: row plus one, 0 for empty. A power of two long.
   std::vector<std::uint32_t> slots_;
-  std::unordered_map<std::string, std::uint32_t> keys_;
+  std::unordered_map<std::string, std::uint32_t, string_hasher> keys_;
   search::inverted_index index_;
 };
 

@@ -4,9 +4,9 @@
 #include "search/inverted_index.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <memory>
 
+#include "core/string_hash.hpp"
 #include "search/analyzer.hpp"
 
 namespace cloister::search {
@@ -151,8 +151,8 @@ void inverted_index::remove(document doc, std::string_view text) {
   thread_local std::vector<std::uint32_t> numbers;
   numbers.clear();
   for (const auto& word : terms_of(text))
-    if (auto index = slots_.empty() ? 0 : slots_[slot_of(word)]; index != 0)
-      numbers.push_back(index - 1);
+    if (auto number = slots_.empty() ? 0 : number_in(place_of(word).slot))
+      numbers.push_back(number - 1);
   for_each_distinct(numbers, [&](std::uint32_t term, std::uint32_t) {
     auto& postings = terms_[term].postings;
     posting_bytes_ -= postings.erase(doc);
@@ -192,25 +192,30 @@ void inverted_index::drop_empty_terms() {
 std::span<const posting> inverted_index::postings(std::string_view term) const {
   if (slots_.empty())
     return {};
-  auto index = slots_[slot_of(term)];
-  return index == 0 ? std::span<const posting>{}
-                    : terms_[index - 1].postings.view();
+  auto number = number_in(place_of(term).slot);
+  return number == 0 ? std::span<const posting>{}
+                     : terms_[number - 1].postings.view();
 }
 
-std::size_t inverted_index::slot_of(std::string_view text) const {
-  auto mask = slots_.size() - 1;
-  auto at = std::hash<std::string_view>{}(text)&mask;
-  while (slots_[at] != 0 && text_of(terms_[slots_[at] - 1]) != text)
-    at = (at + 1) & mask;
-  return at;
+inverted_index::place inverted_index::place_of(std::string_view text) const {
+  constexpr int upper_half = 32;
+  auto mask = static_cast<std::uint32_t>(slots_.size() - 1);
+  auto hash = string_hash(text);
+  auto fingerprint = static_cast<std::uint32_t>(hash >> upper_half) & ~mask;
+  auto at = static_cast<std::uint32_t>(hash) & mask;
+  for (; slots_[at] != 0; at = (at + 1) & mask)
+    if ((slots_[at] & ~mask) == fingerprint
+        && text_of(terms_[number_in(at) - 1]) == text)
+      break;
+  return {at, fingerprint};
 }
 
 std::uint32_t inverted_index::find_or_add(std::string_view text) {
   if (terms_.size() + 1 > slots_.size() / 4 * 3)
     grow();
-  auto at = slot_of(text);
-  if (slots_[at] != 0)
-    return slots_[at] - 1;
+  auto at = place_of(text);
+  if (auto number = number_in(at.slot))
+    return number - 1;
   reserve_one_more(terms_);
   if (arena_.size() + text.size() > arena_.capacity())
     arena_.reserve(arena_.size() + text.size()
@@ -220,9 +225,10 @@ std::uint32_t inverted_index::find_or_add(std::string_view text) {
   entry.text_size = static_cast<std::uint32_t>(text.size());
   arena_.append(text);
   terms_.push_back(std::move(entry));
-  slots_[at] = static_cast<std::uint32_t>(terms_.size());
+  auto number = static_cast<std::uint32_t>(terms_.size());
+  slots_[at.slot] = at.fingerprint | number;
   ++empty_terms_;
-  return slots_[at] - 1;
+  return number - 1;
 }
 
 void inverted_index::grow() {
@@ -231,8 +237,10 @@ void inverted_index::grow() {
 }
 
 void inverted_index::fill_slots() {
-  for (std::size_t i = 0; i < terms_.size(); ++i)
-    slots_[slot_of(text_of(terms_[i]))] = static_cast<std::uint32_t>(i + 1);
+  for (std::size_t i = 0; i < terms_.size(); ++i) {
+    auto at = place_of(text_of(terms_[i]));
+    slots_[at.slot] = at.fingerprint | static_cast<std::uint32_t>(i + 1);
+  }
 }
 
 std::size_t inverted_index::memory_bytes() const {

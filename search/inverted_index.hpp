@@ -104,8 +104,17 @@ private:
   std::string_view text_of(const term_entry& entry) const {
     return std::string_view{arena_}.substr(entry.text_at, entry.text_size);
   }
-  /// The slot where a term is or would be.
-  std::size_t slot_of(std::string_view text) const;
+  /// A slot and the bits of a hash that it has or would have.
+  struct place {
+    std::size_t slot;
+    std::uint32_t fingerprint;
+  };
+  /// Where a term is or would be.
+  place place_of(std::string_view text) const;
+  /// The number of the term in a slot, plus one; 0 is empty.
+  std::uint32_t number_in(std::size_t slot) const {
+    return slots_[slot] & static_cast<std::uint32_t>(slots_.size() - 1);
+  }
   /// The number of a term, its place in `terms_`.
   std::uint32_t find_or_add(std::string_view text);
   void grow();
@@ -114,7 +123,9 @@ private:
 
   std::string arena_;
   std::vector<term_entry> terms_;
-  /// Indexes into `terms_` plus one; 0 is empty. A power of two long.
+  /// Indexes into `terms_` plus one; 0 is empty. A power of two long. The bits
+  /// that such a number cannot have are those of the term's hash, so that other
+  /// terms are seldom looked at.
   std::vector<std::uint32_t> slots_;
   std::vector<std::uint32_t> lengths_;
   std::uint64_t documents_ = 0;
