@@ -197,7 +197,7 @@ std::uint64_t add_job(Self self,
 inline engine::step begin(engine::scope_engine& engine,
                           const std::shared_ptr<engine::request>& asked) {
   asked->started = true;
-  return engine.begin(*asked);
+  return engine.begin(asked);
 }
 
 inline engine::step

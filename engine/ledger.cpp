@@ -35,7 +35,7 @@ ledger::ledger(ledger_context context, persistence::scope_head head,
   reset(head);
 }
 
-bytes ledger::seal(auth::audit_entry entry) const {
+bytes ledger::seal(auth::audit_entry& entry) const {
   entry.scope = context_.pseudonym;
   return crypto::seal(*context_.audit, 0,
                       auth::audit_context(view_of(context_.tag)),
@@ -43,7 +43,7 @@ bytes ledger::seal(auth::audit_entry entry) const {
 }
 
 result<void> ledger::note(auth::audit_entry entry) {
-  auto sealed = seal(std::move(entry));
+  auto sealed = seal(entry);
   auto sequence = journal_.append(context_.organization, context_.tag, sealed);
   if (sequence.has_error())
     return sequence.error();
@@ -66,7 +66,7 @@ void ledger::chain(persistence::write_batch& batch, bytes_view sealed) {
 }
 
 std::uint64_t ledger::close(persistence::write_batch& batch,
-                            const auth::audit_entry* entry) {
+                            auth::audit_entry* entry) {
   for (const auto& pending : std::exchange(pending_, {})) {
     chain(batch, pending.sealed);
     head_.journal_sequence = std::max(head_.journal_sequence, pending.sequence);

@@ -68,7 +68,7 @@ public:
   /// once the batch is durable, for `settle`. If the batch fails, `reset`
   /// brings its entries back.
   std::uint64_t close(persistence::write_batch& batch,
-                      const auth::audit_entry* entry);
+                      auth::audit_entry* entry);
 
   /// Tells the journal that entries are durable in the chain.
   void settle(std::uint64_t up_to);
@@ -83,7 +83,8 @@ public:
   }
 
 private:
-  bytes seal(auth::audit_entry entry) const;
+  /// Names the scope in the entry, and seals it.
+  bytes seal(auth::audit_entry& entry) const;
   void chain(persistence::write_batch& batch, bytes_view sealed);
 
   ledger_context context_;

@@ -88,15 +88,8 @@ private:
                    type_hash(summary->type),
                    tag_of(sealed),
                    {}};
-    // The views point into the record, which moves into the row.
-    auto memory_key
-      = summary->key ? std::optional{bytes{*summary->key}} : std::nullopt;
-    bytes content{summary->content};
     row.record = std::move(*record);
-    std::optional<std::string_view> key_view;
-    if (memory_key)
-      key_view = *memory_key;
-    out_.memories.insert(std::move(row), key_view, content);
+    out_.memories.insert(std::move(row));
     return {};
   }
 

@@ -14,9 +14,7 @@ std::uint32_t type_hash(std::string_view type) {
   return static_cast<std::uint32_t>(std::hash<std::string_view>{}(type));
 }
 
-void memory_table::insert(memory_row row,
-                          const std::optional<std::string_view>& key,
-                          std::string_view content) {
+void memory_table::insert(memory_row row) {
   std::uint32_t at;
   if (free_rows_.empty()) {
     at = static_cast<std::uint32_t>(rows_.size());
@@ -27,13 +25,16 @@ void memory_table::insert(memory_row row,
     at = free_rows_.back();
     free_rows_.pop_back();
   }
-  index_.add(at, content);
-  if (key)
-    keys_[std::string{*key}] = at;
-  cached_bytes_ += row.record.size();
   auto sequence = row.sequence;
   rows_[at] = std::move(row);
-  rows_[at].record.shrink_to_fit();
+  auto& record = rows_[at].record;
+  record.shrink_to_fit();
+  cached_bytes_ += record.size();
+  auto summary = persistence::decode_summary(record);
+  CLOISTER_ASSERT(summary.has_value());
+  index_.add(at, summary->content);
+  if (summary->key)
+    keys_[std::string{*summary->key}] = at;
   auto place = order_.end();
   if (!order_.empty() && rows_[order_.back()].sequence > sequence)
     place = std::lower_bound(order_.begin(), order_.end(), sequence,

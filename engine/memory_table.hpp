@@ -42,9 +42,8 @@ public:
   explicit memory_table(std::size_t cache_bytes_max)
     : cache_bytes_max_(cache_bytes_max) {}
 
-  /// Adds a memory and indexes it. `record` is its plaintext.
-  void insert(memory_row row, const std::optional<std::string_view>& key,
-              std::string_view content);
+  /// Adds a memory and indexes it. Asserts that its record is there and whole.
+  void insert(memory_row row);
 
   /// Takes a memory out; `record` is its plaintext, cached or not.
   void erase(std::uint32_t row, bytes_view record);

@@ -145,19 +145,18 @@ step node_engine::create(const scope& name) {
     return again{[this, name] { return create(name); }};
   auto batch = std::make_shared<persistence::write_batch>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});
-  auto work
-    = [batch, child, name, with = with_, now = with_.time->now()] {
-        auto found = with.catalog.find(name);
-        if (found.has_error())
-          *child = found.error();
-        else if (found->exact)
-          *child = error{errc::conflict,
-                         std::string{name.path()} + " exists already"};
-        else if (with.records.is_short_of_space())
-          *child = persistence::short_of_space_error();
-        else
-          *child = with.catalog.prepare_child(nullptr, name, now, *batch);
-      };
+  auto work = [batch, child, name, with = with_, now = with_.time->now()] {
+    auto found = with.catalog.find(name);
+    if (found.has_error())
+      *child = found.error();
+    else if (found->exact)
+      *child
+        = error{errc::conflict, std::string{name.path()} + " exists already"};
+    else if (with.records.is_short_of_space())
+      *child = persistence::short_of_space_error();
+    else
+      *child = with.catalog.prepare_child(nullptr, name, now, *batch);
+  };
   return offload{work, [this, name, batch, child]() -> step {
                    if (child->has_error()) {
                      organizations_in_flight_.erase(std::string{name.path()});
@@ -182,7 +181,7 @@ step node_engine::adopt(const scope& name,
 }
 
 step node_engine::submit(const std::shared_ptr<persistence::write_batch>& batch,
-                         const auth::audit_entry* entry, std::string name,
+                         auth::audit_entry* entry, std::string name,
                          answer done) {
   // What it was built on is about to be read again: it would be refused.
   if (needs_reload()) {

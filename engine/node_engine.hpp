@@ -89,7 +89,7 @@ private:
   step after_flush(auth::operation what, std::function<result<answer>()> work);
   auth::audit_entry entry_of(auth::operation what) const;
   step submit(const std::shared_ptr<persistence::write_batch>& batch,
-              const auth::audit_entry* entry, std::string name, answer done);
+              auth::audit_entry* entry, std::string name, answer done);
 
   services with_;
   ledger ledger_;

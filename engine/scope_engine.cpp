@@ -57,10 +57,10 @@ std::size_t scope_engine::memory_bytes() const {
          + idempotency_.size() * 160 + keys_.size() * 400;
 }
 
-step scope_engine::begin(request asked) {
-  CLOISTER_ASSERT(asked.grant.target().contains(identity_->name)
-                  || identity_->name.contains(asked.grant.target()));
-  return run(std::make_shared<request>(std::move(asked)));
+step scope_engine::begin(std::shared_ptr<request> asked) {
+  CLOISTER_ASSERT(asked->grant.target().contains(identity_->name)
+                  || identity_->name.contains(asked->grant.target()));
+  return run(std::move(asked));
 }
 
 step scope_engine::run(std::shared_ptr<request> asked) {
@@ -262,13 +262,7 @@ void scope_engine::apply_row(effects::row_change& changed) {
       memories_.erase(*row, *changed.removed);
   if (!changed.row)
     return;
-  auto summary = persistence::decode_summary(changed.row->record);
-  CLOISTER_ASSERT(summary.has_value());
-  bytes content{summary->content};
-  std::optional<std::string_view> key;
-  if (changed.key)
-    key = *changed.key;
-  memories_.insert(std::move(*changed.row), key, content);
+  memories_.insert(std::move(*changed.row));
 }
 
 void scope_engine::apply_history(effects& becomes) {

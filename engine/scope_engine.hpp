@@ -69,7 +69,7 @@ public:
                loaded_scope state);
 
   /// Starts an operation. Asserts that the grant is for this scope.
-  step begin(request asked);
+  step begin(std::shared_ptr<request> asked);
 
   /// What puts pending audit entries into the chain, or an answer at once if
   /// there are none.
@@ -256,7 +256,7 @@ private:
 
   // What is in flight.
   std::unordered_map<memory_id, tentative> tentative_;
-  std::unordered_map<std::string, memory_id> tentative_keys_;
+  std::unordered_map<std::string, memory_id, string_hasher> tentative_keys_;
   std::unordered_map<std::string, std::size_t> tentative_requests_;
   std::set<std::string> children_in_flight_;
   std::size_t in_flight_ = 0;

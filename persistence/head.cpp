@@ -10,6 +10,8 @@ namespace cloister::persistence {
 namespace {
 
 constexpr std::uint8_t head_version = 1;
+constexpr std::size_t set_bytes = 8 + 32;
+constexpr std::size_t head_bytes = 1 + 2 * 8 + 2 * set_bytes + 8 + 32 + 3 * 8;
 
 void write_set(byte_writer& writer, const record_set& set) {
   writer.u64(set.count);
@@ -39,6 +41,7 @@ void record_set::remove(const crypto::secret_key& key, bytes_view storage_key,
 
 bytes scope_head::encode() const {
   bytes out;
+  out.reserve(head_bytes);
   byte_writer writer{out};
   writer.u8(head_version);
   writer.u64(batch_number);

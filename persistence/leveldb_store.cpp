@@ -241,9 +241,9 @@ store::write(std::span<const std::shared_ptr<write_batch>> batches) {
   for (const auto& batch : batches) {
     for (const auto& change : batch->changes()) {
       if (change.erased)
-        joined.Delete(to_slice(change.key));
+        joined.Delete(to_slice(change.key.view()));
       else
-        joined.Put(to_slice(change.key), to_slice(change.value));
+        joined.Put(to_slice(change.key.view()), to_slice(change.value));
     }
   }
   leveldb::WriteOptions options;

@@ -3,9 +3,11 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
+#include "core/assert.hpp"
 #include "core/bytes.hpp"
 #include "core/encoding.hpp"
 
@@ -62,17 +64,37 @@ constexpr partition_id node_partition = 0xffff;
 
 constexpr std::size_t key_prefix_bytes = 2 + 16;
 
-/// A full key of the store. Only a `key_space` makes one.
+/// The longest rest of a key.
+constexpr std::size_t key_rest_bytes_max = 16;
+
+/// A full key of the store. Only a `key_space` makes one. Held in place: each
+/// change makes several.
 class storage_key {
 public:
   bytes_view view() const {
-    return key_;
+    return {data_.data(), size_};
   }
 
 private:
   friend class key_space;
-  explicit storage_key(bytes key) : key_(std::move(key)) {}
-  bytes key_;
+  storage_key() = default;
+
+  void append(bytes_view part) {
+    CLOISTER_ASSERT(size_ + part.size() <= data_.size());
+    std::copy(part.begin(), part.end(), data_.begin() + size_);
+    size_ = static_cast<std::uint8_t>(size_ + part.size());
+  }
+
+  template <class Number>
+  void append_number(Number number) {
+    std::array<char, sizeof(Number)> octets;
+    for (std::size_t i = 0; i < octets.size(); ++i)
+      octets[octets.size() - 1 - i] = static_cast<char>(number >> (8 * i));
+    append({octets.data(), octets.size()});
+  }
+
+  std::array<char, key_prefix_bytes + 1 + key_rest_bytes_max> data_;
+  std::uint8_t size_ = 0;
 };
 
 /// The keys of one scope and of no other: whoever holds it cannot form a key
@@ -80,56 +102,49 @@ private:
 class key_space {
 public:
   key_space(partition_id partition, const scope_tag& tag) {
-    byte_writer writer{prefix_};
-    writer.u16(partition);
-    writer.raw(tag);
+    prefix_.append_number(partition);
+    prefix_.append(view_of(tag));
   }
 
   storage_key key(record_kind kind) const {
-    return storage_key{start(kind)};
+    auto key = prefix_;
+    auto letter = static_cast<char>(kind);
+    key.append({&letter, 1});
+    return key;
   }
 
   storage_key key(record_kind kind, std::uint64_t number) const {
-    auto key = start(kind);
-    byte_writer{key}.u64(number);
-    return storage_key{std::move(key)};
+    auto out = key(kind);
+    out.append_number(number);
+    return out;
   }
 
+  /// `rest` has at most `key_rest_bytes_max` bytes.
   storage_key key(record_kind kind, bytes_view rest) const {
-    auto key = start(kind);
-    key.append(rest);
-    return storage_key{std::move(key)};
+    auto out = key(kind);
+    out.append(rest);
+    return out;
   }
 
   storage_key revision_key(std::uint64_t sequence,
                            std::uint32_t revision) const {
-    auto key = start(record_kind::revision);
-    byte_writer writer{key};
-    writer.u64(sequence);
-    writer.u32(revision);
-    return storage_key{std::move(key)};
+    auto out = key(record_kind::revision, sequence);
+    out.append_number(revision);
+    return out;
   }
 
   /// The prefix of all keys of one kind.
   bytes range(record_kind kind) const {
-    return start(kind);
+    return bytes{key(kind).view()};
   }
 
   /// The prefix of everything this scope has.
   bytes_view everything() const {
-    return prefix_;
+    return prefix_.view();
   }
 
 private:
-  bytes start(record_kind kind) const {
-    bytes key;
-    key.reserve(prefix_.size() + 17);
-    key = prefix_;
-    key.push_back(static_cast<char>(kind));
-    return key;
-  }
-
-  bytes prefix_;
+  storage_key prefix_;
 };
 
 /// The part of a stored key behind partition, tag and kind.

@@ -32,19 +32,23 @@ enum class batch_effect : std::uint8_t { grows, shrinks };
 class write_batch {
 public:
   struct change {
-    bytes key;
+    storage_key key;
     bytes value;
     bool erased = false;
   };
 
+  write_batch() {
+    changes_.reserve(usual_changes);
+  }
+
   void put(const storage_key& key, bytes value) {
     size_ += key.view().size() + value.size();
-    changes_.push_back({bytes{key.view()}, std::move(value), false});
+    changes_.push_back({key, std::move(value), false});
   }
 
   void erase(const storage_key& key) {
     size_ += key.view().size();
-    changes_.push_back({bytes{key.view()}, {}, true});
+    changes_.push_back({key, {}, true});
   }
 
   void write_slot(slot_write write) {
@@ -88,6 +92,9 @@ public:
   }
 
 private:
+  /// A record, its audit entry, and the head.
+  static constexpr std::size_t usual_changes = 3;
+
   std::vector<change> changes_;
   std::vector<slot_write> slots_;
   std::size_t size_ = 0;

@@ -41,11 +41,7 @@ TEST_CASE("the table agrees with a plain map under random changes",
                    ? std::optional<std::string>{"k" + std::to_string(next)}
                    : std::nullopt;
       auto record = record_of(id, "w" + std::to_string(random() % 50), key);
-      std::optional<std::string_view> key_view;
-      if (key)
-        key_view = *key;
-      table.insert({next, id, 0, 1, 0, {}, record}, key_view,
-                   persistence::decode_summary(record)->content);
+      table.insert({next, id, 0, 1, 0, {}, record});
       model[next++] = {id, record};
     } else {
       auto at = std::next(model.begin(),
@@ -74,8 +70,8 @@ TEST_CASE("records leave the cache when it is full", "[engine]") {
   memory_table table{1000};
   for (std::uint64_t i = 1; i <= 50; ++i) {
     memory_id id{crypto::random_array<16>()};
-    table.insert({i, id, 0, 1, 0, {}, record_of(id, std::string(100, 'x'), {})},
-                 std::nullopt, "x");
+    table.insert(
+      {i, id, 0, 1, 0, {}, record_of(id, std::string(100, 'x'), {})});
   }
   table.shrink_cache();
   std::size_t cached = 0;
