@@ -571,13 +571,15 @@ step scope_engine::remove_all(const std::shared_ptr<request>& asked) {
 
 step scope_engine::expire(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<expire_memories>(asked->what);
-  std::vector<std::uint32_t> due;
+  // Each revision of a memory has an entry of its own: once is enough.
+  std::set<std::uint32_t> rows;
   for (const auto& entry : what.entries) {
     auto row = memories_.find_sequence(entry.sequence);
     if (row && !clearing_ && !is_live(memories_.at(*row))
         && !tentative_.contains(memories_.at(*row).id))
-      due.push_back(*row);
+      rows.insert(*row);
   }
+  std::vector<std::uint32_t> due{rows.begin(), rows.end()};
   if (auto fetch = fetch_missing(asked, due))
     return std::move(*fetch);
   change made;

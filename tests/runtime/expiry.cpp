@@ -86,3 +86,30 @@ TEST_CASE("expired memories leave the store, those of dormant scopes too",
   }));
   CHECK(runtime.verify_all()->intact);
 }
+
+TEST_CASE("a memory that was changed expires once, whatever its entries say",
+          "[runtime]") {
+  test_node node;
+  {
+    auto runtime = node.open_or_fail();
+    auto a = runtime.organization("org_acme")->client("user_a").value();
+    auto id = a.create_memory(expiring(node, "first", 10min))->id;
+    memory_patch patch;
+    for (auto content : {"second", "third"}) {
+      patch.content = content;
+      CHECK(a.update_memory(id, patch).has_value());
+    }
+    CHECK(a.create_memory(draft("stays")).has_value());
+    node.time->advance(2h);
+    runtime.sweep();
+    CHECK(eventually([&] { return stored_memories(runtime) == 1; }));
+    CHECK(a.show_scope()->memories == 1);
+  }
+  // What the head says of the records is checked when the scope is read.
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  auto left = a.list_memories();
+  INFO((left ? std::string{} : left.error().detail));
+  REQUIRE(left.has_value());
+  CHECK(left->results.size() == 1);
+}

@@ -1,0 +1,140 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <deque>
+#include <map>
+#include <random>
+
+#include "tests/support/test_node.hpp"
+
+namespace cloister::test {
+
+/// What a memory says at one revision.
+struct model_state {
+  std::string content;
+  std::string type;
+};
+
+/// What a store with these scopes should hold, kept as plainly as possible.
+struct model_memory {
+  model_state now;
+  std::uint32_t revision = 1;
+  std::optional<std::string> key;
+  std::optional<timestamp> expires_at;
+  /// By revision, without the newest.
+  std::map<std::uint32_t, model_state> history;
+
+  void replace(model_state next);
+};
+
+using model_scope = std::map<std::string, model_memory>; // By id.
+
+/// One holder of a key: what it may reach and do.
+struct principal {
+  std::string key_id;
+  std::string api_key;
+  std::string root;
+  permissions allowed = permissions::none;
+  std::optional<timestamp> expires_at;
+  bool revoked = false;
+
+  bool may(permissions p, const std::string& path) const;
+  bool reaches(const std::string& path) const;
+};
+
+/// A request with an idempotency key that was answered.
+struct model_request {
+  std::string path;
+  memory_draft draft;
+  std::string id;
+  timestamp at;
+};
+
+/// Random operations of many principals on a store and on the model at once.
+/// Any difference fails the test.
+class world {
+public:
+  explicit world(std::uint64_t seed);
+
+  void step();
+  void restart();
+  /// Compares every scope, and verifies every chain.
+  void compare_everything();
+
+private:
+  // -- choices --
+  std::size_t pick(std::size_t below_this);
+  std::string random_path();
+  memory_id some_id(const std::string& path);
+  memory_draft random_draft();
+
+  // -- principals (world.cpp) --
+  void make_principals(const std::string& org);
+  principal new_principal(const std::string& org, const std::string& root,
+                          permissions allowed,
+                          std::optional<timestamp> expires_at);
+  void replace_guest();
+  bool is_dead(const principal& who) const;
+  void act(const principal& who, const std::string& path, const client& bound);
+
+  // -- writes (world_writes.cpp) --
+  void create(const principal& who, const std::string& path,
+              const client& bound);
+  void create_many(const principal& who, const std::string& path,
+                   const client& bound);
+  void create_once(const principal& who, const std::string& path,
+                   const client& bound);
+  void repeat_request(const model_request& before, const client& bound);
+  void update(const principal& who, const std::string& path,
+              const client& bound);
+  void remove(const principal& who, const std::string& path,
+              const client& bound);
+  void remove_all(const principal& who, const std::string& path,
+                  const client& bound);
+  void restore(const principal& who, const std::string& path,
+               const client& bound);
+  void share(const principal& who, const std::string& path,
+             const client& bound);
+  void stored(const std::string& path, const memory_draft& wanted,
+              const memory& made);
+
+  // -- reads (world_reads.cpp) --
+  void get(const principal& who, const std::string& path, const client& bound);
+  void history(const principal& who, const std::string& path,
+               const client& bound);
+  void search(const principal& who, const std::string& path,
+              const client& bound);
+  void list(const principal& who, const std::string& path, const client& bound);
+  void list_pages(const std::string& path, const client& bound);
+  void compare(const std::string& path, const client& bound);
+  /// The scopes that a search should cover; none where it is refused.
+  std::optional<std::vector<std::string>>
+  expected_reach(const principal& who, const std::string& path,
+                 const search_options& options);
+
+  /// What a scope has by now; expired memories are taken out.
+  model_scope& live(const std::string& path);
+
+  std::mt19937_64 random_;
+  test_node node_;
+  std::unique_ptr<runtime> runtime_;
+  std::vector<principal> principals_;
+  /// Principals that come and go: their keys are revoked, or expire.
+  std::vector<principal> guests_;
+  std::map<std::string, model_scope> scopes_;
+  std::deque<model_request> requests_;
+  std::size_t requests_made_ = 0;
+};
+
+/// Words that memories are made of and searched for.
+const std::vector<std::string>& model_words();
+
+/// All scopes of an organization that the model uses, itself included.
+std::vector<std::string> model_paths(const std::string& org);
+
+/// "org_a" of "org_a/team_t".
+std::string organization_of(const std::string& path);
+
+} // namespace cloister::test
