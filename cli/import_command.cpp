@@ -75,6 +75,10 @@ result<import_line> parse_line(const std::string& text) {
       return field.error();
     *to = std::move(*field);
   }
+  if (auto named = object.if_contains("user_id");
+      named && !named->is_null() && line.user_id.empty())
+    return error{errc::invalid_argument,
+                 "\"user_id\" is empty; leave it away for the bound scope"};
   auto type = text_field(object, "memory_type");
   auto key = text_field(object, "key");
   auto created = text_field(object, "created_at");

@@ -1,9 +1,14 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <cctype>
+#include <cstdlib>
 #include <iostream>
+#include <set>
 
 #include <CLI/CLI.hpp>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "cli/context.hpp"
 #include "core/version.hpp"
@@ -26,15 +31,7 @@ void add_common_options(CLI::App& app, context& shared) {
   app
     .add_option("--user-id", shared.user_id,
                 "Whose memories, e.g. user_sarah; the key's root if absent")
-    ->envname("CLOISTER_USER_ID")
-    // "$UNSET" must not lead to the root of the key.
-    ->check(CLI::Validator{[](const std::string& text) {
-                             return text.empty()
-                                      ? std::string{"is empty; leave it away "
-                                                    "for the key's root"}
-                                      : std::string{};
-                           },
-                           "USER_ID", "not empty"});
+    ->envname("CLOISTER_USER_ID");
   app.add_flag("--json", shared.style.json,
                "One JSON document instead of a "
                "table");
@@ -43,12 +40,60 @@ void add_common_options(CLI::App& app, context& shared) {
                "Accept scope names that look like personal data");
 }
 
+/// "$UNSET" must not mean the root of a key, or a key without an end.
+void refuse_empty_values(CLI::App& app) {
+  const std::set<std::string> may_be_empty{"content", "query", "--content",
+                                           "--label"};
+  const CLI::Validator not_empty{
+    [](const std::string& text) {
+      return text.empty() ? std::string{"it is empty; leave it away instead"}
+                          : std::string{};
+    },
+    "", "not empty"};
+  for (auto option : app.get_options())
+    if (option->get_items_expected_max() > 0
+        && !may_be_empty.contains(option->get_name()))
+      option->check(not_empty);
+}
+
 /// Options may stand before or after any subcommand.
-void let_options_fall_through(CLI::App& app) {
+void finish_options(CLI::App& app) {
+  refuse_empty_values(app);
   for (auto sub : app.get_subcommands({})) {
     sub->fallthrough();
-    let_options_fall_through(*sub);
+    finish_options(*sub);
   }
+}
+
+/// CLI11 takes an empty variable for none.
+bool is_set_but_empty(const char* variable) {
+  auto value = std::getenv(variable);
+  return value != nullptr && *value == '\0';
+}
+
+/// What is wrong is shown, but no secret that stands in it.
+std::string without_keys(std::string text) {
+  constexpr std::string_view start = "cloister_";
+  constexpr std::string_view hidden = "cloister_…";
+  constexpr std::size_t key_characters_min = 32;
+  for (auto at = text.find(start); at != std::string::npos;
+       at = text.find(start, at + hidden.size())) {
+    auto end = at + start.size();
+    while (end < text.size()
+           && (std::isalnum(static_cast<unsigned char>(text[end])) != 0
+               || text[end] == '_'))
+      ++end;
+    if (end - at >= key_characters_min)
+      text.replace(at, end - at, hidden);
+  }
+  return text;
+}
+
+/// Tenants' plaintext must not lie in a core file.
+void forbid_dumps() {
+  const rlimit none{0, 0};
+  static_cast<void>(::setrlimit(RLIMIT_CORE, &none));
+  static_cast<void>(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 }
 
 /// "cloister memory create": the commands that were understood.
@@ -111,7 +156,7 @@ int run(int argc, char** argv) {
   cloister::cli::add_scope_commands(app, shared);
   cloister::cli::add_audit_commands(app, shared);
   cloister::cli::add_import_command(app, shared);
-  let_options_fall_through(app);
+  finish_options(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
@@ -122,8 +167,13 @@ int run(int argc, char** argv) {
     return app.exit(help);
   } catch (const CLI::ParseError& wrong) {
     std::cerr << "cloister: invalid_argument: "
-              << explained(app, wrong, argc, argv) << "; see `"
+              << without_keys(explained(app, wrong, argc, argv)) << "; see `"
               << command_of(app) << " --help`\n";
+    return static_cast<int>(exit_code::usage);
+  }
+  if (shared.user_id.empty() && is_set_but_empty("CLOISTER_USER_ID")) {
+    std::cerr << "cloister: invalid_argument: CLOISTER_USER_ID is empty; unset "
+                 "it for the key's root\n";
     return static_cast<int>(exit_code::usage);
   }
   auto code = shared.run(shared);
@@ -139,6 +189,7 @@ int run(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+  forbid_dumps();
   try {
     return run(argc, argv);
   } catch (const std::exception&) {

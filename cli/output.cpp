@@ -169,7 +169,7 @@ void print_json(const json::value& document) {
 }
 
 void print_error(const error& failure) {
-  std::cerr << "cloister: " << to_string(failure.code) << ": " << failure.detail
+  std::cerr << "cloister: " << to_string(failure.code) << ": " << printable(failure.detail)
             << '\n';
 }
 

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <set>
+
 #include "core/encoding.hpp"
 #include "core/utf8.hpp"
 #include "runtime/runtime_impl.hpp"
@@ -49,8 +51,18 @@ result<void> check_page(std::size_t limit) {
   return {};
 }
 
+/// Where a scope is named, nothing must not mean the root.
+result<void> check_named(std::string_view name) {
+  if (name.empty())
+    return error{errc::invalid_argument,
+                 "a scope's name is empty; write it like user_sarah"};
+  return {};
+}
+
 /// The scope that a name means: a full path, or a user_id below the root.
 result<scope> named_scope(const auth::authority& who, std::string_view name) {
+  if (auto named = check_named(name); named.has_error())
+    return named.error();
   if (name.starts_with("org_"))
     return scope::parse(name);
   auto resolved = who.root.resolve(name);
@@ -79,11 +91,15 @@ result<bindings> explicit_scopes(const client::impl& self, operation kind,
   if (names.size() > limits::scopes_per_request_max)
     return error{errc::invalid_argument, "scopes names at most 16 scopes"};
   bindings out;
+  std::set<scope> seen;
   for (const auto& name : names) {
+    if (auto named = check_named(name); named.has_error())
+      return named.error();
     auto resolved = self.who->root.resolve(name);
     if (resolved.has_error())
       return refused_name(*self.node, self.who, kind, resolved.error());
-    out.push_back(bind(*resolved));
+    if (seen.insert(*resolved).second)
+      out.push_back(bind(*resolved));
   }
   return out;
 }
@@ -115,6 +131,9 @@ result<bindings> subtree(const client::impl& self) {
 result<bindings> covered(const client::impl& self, operation kind,
                          visibility reach,
                          const std::vector<std::string>& names) {
+  if (!names.empty() && reach != visibility::self)
+    return error{errc::invalid_argument,
+                 "scopes and visibility do not go together; give one of them"};
   if (!names.empty())
     return explicit_scopes(self, kind, names);
   if (reach == visibility::subtree)

@@ -77,8 +77,9 @@ void world::search(const principal& who, const std::string& path,
   search_options options{.query = words[pick(words.size())], .limit = 1000};
   constexpr visibility reaches[]
     = {visibility::self, visibility::inherited, visibility::subtree};
-  options.reach = reaches[pick(3)];
-  if (pick(4) == 0)
+  if (pick(4) != 0)
+    options.reach = reaches[pick(3)];
+  else
     for (std::size_t i = 0; i <= pick(3); ++i)
       options.scopes.push_back(random_path());
   auto reach = expected_reach(who, path, options);
