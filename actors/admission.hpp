@@ -23,6 +23,8 @@ struct scope_usage {
 /// What all scopes of a node use together. Thread-safe.
 struct node_usage {
   std::atomic<std::uint32_t> in_flight{0};
+  /// What those in flight carry.
+  std::atomic<std::size_t> in_flight_bytes{0};
   std::atomic<std::int64_t> memory_bytes{0};
   std::atomic<std::uint32_t> active_scopes{0};
   /// Scope actors whose state exists, known to a directory or not.
@@ -33,9 +35,11 @@ struct node_usage {
 /// mailboxes have no bound, so the bound stands before them.
 class admission {
 public:
-  /// Fails with `overloaded` and a retry hint when either bound is reached.
+  /// `bytes` is what the request carries. Fails with `overloaded` and a retry
+  /// hint when a bound is reached.
   static result<admission> enter(std::shared_ptr<node_usage> node,
-                                 std::shared_ptr<scope_usage> scope);
+                                 std::shared_ptr<scope_usage> scope,
+                                 std::size_t bytes);
 
   admission(admission&& other) noexcept = default;
   admission& operator=(admission&& other) noexcept;
@@ -43,11 +47,12 @@ public:
 
 private:
   admission(std::shared_ptr<node_usage> node,
-            std::shared_ptr<scope_usage> scope);
+            std::shared_ptr<scope_usage> scope, std::size_t bytes);
   void leave();
 
   std::shared_ptr<node_usage> node_;
   std::shared_ptr<scope_usage> scope_;
+  std::size_t bytes_ = 0;
 };
 
 } // namespace cloister::actors

@@ -50,7 +50,6 @@ struct directory_entry {
 struct activation {
   std::unique_ptr<engine::scope_engine> engine;
   std::optional<scope> nearest;
-  std::optional<persistence::scope_tag> wanted;
   std::optional<error> failure;
 };
 
@@ -139,8 +138,6 @@ void read_scope(const engine::services& with, const scope& name,
   }
   if (!found->exact) {
     auto nearest = found->nearest;
-    auto missing = name.segments()[nearest ? nearest->name.depth() : 0];
-    out.wanted = with.catalog.tag_of(nearest, missing, 1);
     out.failure.reset();
     if (nearest)
       out.nearest = nearest->name;
@@ -217,7 +214,6 @@ void on_absent(directory_self self, const std::string& path,
   auto& entry = self->state.entries.at(path);
   found_scope absent;
   absent.nearest = result.nearest;
-  absent.wanted = result.wanted;
   auto waiting = std::exchange(entry.waiting, {});
   for (auto& each : waiting) {
     if (each.otherwise == if_absent::create)

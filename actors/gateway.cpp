@@ -145,18 +145,24 @@ result<gateway_answer> gateway::perform(scope_binding& binding,
   auto grant
     = auth::decide(who, kind, binding.name(), impl_->options.time->now(), id);
   if (grant.has_error())
-    return impl_->refused(who, kind, id, grant.error());
+    return impl_->refused(who, kind, id, grant.error(), binding.name(),
+                          engine::targets_of(what));
   auto otherwise = creates(what) ? if_absent::create : if_absent::report;
   std::optional<found_scope> absent;
   auto asked = impl_->make_request(*grant, std::move(what), timeout);
   auto done = impl_->ask(binding, asked, otherwise, absent);
   if (done.has_error())
-    return impl_->told(asked, done.error());
+    return impl_->told(asked, binding.name(), done.error());
   if (*done)
     return gateway_answer{std::move(**done)};
   // It was never written to: the nearest ancestor remembers who asked.
-  engine::note_access access{
-    errc::not_found, {}, absent->wanted, who, kind, id};
+  engine::note_access access{errc::not_found,
+                             {},
+                             binding.name(),
+                             engine::targets_of(asked->what),
+                             who,
+                             kind,
+                             id};
   if (auto noted = impl_->note(*absent->nearest, std::move(access));
       noted.has_error())
     return noted.error();
@@ -168,13 +174,14 @@ result<void> gateway::check(const auth::authority_ptr& who,
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (grant.has_error())
-    return impl_->refused(who, kind, id, grant.error());
+    return impl_->refused(who, kind, id, grant.error(), target);
   return {};
 }
 
 error gateway::refuse(const auth::authority_ptr& who, auth::operation kind,
                       error why) {
-  return impl_->refused(who, kind, auth::make_request_id(), std::move(why));
+  return impl_->refused(who, kind, auth::make_request_id(), std::move(why),
+                        who->root);
 }
 
 result<engine::answer>
@@ -185,12 +192,12 @@ gateway::perform_on_organization(scope_binding& organization,
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (grant.has_error())
-    return impl_->refused(who, kind, id, grant.error());
+    return impl_->refused(who, kind, id, grant.error(), target);
   std::optional<found_scope> absent;
   auto asked = impl_->make_request(*grant, std::move(what), {});
   auto done = impl_->ask(organization, asked, if_absent::report, absent);
   if (done.has_error())
-    return impl_->told(asked, done.error());
+    return impl_->told(asked, target, done.error());
   if (!*done)
     return error{errc::not_found, "no such organization"};
   return std::move(**done);

@@ -79,10 +79,11 @@ struct gateway::impl {
   }
 
   /// A place among the requests in flight at a scope.
-  result<admission> enter(const scope_binding::target& target) {
+  result<admission> enter(const scope_binding::target& target,
+                          const engine::operation& what) {
     target.usage->last_used.store(options.time->steady().count(),
                                   std::memory_order_relaxed);
-    return admission::enter(usage, target.usage);
+    return admission::enter(usage, target.usage, engine::carried_bytes(what));
   }
 
   result<scope_binding::target> target_of(scope_binding& binding,
@@ -117,7 +118,7 @@ struct gateway::impl {
         return target.error();
       if (absent)
         return std::optional<engine::answer>{};
-      auto place = enter(*target);
+      auto place = enter(*target, asked->what);
       if (place.has_error())
         return place.error();
       std::shared_ptr<result<engine::answer>> outcome;
@@ -185,20 +186,23 @@ struct gateway::impl {
 
   /// A refusal that no engine has heard of is remembered too. What only asks to
   /// try again is none.
-  error told(const std::shared_ptr<engine::request>& asked, const error& why) {
+  error told(const std::shared_ptr<engine::request>& asked, const scope& target,
+             const error& why) {
     auto passing = why.code == errc::overloaded || why.code == errc::unavailable
                    || why.code == errc::timeout;
     if (asked->started || passing)
       return why;
     auto told = refused(asked->grant.who_ptr(), asked->grant.what(),
-                        asked->grant.request(), why);
+                        asked->grant.request(), why, target,
+                        engine::targets_of(asked->what));
     return told.code == errc::unavailable ? told : why;
   }
 
   /// A refusal goes to the chain of the organization; the target sleeps on.
   error refused(const auth::authority_ptr& who, auth::operation kind,
-                const auth::request_id& request, const error& why) {
-    engine::note_access access{why.code, why.detail, std::nullopt,
+                const auth::request_id& request, const error& why,
+                const scope& target, std::vector<memory_id> targets = {}) {
+    engine::note_access access{why.code, why.detail, target, std::move(targets),
                                who,      kind,       request};
     auto noted = note(who->root.organization(), std::move(access));
     return noted.has_error() ? noted.error() : why;

@@ -116,8 +116,8 @@ struct gateway::search_run {
         engine::request{parts[i].grant, what, deadline});
       out[i].asked = asked;
       auto target = node.known_target(*parts[i].binding);
-      auto place
-        = target ? node.enter(*target) : result<admission>{starting_error()};
+      auto place = target ? node.enter(*target, what)
+                          : result<admission>{starting_error()};
       if (place.has_error())
         alone.push_back(i);
       else
@@ -148,9 +148,9 @@ struct gateway::search_run {
   /// The nearest ancestor of a scope that was never written to remembers who
   /// asked.
   result<void> note_absent(const search_part& part, const found_scope& absent) {
-    engine::note_access access{errc::not_found,   {},
-                               absent.wanted,     who,
-                               part.grant.what(), part.grant.request()};
+    engine::note_access access{
+      errc::not_found,     {}, part.binding->name(), {}, who, part.grant.what(),
+      part.grant.request()};
     return node.note(*absent.nearest, std::move(access));
   }
 
@@ -165,7 +165,8 @@ struct gateway::search_run {
       for (std::size_t i = 0; i < some.size(); ++i) {
         auto& outcome = answers[i].outcome;
         if (outcome.has_error())
-          return node.told(answers[i].asked, outcome.error());
+          return node.told(answers[i].asked, some[i].binding->name(),
+                           outcome.error());
         if (*outcome) {
           visit(some[i], std::move(**outcome));
           continue;
@@ -191,7 +192,7 @@ gateway::search(const std::vector<std::shared_ptr<scope_binding>>& scopes,
     auto grant = auth::decide(who, kind, binding->name(),
                               impl_->options.time->now(), id);
     if (grant.has_error())
-      return impl_->refused(who, kind, id, grant.error());
+      return impl_->refused(who, kind, id, grant.error(), binding->name());
     parts.push_back({binding, std::move(*grant)});
   }
   search_run run{*impl_, who, impl_->deadline_in(timeout)};

@@ -65,8 +65,6 @@ struct found_scope {
   std::shared_ptr<scope_usage> usage;
   /// Set where the scope does not exist: its nearest ancestor that does.
   std::optional<scope> nearest;
-  /// With `nearest`: the tag that the scope would have, for the audit trail.
-  std::optional<persistence::scope_tag> wanted;
   /// Why there is no handle and no ancestor.
   std::optional<error> failure;
 };

@@ -11,6 +11,7 @@
 #include "actors/node.hpp"
 #include "actors/step_driver.hpp"
 #include "actors/sweeper.hpp"
+#include "persistence/commit_queue.hpp"
 
 namespace cloister::actors {
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::chrono::milliseconds first_pause{50};
 constexpr std::chrono::milliseconds longest_pause{5000};
+constexpr std::chrono::seconds healthy_life{60};
 constexpr std::chrono::milliseconds sleep_retry{5};
 constexpr int sleep_tries = 1000;
 constexpr std::chrono::milliseconds scopes_end_interval{5};
@@ -33,6 +35,7 @@ struct supervisor_state {
   committer_actor committer;
   loader_actor loaders;
   std::chrono::milliseconds pause = first_pause;
+  std::chrono::nanoseconds started_at{0};
   caf::typed_response_promise<slept> ended;
   int sleep_tries_left = sleep_tries;
   bool shutting_down = false;
@@ -49,6 +52,9 @@ void watch(supervisor_self self, const Handle& child) {
 void start_all(supervisor_self self) {
   auto& state = self->state;
   const auto& o = *state.options;
+  // The committer that was to open it again is gone.
+  if (o.records->poisoned())
+    static_cast<void>(persistence::reopen_store(*o.records, *o.directory));
   auto node = engine::load_node(o.with);
   if (node.has_error()) {
     self->delayed_send(self, state.pause, start_core{});
@@ -67,6 +73,7 @@ void start_all(supervisor_self self) {
   core.sweeper
     = spawn_sweeper(self->system(), {o.with, state.loaders, core.directory,
                                      state.committer, o.sweep_interval});
+  state.started_at = o.with.time->steady();
   watch(self, state.committer);
   watch(self, state.loaders);
   watch(self, core.node);
@@ -97,6 +104,9 @@ void on_down(supervisor_self self) {
   if (state.ending == 0 || --state.ending > 0)
     return;
   state.options->records->poison();
+  // One that lived for long is no sign that the next one will not.
+  if (state.options->with.time->steady() - state.started_at > healthy_life)
+    state.pause = first_pause;
   self->delayed_send(self, state.pause, start_core{});
   state.pause = std::min(state.pause * 2, longest_pause);
 }

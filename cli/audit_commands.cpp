@@ -84,7 +84,9 @@ exit_code run_list(context& shared, const list_arguments& asked) {
                ? " and " + std::to_string(record.targets.size() - 1) + " more"
                : "");
     cells.push_back({to_rfc3339(record.at), record.principal, record.operation,
-                     record.outcome, record.scope, detail});
+                     record.outcome,
+                     record.target.empty() ? record.scope : record.target,
+                     detail});
   }
   if (shared.style.json) {
     print_json(json::object{{"results", std::move(rows)},

@@ -169,8 +169,8 @@ void print_json(const json::value& document) {
 }
 
 void print_error(const error& failure) {
-  std::cerr << "cloister: " << to_string(failure.code) << ": " << printable(failure.detail)
-            << '\n';
+  std::cerr << "cloister: " << to_string(failure.code) << ": "
+            << printable(failure.detail) << '\n';
 }
 
 json::object to_json(const memory& value, const scope& where) {
@@ -237,6 +237,8 @@ json::object to_json(const audit_record& record) {
                    {"targets", std::move(targets)}};
   if (!record.child.empty())
     out["child"] = record.child;
+  if (!record.target.empty())
+    out["target_scope"] = record.target;
   return out;
 }
 

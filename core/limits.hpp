@@ -64,6 +64,13 @@ constexpr std::chrono::milliseconds audit_sync_delay_max = 100ms;
 constexpr std::size_t in_flight_per_scope_max = 512;
 constexpr std::size_t in_flight_per_node_max = 8192;
 constexpr std::chrono::milliseconds overload_retry_hint = 50ms;
+/// Audit entries that are not in their chains yet: while nothing can be
+/// written, reads go on until this is full.
+constexpr std::size_t journal_bytes_max = 32 * 1024 * 1024;
+/// Contents and metadata of one batch of memories, and of all that are in
+/// flight at a node.
+constexpr std::size_t batch_bytes_max = 4 * 1024 * 1024;
+constexpr std::size_t in_flight_bytes_max = 256 * 1024 * 1024;
 
 // -- memory --
 /// Plaintext records one active scope keeps; the rest is read when asked for.

@@ -7,6 +7,7 @@
 #include "crypto/aead.hpp"
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
+#include "persistence/locator.hpp"
 
 namespace cloister::engine {
 
@@ -41,6 +42,24 @@ public:
       return "erased";
     auto found = with_.catalog.follow(root.tag, *tags);
     return found ? std::string{(*found)->name.path()} : "erased";
+  }
+
+  /// The path of the scope with a tag, or "unknown".
+  std::string scope_tagged(const persistence::scope_tag& tag) {
+    std::string unknown = "unknown";
+    if (!identity_)
+      return unknown;
+    const auto& root = identity_->root();
+    auto candidates = with_.catalog.locate(root, persistence::locator_of(tag));
+    if (candidates.has_error())
+      return unknown;
+    for (const auto& path : *candidates) {
+      if (path.empty() || path.back() != tag)
+        continue;
+      auto found = with_.catalog.follow(root.tag, path);
+      return found ? std::string{(*found)->name.path()} : unknown;
+    }
+    return unknown;
   }
 
   std::string principal_of(const auth::audit_entry& entry) {
@@ -140,7 +159,7 @@ result<audit_page> read_page(const services& with,
         continue;
       }
       older_in_a_row = 0;
-      audit_line line{index, std::move(*entry), {}, {}, {}};
+      audit_line line{index, std::move(*entry), {}, {}, {}, {}};
       line.principal = names.principal_of(line.entry);
       if (!matches(line, wanted))
         continue;
@@ -151,6 +170,8 @@ result<audit_page> read_page(const services& with,
       line.scope = names.scope_of(line.entry.scope);
       if (line.entry.anchor)
         line.child = names.scope_of(line.entry.anchor->child);
+      if (line.entry.wanted)
+        line.target = names.scope_tagged(*line.entry.wanted);
       page.lines.push_back(std::move(line));
     }
     if (found.size() < wanted.limit)

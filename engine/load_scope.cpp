@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "core/limits.hpp"
 #include "crypto/aead.hpp"
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
@@ -44,13 +45,17 @@ public:
     for (auto [kind, read] : kinds)
       if (auto done = scan(kind, read); done.has_error())
         return done.error();
+    // What was read before a reopen and after it need not agree.
+    if (with_.records.generation() != out_.generation)
+      return error{errc::unavailable,
+                   "the store was reopened meanwhile; try again",
+                   limits::overload_retry_hint};
     if (found_ != out_.head.contents)
       return error{errc::corrupted,
                    "this scope has lost or regained records; run `cloister "
                    "doctor`"};
     if (auto done = check_last_link(); done.has_error())
       return done.error();
-    out_.memories.shrink_cache();
     return std::move(out_);
   }
 
@@ -90,6 +95,8 @@ private:
                    {}};
     row.record = std::move(*record);
     out_.memories.insert(std::move(row));
+    // A scope may be larger than what is kept of it.
+    out_.memories.shrink_cache();
     return {};
   }
 

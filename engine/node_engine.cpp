@@ -38,7 +38,7 @@ step node_engine::begin(node_operation what) {
   return std::visit(
     overloaded{
       [&](const start_node&) { return begin_life(); },
-      [&](const create_organization& op) { return create(op.name); },
+      [&](const create_organization& op) { return create(op); },
       [&](const list_organizations&) { return list(); },
       [&](const list_node_audit& op) {
         return after_flush(
@@ -74,33 +74,28 @@ auth::audit_entry node_engine::entry_of(auth::operation what) const {
 }
 
 step node_engine::note(const note_node& what) {
-  constexpr std::int64_t minute_milliseconds = 60'000;
-  auto minute = with_.time->now().milliseconds / minute_milliseconds;
-  auto countable = what.who == auth::principal_kind::anonymous;
-  // Whoever has no key must not be able to fill the chain: the first refusal of
-  // a kind in a minute is an entry of its own, the others are counted.
-  if (countable && minute == repeated_.minute
-      && what.reason == repeated_.what.reason) {
-    ++repeated_.count;
-    return answer{nothing{}};
-  }
-  if (auto noted = note_repeated(); noted.has_error())
+  auto entry = entry_of(what);
+  if (auto noted = note_counted(refusals_.take_before(entry.at));
+      noted.has_error())
     return noted.error();
-  if (countable)
-    repeated_ = {minute, what, 0};
-  if (auto noted = ledger_.note(entry_of(what)); noted.has_error())
+  // Whoever has no key must not be able to fill the chain.
+  if (what.who == auth::principal_kind::anonymous
+      && !refusals_.is_first(what.reason, entry))
+    return answer{nothing{}};
+  if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
     return noted.error();
   return answer{nothing{}};
 }
 
 result<void> node_engine::note_repeated() {
-  auto count = std::exchange(repeated_.count, 0);
-  if (count == 0)
-    return {};
-  auto entry = entry_of(repeated_.what);
-  entry.count = count;
-  entry.reason += "; as often again in that minute as the count says";
-  return ledger_.note(std::move(entry));
+  return note_counted(refusals_.take_all());
+}
+
+result<void> node_engine::note_counted(std::vector<auth::audit_entry> entries) {
+  for (auto& entry : entries)
+    if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
+      return noted.error();
+  return {};
 }
 
 auth::audit_entry node_engine::entry_of(const note_node& what) const {
@@ -130,19 +125,20 @@ step node_engine::begin_life() {
   return submit(std::move(batch), &entry, {}, nothing{});
 }
 
-step node_engine::create(const scope& name) {
+step node_engine::create(const create_organization& what) {
+  const auto& name = what.name;
   CLOISTER_ASSERT(name.kind() == scope_kind::org);
   if (auto kind = personal_data_in(name.name());
       kind && !with_.allow_personal_ids)
     return refuse(
       auth::operation::create_organization,
       {errc::invalid_argument,
-       "\"" + std::string{name.name()} + "\" looks like " + std::string{*kind}
+       "the organization's name looks like " + std::string{*kind}
          + "; use an opaque id instead, or give --allow-personal-ids"});
   // One at a time, from the look-up to the commit: else a second one could find
   // it absent, and replace what the first one made.
   if (!organizations_in_flight_.insert(std::string{name.path()}).second)
-    return again{[this, name] { return create(name); }};
+    return again{[this, what] { return create(what); }};
   auto batch = std::make_shared<persistence::write_batch>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});
   auto work = [batch, child, name, with = with_, now = with_.time->now()] {
@@ -157,14 +153,18 @@ step node_engine::create(const scope& name) {
     else
       *child = with.catalog.prepare_child(nullptr, name, now, *batch);
   };
-  return offload{work, [this, name, batch, child]() -> step {
-                   if (child->has_error()) {
-                     organizations_in_flight_.erase(std::string{name.path()});
-                     return refuse(auth::operation::create_organization,
-                                   child->error());
-                   }
-                   return adopt(name, batch, **child);
-                 }};
+  return offload{
+    work, [this, what, name, batch, child]() -> step {
+      if (child->has_error())
+        organizations_in_flight_.erase(std::string{name.path()});
+      if (child->has_error() && child->error().code == errc::conflict
+          && what.may_exist)
+        return answer{nothing{}};
+      if (child->has_error()) {
+        return refuse(auth::operation::create_organization, child->error());
+      }
+      return adopt(name, batch, **child);
+    }};
 }
 
 step node_engine::adopt(const scope& name,

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/ledger.hpp"
+#include "engine/refusal_counter.hpp"
 #include "engine/requests.hpp"
 #include "engine/services.hpp"
 #include "engine/step.hpp"
@@ -15,6 +16,8 @@ namespace cloister::engine {
 /// What can be asked of the node itself; the operator's.
 struct create_organization {
   scope name;
+  /// One that exists already is as good, and nothing to tell of.
+  bool may_exist = false;
 };
 struct list_organizations {};
 struct list_node_audit {
@@ -81,11 +84,12 @@ private:
   auth::audit_entry entry_of(const note_node& what) const;
   /// Audits a refusal, then answers it.
   step refuse(auth::operation what, const error& why);
-  step create(const scope& name);
+  step create(const create_organization& what);
   step adopt(const scope& name,
              const std::shared_ptr<persistence::write_batch>& batch,
              const persistence::prepared_child& child);
   step list();
+  result<void> note_counted(std::vector<auth::audit_entry> entries);
   step after_flush(auth::operation what, std::function<result<answer>()> work);
   auth::audit_entry entry_of(auth::operation what) const;
   step submit(const std::shared_ptr<persistence::write_batch>& batch,
@@ -94,13 +98,7 @@ private:
   services with_;
   ledger ledger_;
   std::set<std::string> organizations_in_flight_;
-  /// Refusals of nobody in particular that were alike, within one minute.
-  struct repeated_refusals {
-    std::int64_t minute = -1;
-    note_node what;
-    std::uint32_t count = 0;
-  };
-  repeated_refusals repeated_;
+  refusal_counter refusals_;
   std::size_t in_flight_ = 0;
   std::uint64_t generation_;
   std::uint64_t load_ = next_load();

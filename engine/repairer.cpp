@@ -42,6 +42,16 @@ struct surviving_chain {
   std::uint64_t last_sequence = 0;
 };
 
+/// Whether the head and the end of the chain may have lain in a block that was
+/// lost. Older ones would show instead, and agree with each other.
+bool may_be_older(const persistence::store& records,
+                  const ledger_context& context) {
+  const auto& damage = records.damage();
+  return damage
+         && damage->may_hide(context.space.key(record_kind::audit_entry).view(),
+                             context.space.key(record_kind::head).view());
+}
+
 /// Repairs one scope, or the node, whose records are in `context.space`.
 class scope_repairer {
 public:
@@ -61,6 +71,10 @@ public:
       head_ = *old;
     if (auto done = read_chain(old ? old->audit_length : 0); done.has_error())
       return done;
+    // Without its head, or where that may be an older one, nobody knows how
+    // much of the chain's end is missing.
+    if (old.has_error() || may_be_older(records_, context_))
+      note_gap(1);
     head_.contents = {};
     head_.memory_count = 0;
     head_.content_bytes = 0;
@@ -409,7 +423,8 @@ result<void> repair_tree(const services& with, persistence::store& records,
   auto context
     = identity ? context_of(*identity) : context_of(with.catalog.node());
   auto name = identity ? std::string{identity->name.path()} : "node";
-  if (!verifies(with, context, identity.get())) {
+  if (may_be_older(records, context)
+      || !verifies(with, context, identity.get())) {
     scope_repairer repairer{with, records, context, name, identity, report};
     if (auto done = repairer.repair(); done.has_error())
       return done;
@@ -435,6 +450,32 @@ result<void> repair_tree(const services& with, persistence::store& records,
 } // namespace
 
 namespace {
+
+void collect_tags(const services& with, const identity_ptr& parent,
+                  std::set<persistence::scope_tag>& out) {
+  std::vector<identity_ptr> children;
+  static_cast<void>(with.catalog.children(parent, [&](auto child) {
+    if (child)
+      children.push_back(*child);
+    return true;
+  }));
+  for (const auto& child : children) {
+    out.insert(child->tag);
+    collect_tags(with, child, out);
+  }
+}
+
+std::size_t count_unlisted_keys(const services& with,
+                                const persistence::key_slots& slots) {
+  std::set<persistence::scope_tag> known{
+    persistence::node_identity::tag_of_node()};
+  collect_tags(with, nullptr, known);
+  std::size_t out = 0;
+  for (std::uint64_t slot = 0; slot < slots.capacity(); ++slot)
+    if (auto found = slots.read(slot); found && !known.contains(found->owner))
+      ++out;
+  return out;
+}
 
 /// The greatest start number in which a scope's chain took journal entries.
 std::uint64_t last_start_seen(const services& with,
@@ -491,6 +532,7 @@ result<repair_report> repair_store(const services& with,
   }
   if (auto done = repair_tree(with, records, nullptr, report); done.has_error())
     return done.error();
+  report.unlisted_keys = count_unlisted_keys(with, slots);
   if (auto done = raise_start_number(with, records); done.has_error())
     return done.error();
   return report;

@@ -15,6 +15,9 @@ namespace cloister::engine {
 struct repair_report {
   std::vector<std::string> recovered;
   std::vector<std::string> lost;
+  /// Keys of scopes that are listed nowhere: they were lost, or were being made
+  /// when a process ended.
+  std::size_t unlisted_keys = 0;
 };
 
 /// Repairs every scope that does not verify, in a store that nobody else has

@@ -149,7 +149,9 @@ struct verify_audit {};
 struct note_access {
   errc outcome = errc::ok;
   std::string reason;
-  std::optional<persistence::scope_tag> wanted;
+  /// What was aimed at, where that is another scope than this one.
+  std::optional<scope> target;
+  std::vector<memory_id> targets;
   /// The authority that was refused, and what it wanted.
   auth::authority_ptr who;
   auth::operation what = auth::operation::get_memory;
@@ -186,6 +188,12 @@ inline bool is_growth(const operation& what) {
          || std::holds_alternative<create_key>(what)
          || std::holds_alternative<open_child>(what);
 }
+
+/// Bytes of content that an operation brings along.
+std::size_t carried_bytes(const operation& what);
+
+/// The memories that an operation names.
+std::vector<memory_id> targets_of(const operation& what);
 
 /// One operation with the grant that allows it and the time it may take.
 struct request {
@@ -266,6 +274,9 @@ struct audit_line {
   std::string principal;
   /// The child's path where the entry anchors one.
   std::string child;
+  /// What was aimed at, where that is another scope: its path, or "unknown"
+  /// where there is no such scope.
+  std::string target;
 };
 
 struct audit_page {

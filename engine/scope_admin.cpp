@@ -136,6 +136,18 @@ step scope_engine::revoke(const std::shared_ptr<request>& asked) {
   return submit(std::move(made), std::move(done));
 }
 
+result<void>
+scope_engine::note_counted(std::vector<auth::audit_entry> entries) {
+  for (auto& entry : entries)
+    if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
+      return noted.error();
+  return {};
+}
+
+result<void> scope_engine::note_repeated() {
+  return note_counted(refusals_.take_all());
+}
+
 step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<authenticate>(asked->what);
   auto found = keys_.find(what.id);
@@ -147,8 +159,12 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
     entry.key = what.id;
     entry.outcome = errc::unauthenticated;
     entry.reason = why;
-    if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
+    if (auto noted = note_counted(refusals_.take_before(entry.at));
+        noted.has_error())
       return noted.error();
+    if (refusals_.is_first(auth::to_string(what.id) + why, entry))
+      if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
+        return noted.error();
     return error{errc::unauthenticated, why};
   };
   if (found == nullptr)
@@ -169,9 +185,9 @@ step scope_engine::make_child(const std::shared_ptr<request>& asked) {
   CLOISTER_ASSERT(name.parent() == identity_->name);
   if (auto kind = personal_data_in(name.name());
       kind && !with_.allow_personal_ids)
+    // Not repeated: it would stay in the trail.
     return refuse(*asked, {errc::invalid_argument,
-                           "\"" + std::string{name.name()} + "\" looks like "
-                             + std::string{*kind}
+                           "the scope's name looks like " + std::string{*kind}
                              + "; use an opaque id instead, or give "
                                "--allow-personal-ids"});
   // One at a time, from the look-up to the commit: else a second one could
@@ -320,7 +336,11 @@ step scope_engine::note(const std::shared_ptr<request>& asked) {
     = auth::entry_for(*what.who, what.what, what.request, with_.time->now());
   entry.outcome = what.outcome;
   entry.reason = what.reason;
-  entry.wanted = what.wanted;
+  entry.targets = what.targets;
+  // By tag: the name must not outlive the scope.
+  if (what.target && *what.target != identity_->name
+      && identity_->root().name.contains(*what.target))
+    entry.wanted = with_.catalog.first_tag_of(identity_->root(), *what.target);
   return answered(std::move(entry), nothing{});
 }
 

@@ -12,6 +12,7 @@
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
 #include "engine/memory_table.hpp"
+#include "engine/refusal_counter.hpp"
 #include "engine/requests.hpp"
 #include "engine/services.hpp"
 #include "engine/step.hpp"
@@ -74,6 +75,9 @@ public:
   /// What puts pending audit entries into the chain, or an answer at once if
   /// there are none.
   step flush_audit();
+
+  /// Notes what was only counted so far; before the scope sleeps.
+  result<void> note_repeated();
 
   /// Whether `flush_audit` has something to do.
   bool has_pending_audit() const {
@@ -199,6 +203,7 @@ private:
   bool is_expired(bytes_view record, timestamp now) const;
   void put_new(change& to, memory made);
   void put_revision(change& to, const current_memory& old, memory made);
+  void forget_expiry(change& to, const current_memory& old);
   void put_record(change& to, std::uint64_t sequence, const memory& made,
                   std::optional<bytes> replaced);
   void drop(change& to, const memory_id& id, const current_memory& old);
@@ -225,13 +230,14 @@ private:
   step statistics(const std::shared_ptr<request>& asked);
   step history(const std::shared_ptr<request>& asked);
   memory decoded(std::uint32_t row) const;
-  bool is_at_revision(const memory_id& id, std::uint32_t revision) const;
+  bool is_unchanged_at(const memory_id& id, std::uint32_t revision) const;
 
   // -- administration (scope_admin.cpp) --
   step make_key(const std::shared_ptr<request>& asked);
   step keys(const std::shared_ptr<request>& asked);
   step revoke(const std::shared_ptr<request>& asked);
   step authenticated(const std::shared_ptr<request>& asked);
+  result<void> note_counted(std::vector<auth::audit_entry> entries);
   void put_key(change& to, auth::key_record record);
   step make_child(const std::shared_ptr<request>& asked);
   step adopt_child(const request& asked, change made,
@@ -248,6 +254,7 @@ private:
   services with_;
   persistence::identity_ptr identity_;
   ledger ledger_;
+  refusal_counter refusals_;
   memory_table memories_;
   key_ring keys_;
   std::unordered_map<std::uint64_t, std::vector<old_revision>> history_;

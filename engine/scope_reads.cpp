@@ -135,10 +135,13 @@ step scope_engine::search_done(
   return answered(std::move(entry), std::move(hits));
 }
 
-bool scope_engine::is_at_revision(const memory_id& id,
-                                  std::uint32_t revision) const {
+/// What is read from the store may be ahead of what is committed here: a batch
+/// in flight counts as a change.
+bool scope_engine::is_unchanged_at(const memory_id& id,
+                                   std::uint32_t revision) const {
   auto row = memories_.find(id);
-  return row && memories_.at(*row).revision == revision;
+  return row && memories_.at(*row).revision == revision
+         && !tentative_.contains(id) && !clearing_;
 }
 
 step scope_engine::history(const std::shared_ptr<request>& asked) {
@@ -170,10 +173,9 @@ step scope_engine::history(const std::shared_ptr<request>& asked) {
   };
   auto revision = memories_.at(*row).revision;
   return offload{work, [this, asked, page, failure, id, revision]() -> step {
-                   // A change that was committed meanwhile may have removed
-                   // what was being read.
-                   if (*failure && !is_at_revision(id, revision))
-                     return run(asked);
+                   // A change may have removed what was being read.
+                   if (*failure && !is_unchanged_at(id, revision))
+                     return again{[this, asked] { return run(asked); }};
                    if (*failure)
                      return refuse(*asked, **failure, {id});
                    auto entry = entry_of(*asked);

@@ -34,6 +34,11 @@ error no_such_memory() {
   return {errc::not_found, "no such memory in this scope"};
 }
 
+error expiry_has_passed() {
+  return {errc::invalid_argument,
+          "expires_at lies in the past; delete the memory instead"};
+}
+
 error revision_conflict(std::uint32_t now) {
   return {errc::conflict, "the memory was changed meanwhile; it is at revision "
                             + std::to_string(now)};
@@ -120,8 +125,7 @@ void scope_engine::put_record(change& to, std::uint64_t sequence,
   if (made.key)
     tentative_keys_[*made.key] = made.id;
   if (made.expires_at)
-    with_.expiries.add(*to.batch, *identity_, sequence, *made.expires_at,
-                       with_.time->now());
+    with_.expiries.add(*to.batch, *identity_, sequence, *made.expires_at);
   memory_row row{sequence,
                  made.id,
                  made.expires_at ? made.expires_at->milliseconds : 0,
@@ -139,6 +143,15 @@ void scope_engine::put_new(change& to, memory made) {
   put_record(to, sequence, made, std::nullopt);
 }
 
+/// Takes back what the expiry index has of a memory's state.
+void scope_engine::forget_expiry(change& to, const current_memory& old) {
+  auto summary = persistence::decode_summary(old.record);
+  CLOISTER_ASSERT(summary.has_value());
+  if (summary->expires_at)
+    with_.expiries.remove(*to.batch, *identity_, old.sequence,
+                          *summary->expires_at);
+}
+
 /// Replaces a memory and keeps what it was as an old revision.
 void scope_engine::put_revision(change& to, const current_memory& old,
                                 memory made) {
@@ -151,6 +164,7 @@ void scope_engine::put_revision(change& to, const current_memory& old,
   auto& head = ledger_.head();
   ledger_.remove(head.contents, old_key.view(), view_of(old.tag));
   ledger_.add(head.contents, history_key.view(), view_of(tag));
+  forget_expiry(to, old);
   head.content_bytes -= old.record.size();
   to.batch->put(history_key, std::move(sealed));
   to.becomes.history_added.emplace_back(sequence,
@@ -184,6 +198,7 @@ void scope_engine::drop(change& to, const memory_id& id,
   --head.memory_count;
   head.content_bytes -= old.record.size();
   to.batch->erase(key);
+  forget_expiry(to, old);
   to.entry.effects.push_back({auth::audit_effect::kind::erase, old.sequence,
                               old.revision, record_tag{}});
   auto& t = touch(id, old.sequence);
@@ -311,6 +326,9 @@ void scope_engine::drop_expired_requests(change& to) {
 
 step scope_engine::create(const std::shared_ptr<request>& asked) {
   auto& what = std::get<create_memories>(asked->what);
+  for (const auto& draft : what.drafts)
+    if (draft.expires_at && *draft.expires_at <= with_.time->now())
+      return refuse(*asked, expiry_has_passed());
   auto repeated = repeated_drafts(what);
   if (repeated.has_error())
     return refuse(*asked, repeated.error());
@@ -427,6 +445,9 @@ result<memory> scope_engine::patched(const memory& old,
 
 step scope_engine::update(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<update_memory>(asked->what);
+  if (what.patch.expires_at && *what.patch.expires_at
+      && **what.patch.expires_at <= with_.time->now())
+    return refuse(*asked, expiry_has_passed(), {what.id});
   if (auto fetch = fetch_missing(asked, rows_to_cache(what.id)))
     return std::move(*fetch);
   auto old = current(what.id);
@@ -480,9 +501,9 @@ step scope_engine::restore_from(const std::shared_ptr<request>& asked,
                                 const result<memory>& old,
                                 std::uint32_t read_at) {
   const auto& what = std::get<restore_memory>(asked->what);
-  // A change that was committed meanwhile may have removed what was being read.
-  if (old.has_error() && !is_at_revision(what.id, read_at))
-    return run(asked);
+  // A change may have removed what was being read.
+  if (old.has_error() && !is_unchanged_at(what.id, read_at))
+    return again{[this, asked] { return run(asked); }};
   if (old.has_error())
     return refuse(*asked, old.error(), {what.id});
   if (auto rows = rows_to_cache(what.id);
@@ -551,6 +572,9 @@ step scope_engine::remove_all(const std::shared_ptr<request>& asked) {
   memories_.newest_first(std::nullopt, [&](std::uint32_t at) {
     const auto& row = memories_.at(at);
     made.batch->erase(space.key(record_kind::memory, row.sequence));
+    if (row.expires_at != 0)
+      with_.expiries.remove(*made.batch, *identity_, row.sequence,
+                            timestamp{row.expires_at});
     count += is_live(row) ? 1u : 0u;
     return true;
   });
@@ -571,14 +595,23 @@ step scope_engine::remove_all(const std::shared_ptr<request>& asked) {
 
 step scope_engine::expire(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<expire_memories>(asked->what);
-  // Each revision of a memory has an entry of its own: once is enough.
+  // Stores of old have an entry for each revision: once is enough.
   std::set<std::uint32_t> rows;
+  std::vector<bytes_view> settled;
   for (const auto& entry : what.entries) {
     auto row = memories_.find_sequence(entry.sequence);
-    if (row && !clearing_ && !is_live(memories_.at(*row))
-        && !tentative_.contains(memories_.at(*row).id))
+    // What is being changed, or is not due after all, is for a later round.
+    if (clearing_
+        || (row
+            && (is_live(memories_.at(*row))
+                || tentative_.contains(memories_.at(*row).id))))
+      continue;
+    settled.push_back(entry.index_rest);
+    if (row)
       rows.insert(*row);
   }
+  if (settled.empty())
+    return answer{deleted_count{0}};
   std::vector<std::uint32_t> due{rows.begin(), rows.end()};
   if (auto fetch = fetch_missing(asked, due))
     return std::move(*fetch);
@@ -590,8 +623,8 @@ step scope_engine::expire(const std::shared_ptr<request>& asked) {
     auto id = memories_.at(row).id;
     drop(made, id, *current(id));
   }
-  for (const auto& entry : what.entries)
-    with_.expiries.remove(*made.batch, entry.index_rest);
+  for (auto rest : settled)
+    with_.expiries.remove(*made.batch, rest);
   return submit(std::move(made), deleted_count{due.size()});
 }
 

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "core/encoding.hpp"
+#include "core/limits.hpp"
 #include "crypto/hash.hpp"
 
 namespace cloister::persistence {
@@ -36,6 +37,28 @@ bytes encode(std::uint64_t sequence, const scope_tag& organization,
   return entry.replace(0, entry_header_bytes, header);
 }
 
+/// How long the entry is that `data` begins with, header included; nothing
+/// where there is none.
+std::optional<std::size_t> entry_size(bytes_view data) {
+  byte_reader reader{data};
+  auto length = reader.u32();
+  auto sum = reader.u32();
+  auto body = reader.raw(length);
+  if (!reader.ok() || length < entry_fixed_bytes
+      || crypto::checksum(body) != sum)
+    return std::nullopt;
+  return entry_header_bytes + length;
+}
+
+/// Where the next entry begins, or the end: a damaged one must not hide those
+/// behind it.
+std::size_t next_entry(bytes_view data) {
+  std::size_t at = 1;
+  while (at < data.size() && !entry_size(data.substr(at)))
+    ++at;
+  return at;
+}
+
 } // namespace
 
 audit_journal::audit_journal(std::shared_ptr<file_system> files,
@@ -49,7 +72,16 @@ audit_journal::~audit_journal() {
   std::lock_guard guard{mutex_};
   for (auto& [number, part] : parts_)
     if (part.outstanding == 0)
-      static_cast<void>(files_->remove(part.path));
+      dispose(part);
+}
+
+/// What cannot be read of a damaged file is for people to look at.
+void audit_journal::dispose(const journal_file& part) {
+  auto slash = part.path.rfind('/') + 1;
+  auto aside = part.path;
+  aside.insert(slash, damaged_prefix);
+  static_cast<void>(part.damaged ? files_->rename(part.path, aside)
+                                 : files_->remove(part.path));
 }
 
 result<std::unique_ptr<audit_journal>>
@@ -93,17 +125,19 @@ result<void> audit_journal::recover_file(std::uint64_t number,
     return data.error();
   auto& part = parts_[number];
   part.path = path;
-  byte_reader reader{*data};
-  while (!reader.rest().empty()) {
-    auto length = reader.u32();
-    auto sum = reader.u32();
-    auto body = reader.raw(length);
-    // The last entry may be torn: its answer was never given.
-    if (!reader.ok())
-      break;
-    // One that was damaged since hides none of those behind it.
-    if (length < entry_fixed_bytes || crypto::checksum(body) != sum)
+  for (bytes_view rest = *data; !rest.empty();) {
+    auto size = entry_size(rest);
+    if (!size) {
+      auto next = next_entry(rest);
+      // The last entry may be torn: its answer was never given.
+      if (next == rest.size())
+        break;
+      part.damaged = true;
+      rest.remove_prefix(next);
       continue;
+    }
+    auto body = rest.substr(entry_header_bytes, *size - entry_header_bytes);
+    rest.remove_prefix(*size);
     byte_reader entry{body};
     kept_entry out;
     out.sequence = entry.u64();
@@ -118,6 +152,7 @@ result<void> audit_journal::recover_file(std::uint64_t number,
     // Written again after a failure that was none.
     if (!fresh && owner->second.back().sequence >= out.sequence)
       continue;
+    unsettled_bytes_ += out.sealed.size();
     owner->second.push_back(std::move(out));
     ++part.outstanding;
   }
@@ -164,6 +199,11 @@ result<std::uint64_t> audit_journal::append(const scope_tag& organization,
                                             const scope_tag& tag,
                                             bytes_view sealed) {
   std::lock_guard guard{mutex_};
+  if (unsettled_bytes_ + sealed.size() > limits::journal_bytes_max)
+    return error{errc::overloaded,
+                 "too many accesses wait for their place in the audit trail; "
+                 "try again",
+                 limits::overload_retry_hint};
   auto sequence = next_sequence_;
   auto entry = encode(sequence, organization, tag, sealed);
   auto done = write(entry);
@@ -177,6 +217,7 @@ result<std::uint64_t> audit_journal::append(const scope_tag& organization,
   part.bytes += entry.size();
   ++part.outstanding;
   ++next_sequence_;
+  unsettled_bytes_ += sealed.size();
   unsettled_[tag].push_back({sequence, current_, bytes{sealed}});
   return sequence;
 }
@@ -199,6 +240,7 @@ void audit_journal::settle(const scope_tag& tag, std::uint64_t up_to) {
   auto& entries = found->second;
   while (!entries.empty() && entries.front().sequence <= up_to) {
     auto file = entries.front().file;
+    unsettled_bytes_ -= entries.front().sealed.size();
     entries.pop_front();
     --parts_[file].outstanding;
     remove_if_settled(file);
@@ -212,7 +254,7 @@ void audit_journal::remove_if_settled(std::uint64_t number) {
   if (number == current_ || found == parts_.end()
       || found->second.outstanding > 0)
     return;
-  static_cast<void>(files_->remove(found->second.path));
+  dispose(found->second);
   parts_.erase(found);
 }
 

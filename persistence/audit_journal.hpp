@@ -54,7 +54,12 @@ public:
   open(std::shared_ptr<file_system> files, const std::string& directory,
        std::uint32_t epoch);
 
-  /// Hands one sealed entry to the kernel; answers its sequence number.
+  /// A file with entries that cannot be read is kept under its name with this
+  /// before it.
+  static constexpr std::string_view damaged_prefix = "damaged-";
+
+  /// Hands one sealed entry to the kernel; answers its sequence number. Fails
+  /// with `overloaded` while too many wait for their chains.
   result<std::uint64_t> append(const scope_tag& organization,
                                const scope_tag& tag, bytes_view sealed);
 
@@ -78,6 +83,8 @@ private:
     std::string path;
     std::uint64_t bytes = 0;
     std::size_t outstanding = 0;
+    /// Something in it cannot be read.
+    bool damaged = false;
   };
   struct kept_entry {
     std::uint64_t sequence = 0;
@@ -92,6 +99,7 @@ private:
   result<void> start_part();
   result<void> write(bytes_view entry);
   void remove_if_settled(std::uint64_t number);
+  void dispose(const journal_file& part);
 
   std::shared_ptr<file_system> files_;
   std::string directory_;
@@ -101,6 +109,7 @@ private:
   std::map<std::uint64_t, journal_file> parts_;
   std::map<scope_tag, std::deque<kept_entry>> unsettled_;
   std::vector<journal_owner> left_behind_;
+  std::size_t unsettled_bytes_ = 0;
 };
 
 } // namespace cloister::persistence

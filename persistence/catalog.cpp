@@ -415,6 +415,16 @@ scope_tag catalog::tag_of(const identity_ptr& parent, std::string_view segment,
     {"tag", view_of(tag_of_parent(parent)), be32(incarnation), segment});
 }
 
+scope_tag catalog::first_tag_of(const scope_identity& organization,
+                                const scope& name) const {
+  auto tag = organization.tag;
+  auto segments = name.segments();
+  for (std::size_t i = 1; i < segments.size(); ++i)
+    tag = crypto::keyed_short_hash(organization.organization->tag,
+                                   {"tag", view_of(tag), be32(1), segments[i]});
+  return tag;
+}
+
 bytes catalog::tombstone_rest(const identity_ptr& parent,
                               std::string_view segment) const {
   auto hash = crypto::keyed_short_hash(

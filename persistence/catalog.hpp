@@ -102,6 +102,11 @@ public:
   scope_tag tag_of(const identity_ptr& parent, std::string_view segment,
                    std::uint32_t incarnation) const;
 
+  /// The tag of a scope of an organization, as long as each scope on the way to
+  /// it is the first one of its name; for the audit trail. Reads nothing.
+  scope_tag first_tag_of(const scope_identity& organization,
+                         const scope& name) const;
+
   const node_identity& node() const {
     return *node_;
   }

@@ -104,16 +104,22 @@ commit_queue::write(const std::vector<std::shared_ptr<write_batch>>& group) {
   return records_.write(group);
 }
 
+result<void> reopen_store(store& records, data_directory& directory) {
+  directory.release_reserve();
+  if (auto done = records.reopen(); done.has_error())
+    return done;
+  directory.keep_reserve();
+  return {};
+}
+
 bool commit_queue::reopen() {
   if (!records_.poisoned())
     return true;
-  directory_.release_reserve();
-  if (auto done = records_.reopen(); done.has_error())
+  if (reopen_store(records_, directory_).has_error())
     return false;
   // Loads that were refused belong to an older generation now.
   refused_loads_.clear();
   refused_in_order_.clear();
-  directory_.keep_reserve();
   return true;
 }
 

@@ -14,6 +14,9 @@
 
 namespace cloister::persistence {
 
+/// Opens a poisoned store anew; the reserve makes room for that on a full disk.
+result<void> reopen_store(store& records, data_directory& directory);
+
 /// Joins batches of many scopes into one synced write. Decides what may be
 /// written; the committer actor only says when. One thread at a time.
 class commit_queue {

@@ -152,6 +152,13 @@ std::optional<std::string> damage_list::touches(bytes_view first,
   return std::nullopt;
 }
 
+bool damage_list::may_hide(bytes_view first, bytes_view last) const {
+  std::lock_guard guard{mutex_};
+  return std::any_of(blocks_.begin(), blocks_.end(), [&](const auto& block) {
+    return is_range(block) && last > block.after && first <= block.up_to;
+  });
+}
+
 std::vector<damaged_block> damage_list::blocks() const {
   std::lock_guard guard{mutex_};
   return blocks_;

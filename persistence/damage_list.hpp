@@ -56,6 +56,10 @@ public:
   /// The same for any key from `first` up to and including `last`.
   std::optional<std::string> touches(bytes_view first, bytes_view last) const;
 
+  /// Whether a block with unknown keys may have held any from `first` up to and
+  /// including `last`: older values may then show instead.
+  bool may_hide(bytes_view first, bytes_view last) const;
+
   std::vector<damaged_block> blocks() const;
   bool empty() const noexcept {
     return empty_.load(std::memory_order_acquire);

@@ -13,6 +13,10 @@ namespace cloister::persistence {
 
 namespace {
 
+const std::string format_advice
+  = "restore that file from a backup, or write it anew: two lines "
+    "\"cloister store\" and \"version 1\", and a third of \"id\" and the name "
+    "of its master key file";
 constexpr std::string_view format_head = "cloister store\nversion 1\nid ";
 constexpr std::string_view format_any = "cloister store\n";
 constexpr std::size_t id_digits = 32;
@@ -62,11 +66,13 @@ result<std::string> data_directory::read_id(file_system& files,
       return error{errc::corrupted, "the store in " + path
                                       + " was written by another version of "
                                         "Cloister; use that version"};
-    return error{errc::corrupted, path + "/FORMAT is not Cloister's"};
+    return error{errc::corrupted,
+                 path + "/FORMAT is not Cloister's; " + format_advice};
   }
   auto id = text->substr(format_head.size(), id_digits);
   if (id.size() != id_digits || !from_hex(id))
-    return error{errc::corrupted, path + "/FORMAT is damaged"};
+    return error{errc::corrupted,
+                 path + "/FORMAT is damaged; " + format_advice};
   return id;
 }
 

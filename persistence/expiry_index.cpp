@@ -3,11 +3,8 @@
 
 #include "persistence/expiry_index.hpp"
 
-#include <algorithm>
-
 #include "crypto/aead.hpp"
 #include "crypto/hash.hpp"
-#include "crypto/random.hpp"
 #include "persistence/catalog.hpp"
 
 namespace cloister::persistence {
@@ -61,13 +58,22 @@ bytes expiry_index::hour_prefix(timestamp at) const {
   return bytes{view_of(hash).substr(0, 8)};
 }
 
+storage_key expiry_index::key_of(const scope_identity& owner,
+                                 std::uint64_t sequence, timestamp at) const {
+  bytes numbers;
+  byte_writer writer{numbers};
+  writer.u64(sequence);
+  writer.i64(at.milliseconds);
+  auto hash = crypto::keyed_short_hash(node_->keys.fingerprint,
+                                       {"expiry", view_of(owner.tag), numbers});
+  auto rest = hour_prefix(at);
+  rest.append(view_of(hash).substr(0, 8));
+  return node_->space().key(record_kind::expiry, rest);
+}
+
 void expiry_index::add(write_batch& batch, const scope_identity& owner,
-                       std::uint64_t sequence, timestamp at,
-                       timestamp now) const {
-  auto random = crypto::random_array<8>();
-  auto key
-    = node_->space().key(record_kind::expiry, hour_prefix(std::max(at, now))
-                                                + bytes{view_of(random)});
+                       std::uint64_t sequence, timestamp at) const {
+  auto key = key_of(owner, sequence, at);
   auto tags = tags_of(owner);
   bytes plain;
   byte_writer writer{plain};
@@ -79,6 +85,11 @@ void expiry_index::add(write_batch& batch, const scope_identity& owner,
   for (const auto& tag : tags)
     writer.raw(tag);
   batch.put(key, crypto::seal(node_->keys.control, 0, key.view(), plain));
+}
+
+void expiry_index::remove(write_batch& batch, const scope_identity& owner,
+                          std::uint64_t sequence, timestamp at) const {
+  batch.erase(key_of(owner, sequence, at));
 }
 
 void expiry_index::remove(write_batch& batch, bytes_view rest) const {

@@ -14,7 +14,8 @@ namespace cloister::persistence {
 // under a keyed hash, so that the disk does not tell when anything expires.
 //
 //   rest  := BLAKE2b-128(node's fingerprint key, "hour" hour:be64)[0..8]
-//            random:8
+//            BLAKE2b-128(node's fingerprint key,
+//                        "expiry" tag sequence:be64 time:be64)[0..8]
 //   value := sealed under the node's control key, context = its key:
 //            version:u8 time:be64 sequence:be64 organization:16 count:u8
 //            (tag:16)*
@@ -43,11 +44,13 @@ class expiry_index {
 public:
   expiry_index(std::shared_ptr<const node_identity> node, const store& records);
 
-  /// Notes that one memory of a scope expires. What has expired already counts
-  /// as due `now`, since earlier hours are not looked at again.
+  /// Notes that one memory of a scope expires; once, however often it is noted.
   void add(write_batch& batch, const scope_identity& owner,
-           std::uint64_t sequence, timestamp at, timestamp now) const;
+           std::uint64_t sequence, timestamp at) const;
 
+  /// Takes back what `add` noted.
+  void remove(write_batch& batch, const scope_identity& owner,
+              std::uint64_t sequence, timestamp at) const;
   void remove(write_batch& batch, bytes_view rest) const;
 
   /// So many entries are answered at once.
@@ -63,6 +66,8 @@ public:
 
 private:
   bytes hour_prefix(timestamp at) const;
+  storage_key key_of(const scope_identity& owner, std::uint64_t sequence,
+                     timestamp at) const;
 
   std::shared_ptr<const node_identity> node_;
   const store& records_;

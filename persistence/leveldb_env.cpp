@@ -96,7 +96,12 @@ public:
     if (got.has_error())
       return to_status(got.error());
     auto read = *got;
-    if (guard_ && read.size() == n)
+    if (guard_ && read.size() != n)
+      guard_->note_damaged(name_);
+    // LevelDB would read a footer from what is not there.
+    if (read.size() != n)
+      return leveldb::Status::Corruption(name_, "the file is cut off");
+    if (guard_)
       read = guard_->check(*file_, name_, offset, read, scratch);
     *out = leveldb::Slice{read.data(), read.size()};
     return leveldb::Status::OK();

@@ -12,6 +12,7 @@
 
 #include "core/limits.hpp"
 #include "persistence/leveldb_env.hpp"
+#include "persistence/log_format.hpp"
 
 namespace cloister::persistence {
 
@@ -19,6 +20,8 @@ namespace {
 
 constexpr int bloom_bits_per_key = 10;
 constexpr std::chrono::milliseconds space_check_interval{100};
+constexpr std::size_t scan_page_records = 256;
+constexpr std::size_t scan_page_bytes = 1024 * 1024;
 
 leveldb::Slice to_slice(bytes_view data) {
   return {data.data(), data.size()};
@@ -103,6 +106,8 @@ result<void> store::open_database() {
                  options_.path
                    + "/CURRENT is missing; run `cloister doctor "
                      "--repair`, or restore a backup"};
+  if (auto done = check_log_tails(); done.has_error())
+    return done;
   auto next = std::make_unique<database>();
   next->env = make_leveldb_env(options_.files, guard_);
   next->cache.reset(leveldb::NewLRUCache(options_.block_cache_bytes));
@@ -127,6 +132,34 @@ result<void> store::open_database() {
   return {};
 }
 
+/// LevelDB takes a record that is longer than its file for one that was being
+/// written, and would start without it and all behind it. A damaged length
+/// looks like that, too.
+result<void> store::check_log_tails() const {
+  auto& files = *options_.files;
+  auto names = files.list(options_.path);
+  if (names.has_error()) // A new one.
+    return {};
+  for (const auto& name : *names) {
+    if (!name.ends_with(".log") && !name.starts_with("MANIFEST-"))
+      continue;
+    auto path = options_.path + '/' + name;
+    auto size = files.file_size(path);
+    auto file = files.open_random(path, open_mode::read_only);
+    if (size.has_error() || file.has_error())
+      continue; // LevelDB says what it needs.
+    auto start = *size / log_block_bytes * log_block_bytes;
+    bytes buffer(static_cast<std::size_t>(*size - start), '\0');
+    auto block = (*file)->read(start, buffer.size(), buffer.data());
+    if (block && is_tail_damaged(*block))
+      return error{errc::corrupted,
+                   path
+                     + " is damaged near its end; run `cloister doctor "
+                       "--repair`, or restore a backup"};
+  }
+  return {};
+}
+
 result<void> store::repair(const store_options& options) {
   auto guard
     = options.damage ? std::make_shared<table_guard>(options.damage) : nullptr;
@@ -148,7 +181,7 @@ result<void> store::repair(const store_options& options) {
 
 result<std::optional<bytes>> store::get(const storage_key& key) const {
   reads_.fetch_add(1, std::memory_order_relaxed);
-  std::shared_lock guard{mutex_};
+  auto guard = enter();
   if (!database_)
     return error{errc::unavailable, "the store is being reopened"};
   bytes value;
@@ -163,60 +196,117 @@ result<std::optional<bytes>> store::get(const storage_key& key) const {
   return std::optional{std::move(value)};
 }
 
-result<void>
-store::scan(bytes_view prefix, bytes_view from,
-            const std::function<bool(bytes_view, bytes_view)>& visit) const {
-  reads_.fetch_add(1, std::memory_order_relaxed);
-  std::shared_lock guard{mutex_};
-  if (!database_)
-    return error{errc::unavailable, "the store is being reopened"};
+/// Some records at a time: what is done with them may take long, and must not
+/// keep the store from being reopened.
+struct store::page {
+  std::vector<std::pair<bytes, bytes>> records;
+  std::size_t bytes_held = 0;
+  bool more = false;
+  /// What is wrong behind the records.
+  result<void> end;
+
+  void add(bytes_view key, bytes_view value) {
+    records.emplace_back(key, value);
+    bytes_held += key.size() + value.size();
+    more = records.size() >= scan_page_records || bytes_held >= scan_page_bytes;
+  }
+};
+
+std::shared_lock<std::shared_mutex> store::enter() const {
+  std::lock_guard in_line{turnstile_};
+  return std::shared_lock{mutex_};
+}
+
+store::page store::page_from(bytes_view prefix, bytes_view start) const {
+  page out;
+  auto guard = enter();
+  if (!database_) {
+    out.end = error{errc::unavailable, "the store is being reopened"};
+    return out;
+  }
   std::unique_ptr<leveldb::Iterator> it{
     database_->db->NewIterator(scan_read())};
-  bytes start{prefix};
-  start.append(from);
-  for (it->Seek(to_slice(start)); it->Valid(); it->Next()) {
+  for (it->Seek(to_slice(start)); it->Valid() && !out.more; it->Next()) {
     auto key = to_view(it->key());
     if (!key.starts_with(prefix))
       break;
     // Whatever is between the last key and this one may have been damaged.
-    if (auto done = refuse_damaged(start, key); done.has_error())
-      return done;
-    if (!visit(key, to_view(it->value())))
-      return {};
+    out.end = refuse_damaged(start, key);
+    if (out.end.has_error())
+      return out;
+    out.add(key, to_view(it->value()));
+  }
+  // LevelDB passes over what it cannot read, and says so here alone.
+  if (!it->status().ok())
+    out.end = to_error(it->status());
+  else if (!out.more)
+    out.end = refuse_damaged(start, end_of(prefix));
+  return out;
+}
+
+store::page store::page_before(bytes_view prefix, bytes_view end) const {
+  page out;
+  auto guard = enter();
+  if (!database_) {
+    out.end = error{errc::unavailable, "the store is being reopened"};
+    return out;
+  }
+  std::unique_ptr<leveldb::Iterator> it{
+    database_->db->NewIterator(scan_read())};
+  it->Seek(to_slice(end));
+  if (it->Valid())
+    it->Prev();
+  else if (it->status().ok())
+    it->SeekToLast();
+  for (; it->Valid() && !out.more; it->Prev()) {
+    auto key = to_view(it->key());
+    if (!key.starts_with(prefix))
+      break;
+    out.end = refuse_damaged(key, end);
+    if (out.end.has_error())
+      return out;
+    out.add(key, to_view(it->value()));
   }
   if (!it->status().ok())
-    return to_error(it->status());
-  return refuse_damaged(start, end_of(prefix));
+    out.end = to_error(it->status());
+  else if (!out.more)
+    out.end = refuse_damaged(prefix, end);
+  return out;
+}
+
+result<void>
+store::scan(bytes_view prefix, bytes_view from,
+            const std::function<bool(bytes_view, bytes_view)>& visit) const {
+  reads_.fetch_add(1, std::memory_order_relaxed);
+  bytes start{prefix};
+  start.append(from);
+  for (;;) {
+    auto some = page_from(prefix, start);
+    for (const auto& [key, value] : some.records)
+      if (!visit(key, value))
+        return {};
+    if (some.end.has_error() || !some.more)
+      return some.end;
+    start = std::move(some.records.back().first);
+    start.push_back('\0');
+  }
 }
 
 result<void> store::scan_back(
   bytes_view prefix, bytes_view before,
   const std::function<bool(bytes_view, bytes_view)>& visit) const {
   reads_.fetch_add(1, std::memory_order_relaxed);
-  std::shared_lock guard{mutex_};
-  if (!database_)
-    return error{errc::unavailable, "the store is being reopened"};
-  std::unique_ptr<leveldb::Iterator> it{
-    database_->db->NewIterator(scan_read())};
   bytes end{prefix};
   end.append(before);
-  it->Seek(to_slice(end));
-  if (it->Valid())
-    it->Prev();
-  else if (it->status().ok())
-    it->SeekToLast();
-  for (; it->Valid(); it->Prev()) {
-    auto key = to_view(it->key());
-    if (!key.starts_with(prefix))
-      break;
-    if (auto done = refuse_damaged(key, end); done.has_error())
-      return done;
-    if (!visit(key, to_view(it->value())))
-      return {};
+  for (;;) {
+    auto some = page_before(prefix, end);
+    for (const auto& [key, value] : some.records)
+      if (!visit(key, value))
+        return {};
+    if (some.end.has_error() || !some.more)
+      return some.end;
+    end = std::move(some.records.back().first);
   }
-  if (!it->status().ok())
-    return to_error(it->status());
-  return refuse_damaged(prefix, end);
 }
 
 result<std::optional<bytes>> store::last_key(bytes_view prefix) const {
@@ -248,7 +338,7 @@ store::write(std::span<const std::shared_ptr<write_batch>> batches) {
   }
   leveldb::WriteOptions options;
   options.sync = true;
-  std::shared_lock guard{mutex_};
+  auto guard = enter();
   if (!database_)
     return error{errc::unavailable, "the store is being reopened"};
   auto status = database_->db->Write(options, &joined);
@@ -260,6 +350,8 @@ store::write(std::span<const std::shared_ptr<write_batch>> batches) {
 }
 
 result<void> store::reopen() {
+  // Whoever comes to read from now on waits: readers must not go on for ever.
+  std::lock_guard in_line{turnstile_};
   std::unique_lock guard{mutex_};
   database_.reset();
   if (auto done = open_database(); done.has_error())
@@ -289,7 +381,7 @@ store_counters store::counters() const noexcept {
 }
 
 result<void> store::find_damage() const {
-  std::shared_lock guard{mutex_};
+  auto guard = enter();
   if (!database_)
     return error{errc::unavailable, "the store is being reopened"};
   std::unique_ptr<leveldb::Iterator> it{
@@ -319,7 +411,7 @@ result<void> store::rewrite_damaged(const std::vector<damaged_block>& proven) {
       nudges.Delete(below);
       nudges.Delete(above);
     }
-    std::shared_lock guard{mutex_};
+    auto guard = enter();
     if (!database_)
       return error{errc::unavailable, "the store is being reopened"};
     auto status = database_->db->Write({}, &nudges);
@@ -337,7 +429,7 @@ result<void> store::rewrite_damaged(const std::vector<damaged_block>& proven) {
 }
 
 void store::compact() {
-  std::shared_lock guard{mutex_};
+  auto guard = enter();
   if (database_)
     database_->db->CompactRange(nullptr, nullptr);
 }

@@ -116,6 +116,8 @@ result<memory_summary> decode_summary(bytes_view data) {
   if (reader.u8() != memory_version)
     return malformed();
   auto flags = reader.u8();
+  if ((flags & ~known_flags) != 0)
+    return malformed();
   memory_summary out;
   out.id.octets = reader.array<16>();
   out.revision = reader.u32();

@@ -5,6 +5,7 @@
 
 #include "persistence/data_directory.hpp"
 #include "persistence/leveldb_rebuild.hpp"
+#include "persistence/log_format.hpp"
 #include "persistence/store.hpp"
 
 namespace cloister::persistence {
@@ -59,13 +60,67 @@ result<void> copy_directory(file_system& files, const std::string& from,
 }
 
 /// Whether the database opens and every block of it can be read.
-bool reads_whole(const store_options& options) {
+result<void> read_whole(const store_options& options) {
   auto records = store::open(options);
   if (records.has_error())
-    return false;
-  return (*records)
-    ->scan({}, {}, [](bytes_view, bytes_view) { return true; })
-    .has_value();
+    return records.error();
+  return (*records)->scan({}, {}, [](bytes_view, bytes_view) { return true; });
+}
+
+std::string places(const std::vector<std::uint64_t>& offsets) {
+  std::string out;
+  for (auto at : offsets)
+    out += (out.empty() ? "" : ", ") + std::to_string(at);
+  return out;
+}
+
+/// Puts single wrong bytes right in logs and manifest.
+result<void> mend_logs(file_system& files, const std::string& directory,
+                       const std::vector<std::string>& names,
+                       salvage_report& report) {
+  for (const auto& name : names) {
+    if (!name.ends_with(".log") && !name.starts_with("MANIFEST-"))
+      continue;
+    auto log = read_file(files, directory + '/' + name);
+    if (log.has_error())
+      return log.error();
+    auto found = mend_log(*log);
+    if (!found.mended.empty()) {
+      if (auto done
+          = replace_file(files, directory + '/' + name, found.content);
+          done.has_error())
+        return done;
+      report.mended.push_back("store/" + name
+                              + ": a wrong byte was put right at byte "
+                              + places(found.mended));
+    }
+    if (!found.unreadable.empty())
+      report.lost.push_back(
+        "store/" + name + " cannot be read at byte " + places(found.unreadable)
+        + ": what was written there last is gone, and a scope that wrote "
+          "nothing since is in an older state");
+  }
+  return {};
+}
+
+/// LevelDB keeps one manifest, so what CURRENT should say is known.
+result<void> mend_current(file_system& files, const std::string& directory,
+                          const std::vector<std::string>& names,
+                          salvage_report& report) {
+  std::vector<std::string> manifests;
+  for (const auto& name : names)
+    if (name.starts_with("MANIFEST-"))
+      manifests.push_back(name);
+  if (manifests.size() != 1)
+    return {};
+  auto wanted = manifests.front() + '\n';
+  auto path = directory + "/CURRENT";
+  if (auto said = read_file(files, path); said && *said == wanted)
+    return {};
+  if (auto done = replace_file(files, path, wanted); done.has_error())
+    return done;
+  report.mended.emplace_back("store/CURRENT names the manifest again");
+  return {};
 }
 
 } // namespace
@@ -88,8 +143,8 @@ result<std::string> copy_aside(std::shared_ptr<file_system> files,
   }
 }
 
-result<bool> salvage_database(std::shared_ptr<file_system> files,
-                              const std::string& path) {
+result<salvage_report> salvage_database(std::shared_ptr<file_system> files,
+                                        const std::string& path) {
   auto held = data_directory::take(files, path);
   if (held.has_error())
     return held.error();
@@ -99,14 +154,35 @@ result<bool> salvage_database(std::shared_ptr<file_system> files,
   store_options options{files, held->store_path()};
   options.damage = *damage;
   options.read_damaged = true;
+  salvage_report report;
+  auto names = files->list(held->store_path());
+  if (names.has_error())
+    return error{errc::corrupted, held->store_path()
+                                    + " is missing or cannot be read; restore "
+                                      "a backup"};
+  for (auto mend : {mend_logs, mend_current})
+    if (auto done = mend(*files, held->store_path(), *names, report);
+        done.has_error())
+      return done.error();
   auto rebuilt = rebuild_tables(files, held->store_path(), **damage);
   if (rebuilt.has_error())
     return rebuilt.error();
-  if (rebuilt->empty() && reads_whole(options))
-    return false;
+  for (const auto& name : *rebuilt)
+    report.mended.push_back("store/" + name + " was rebuilt from its blocks");
+  // A table that was rebuilt is not as the manifest says.
+  auto whole = rebuilt->empty() ? read_whole(options) : result<void>{};
+  if (rebuilt->empty() && whole)
+    return report;
+  if (whole.has_error()
+      && whole.error().detail.find("missing files") != std::string::npos)
+    report.lost.push_back(
+      "tables are missing (" + whole.error().detail
+      + "): what they held is gone, and scopes that had their newest records "
+        "there are in an older state");
   if (auto done = store::repair(options); done.has_error())
     return done.error();
-  return true;
+  report.rebuilt = true;
+  return report;
 }
 
 } // namespace cloister::persistence

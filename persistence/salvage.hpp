@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/error.hpp"
 #include "persistence/file_system.hpp"
@@ -16,11 +17,20 @@ namespace cloister::persistence {
 result<std::string> copy_aside(std::shared_ptr<file_system> files,
                                const std::string& path);
 
-/// Rebuilds the database from whatever tables and logs can be read, if it does
-/// not open or a block does not verify; answers whether it had to. What comes
-/// out may lack records and may hold erased ones again: heads and audit chains
-/// must be consulted next.
-result<bool> salvage_database(std::shared_ptr<file_system> files,
-                              const std::string& path);
+/// What became of a database, in sentences for people.
+struct salvage_report {
+  /// LevelDB had to rebuild it.
+  bool rebuilt = false;
+  std::vector<std::string> mended;
+  std::vector<std::string> lost;
+};
+
+/// Puts right what checksums show to be wrong in logs, manifest and CURRENT.
+/// Where the database does not open even so, or a block cannot be read, it is
+/// rebuilt from whatever tables and logs can be read: what comes out may lack
+/// records and may hold erased ones again, so heads and audit chains must be
+/// consulted next.
+result<salvage_report> salvage_database(std::shared_ptr<file_system> files,
+                                        const std::string& path);
 
 } // namespace cloister::persistence

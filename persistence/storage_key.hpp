@@ -30,7 +30,8 @@ namespace cloister::persistence {
 //         | 's' secrets        rest = (nothing)          (organizations, node)
 //         | 't' tombstone      rest = keyed hash of the child's name:16
 //         | 'w' watermark      rest = (nothing)                         (node)
-//         | 'x' expiry         rest = keyed hash of the hour:8 random:8 (node)
+//         | 'x' expiry         rest = keyed hashes of the hour:8 and of the
+//                                memory:8                            (node)
 //
 // Values are part of the format: never renumber, only append.
 

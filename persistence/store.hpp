@@ -75,7 +75,8 @@ public:
   result<std::optional<bytes>> get(const storage_key& key) const;
 
   /// Calls `visit(key, value)` in key order for all keys with a prefix, from
-  /// `prefix + from` on, until it answers false. Sees one moment of the store.
+  /// `prefix + from` on, until it answers false. Keys may come and go while it
+  /// runs; `visit` may use the store, and may take long.
   result<void> scan(
     bytes_view prefix, bytes_view from,
     const std::function<bool(bytes_view key, bytes_view value)>& visit) const;
@@ -133,8 +134,13 @@ public:
 
 private:
   struct database;
+  struct page;
   explicit store(store_options options);
   result<void> open_database();
+  result<void> check_log_tails() const;
+  std::shared_lock<std::shared_mutex> enter() const;
+  page page_from(bytes_view prefix, bytes_view start) const;
+  page page_before(bytes_view prefix, bytes_view end) const;
   error to_error(const leveldb::Status& status) const;
   result<void> refuse_damaged(bytes_view first, bytes_view last) const;
 
@@ -142,6 +148,8 @@ private:
   std::shared_ptr<table_guard> guard_;
   std::unique_ptr<database> database_;
   mutable std::shared_mutex mutex_;
+  /// Passed before `mutex_`, so that readers cannot keep a writer out.
+  mutable std::mutex turnstile_;
   std::atomic<bool> poisoned_{false};
   std::atomic<std::uint64_t> generation_{1};
   mutable std::atomic<std::int64_t> space_checked_{0};

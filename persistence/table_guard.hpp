@@ -37,10 +37,9 @@ public:
   /// read last as a sequence; for messages. Empty where there is none.
   std::string suspect() const;
   void note_sequential(std::string name);
-
-private:
   void note_damaged(const std::string& name);
 
+private:
   std::shared_ptr<damage_list> damage_;
   mutable std::mutex mutex_;
   std::string damaged_;

@@ -212,12 +212,17 @@ result<engine::stored_memories> store_all(const client::impl& self,
                                           bool skip_known) {
   if (drafts.empty() || drafts.size() > limits::batch_memories_max)
     return error{errc::invalid_argument, "a batch has 1 to 1000 memories"};
+  std::size_t size = 0;
   for (auto& draft : drafts) {
     auto checked = validated(std::move(draft));
     if (checked.has_error())
       return checked.error();
     draft = std::move(*checked);
+    size += draft.content.size() + draft.metadata.size();
   }
+  if (drafts.size() > 1 && size > limits::batch_bytes_max)
+    return error{errc::too_large, "a batch holds at most 4 MiB of contents and "
+                                  "metadata; send it in parts"};
   auto done = perform<engine::stored_memories>(
     self, *self.binding, operation::create_memory,
     engine::create_memories{std::move(drafts), {}, skip_known});

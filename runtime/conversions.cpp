@@ -89,6 +89,7 @@ audit_list to_audit_list(engine::audit_page page) {
     record.targets = std::move(line.entry.targets);
     record.count = line.entry.count;
     record.child = std::move(line.child);
+    record.target = std::move(line.target);
     list.results.push_back(std::move(record));
   }
   if (page.next)

@@ -22,6 +22,10 @@ namespace {
 class findings {
 public:
   explicit findings(doctor_report& report) : report_(report) {}
+
+  /// What is still damaged is beyond repair.
+  bool after_repair = false;
+
   void ok(std::string what) {
     add(finding_level::ok, std::move(what), {});
   }
@@ -29,10 +33,17 @@ public:
     add(finding_level::warning, std::move(what), std::move(advice));
   }
   void damage(std::string what, std::string advice) {
+    if (after_repair && !advice.empty())
+      advice = "no repair can mend this; restore a backup";
     add(finding_level::damage, std::move(what), std::move(advice));
   }
   void repaired(std::string what) {
     add(finding_level::repaired, std::move(what), {});
+  }
+  void lost(std::string what) {
+    add(finding_level::lost, std::move(what),
+        "look for it in a backup; the copy that was kept aside has what was "
+        "there before the repair");
   }
 
 private:
@@ -115,10 +126,9 @@ void report_blocks(const std::vector<persistence::damaged_block>& blocks,
                    + std::to_string(block.keys.size())
                    + " records is kept where its seal proves it");
     else
-      out.warn("lost: " + where,
-               "what it held and the audit trail tells of is listed below; a "
-               "scope whose records and trail both lay in it may be in an "
-               "older state");
+      out.lost(where
+               + " is unreadable: scopes that may have had their newest "
+                 "records in it keep what their audit trail proves");
   }
 }
 
@@ -139,9 +149,14 @@ result<void> examine_opened(const doctor_options& options,
   return {};
 }
 
+std::string counted_keys(std::size_t number) {
+  return number == 1 ? "there is a key"
+                     : "there are " + std::to_string(number) + " keys";
+}
+
 /// Proves each record of a store that opens, and drops what it cannot.
-result<void> repair_opened(const doctor_options& options, doctor_report& report,
-                           findings& out) {
+result<void> repair_opened(const doctor_options& options, bool rebuilt,
+                           doctor_report& report, findings& out) {
   auto parts = open_parts({options.data_dir, options.master_key_file, true});
   if (parts.has_error())
     return parts.error();
@@ -156,7 +171,11 @@ result<void> repair_opened(const doctor_options& options, doctor_report& report,
   for (auto& line : repair->recovered)
     out.repaired(std::move(line));
   for (auto& line : repair->lost)
-    out.warn("lost: " + line, "it is in the copy that was kept aside");
+    out.lost(std::move(line));
+  if (repair->unlisted_keys > 0 && rebuilt)
+    out.lost(counted_keys(repair->unlisted_keys)
+             + " of scopes that are listed nowhere: they are gone with all "
+               "that was in them");
   report.repaired = true;
   return parts->records->rewrite_damaged(blocks);
 }
@@ -180,12 +199,15 @@ result<void> repair(const doctor_options& options, doctor_report& report,
   auto salvaged = persistence::salvage_database(files, options.data_dir);
   if (salvaged.has_error())
     return salvaged.error();
-  if (*salvaged) {
+  for (auto& line : salvaged->mended)
+    out.repaired(std::move(line));
+  for (auto& line : salvaged->lost)
+    out.lost(std::move(line));
+  if (salvaged->rebuilt)
     out.repaired("the database was rebuilt from what could be read");
-    report.repaired = true;
-  }
+  report.repaired = salvaged->rebuilt || !salvaged->mended.empty();
   // What stands in the way is found again by the examination that follows.
-  auto done = repair_opened(options, report, out);
+  auto done = repair_opened(options, salvaged->rebuilt, report, out);
   return done.has_error() && done.error().code != errc::corrupted
            ? done
            : result<void>{};
@@ -203,13 +225,16 @@ std::string_view to_string(finding_level level) noexcept {
       return "DAMAGE";
     case finding_level::repaired:
       return "repaired";
+    case finding_level::lost:
+      return "LOST";
   }
   return "unknown";
 }
 
 bool doctor_report::healthy() const {
   for (const auto& each : findings)
-    if (each.level == finding_level::damage)
+    if (each.level == finding_level::damage
+        || each.level == finding_level::lost)
       return false;
   return true;
 }
@@ -234,6 +259,7 @@ result<doctor_report> examine(const doctor_options& options) {
     if (auto done = repair(options, report, out); done.has_error())
       return done.error();
     first = {};
+    before.after_repair = true;
     seen = as_finding(examine_opened(options, first, before), before);
     if (seen.has_error())
       return seen.error();

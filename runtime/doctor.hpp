@@ -13,7 +13,7 @@
 
 namespace cloister {
 
-enum class finding_level : std::uint8_t { ok, warning, damage, repaired };
+enum class finding_level : std::uint8_t { ok, warning, damage, repaired, lost };
 
 std::string_view to_string(finding_level level) noexcept;
 
@@ -30,7 +30,7 @@ struct doctor_report {
   std::uint64_t records = 0;
   bool repaired = false;
 
-  /// Whether nothing is damaged, or is not any more.
+  /// Whether nothing is damaged, and a repair lost nothing.
   bool healthy() const;
 };
 

@@ -72,9 +72,9 @@ result<organization> runtime::organization(std::string_view name) const {
   auto parsed = parse_organization(name);
   if (parsed.has_error())
     return parsed.error();
-  auto made
-    = impl_->gateway->perform_on_node(engine::create_organization{*parsed});
-  if (made.has_error() && made.error().code != errc::conflict)
+  auto made = impl_->gateway->perform_on_node(
+    engine::create_organization{*parsed, true});
+  if (made.has_error())
     return made.error();
   return cloister::organization{std::make_shared<cloister::organization::impl>(
     cloister::organization::impl{impl_, auth::operator_authority(*parsed)})};
@@ -87,9 +87,10 @@ result<new_key> runtime::create_organization(std::string_view name) const {
   auto made
     = impl_->gateway->perform_on_node(engine::create_organization{*parsed});
   if (made.has_error() && made.error().code == errc::conflict)
-    return error{errc::conflict, made.error().detail
-                                   + "; for a new key of it, without an API "
-                                     "key: `cloister key create --scope "
+    return error{errc::conflict, std::string{name}
+                                   + " exists already; for a new key of it, "
+                                     "without an API key: `cloister key create "
+                                     "--scope "
                                    + std::string{name} + " --permissions all`"};
   if (made.has_error())
     return made.error();

@@ -175,6 +175,9 @@ struct audit_record {
   std::uint32_t count = 0;
   /// The scope whose chain begins here, if one does.
   std::string child;
+  /// What was aimed at, where that is not `scope`: its path, or "unknown" where
+  /// there is no such scope.
+  std::string target;
 };
 
 struct audit_list {

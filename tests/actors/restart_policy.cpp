@@ -45,13 +45,13 @@ TEST_CASE("requests beyond the bound are told to come back", "[actors]") {
   auto scope = std::make_shared<scope_usage>();
   std::vector<admission> inside;
   for (std::size_t i = 0; i < limits::in_flight_per_scope_max; ++i)
-    inside.push_back(admission::enter(node, scope).value());
-  auto refused = admission::enter(node, scope);
+    inside.push_back(admission::enter(node, scope, 0).value());
+  auto refused = admission::enter(node, scope, 0);
   CHECK(refused.error().code == errc::overloaded);
   CHECK(refused.error().retry_after > 0ms);
-  CHECK(admission::enter(node, std::make_shared<scope_usage>()).has_value());
+  CHECK(admission::enter(node, std::make_shared<scope_usage>(), 0).has_value());
   inside.pop_back();
-  CHECK(admission::enter(node, scope).has_value());
+  CHECK(admission::enter(node, scope, 0).has_value());
   inside.clear();
   CHECK(node->in_flight == 0);
   CHECK(scope->in_flight == 0);

@@ -48,8 +48,11 @@ struct health {
 health look(const runtime& opened) {
   health out;
   auto acme = opened.organization("org_acme");
-  if (acme.has_error())
+  if (acme.has_error()) {
+    CHECK(acme.error().code == errc::corrupted);
+    out.corrupted = users;
     return out;
+  }
   for (int u = 0; u < users; ++u) {
     list_options all;
     all.limit = 1000;
@@ -273,7 +276,7 @@ repaired damage_and_repair(const test_node& node, const std::string& table,
   destroy(*files, table, at);
   test_node damaged{node, files};
   repaired out;
-  CHECK_FALSE(persistence::salvage_database(files, "/data").value());
+  CHECK_FALSE(persistence::salvage_database(files, "/data").value().rebuilt);
   {
     auto parts = damaged.open_parts(true);
     // Where the node's own secrets were hit, only a backup helps: it says so.
@@ -355,7 +358,7 @@ TEST_CASE("a table with a damaged index or footer is rebuilt from its blocks",
         CHECK(opened.error().detail.find(".ldb") != std::string::npos);
       }
     }
-    CHECK(persistence::salvage_database(files, "/data").value());
+    CHECK(persistence::salvage_database(files, "/data").value().rebuilt);
     {
       auto parts = damaged.open_parts(true).value();
       auto with = services_over(parts, node.time);

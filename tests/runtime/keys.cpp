@@ -42,6 +42,7 @@ TEST_CASE("a key reaches its root and nothing else", "[runtime][keys]") {
   CHECK(sarah.search_memories(everywhere).error().code == errc::forbidden);
   everywhere.reach = visibility::inherited;
   CHECK(sarah.search_memories(everywhere)->results.size() == 1);
+  everywhere.reach = visibility::self;
   everywhere.scopes = {"user_bob"};
   CHECK(sarah.search_memories(everywhere).error().code == errc::forbidden);
 }
