@@ -61,6 +61,10 @@ struct driver_state {
   std::uint64_t last_job = 0;
   /// Changes that wait for a reload.
   std::vector<parked_job> parked;
+  /// Batches and pieces of work that are on their way, and who waits for any
+  /// of them to end.
+  std::size_t outstanding = 0;
+  std::vector<resume> blocked;
   bool flush_scheduled = false;
   bool reloading = false;
 
@@ -128,19 +132,42 @@ void after_work(Self self) {
   }
 }
 
+/// A batch or a piece of work has come to its end.
+template <class Self>
+void one_less_outstanding(Self self) {
+  auto& state = self->state;
+  --state.outstanding;
+  for (auto& later : std::exchange(state.blocked, {}))
+    self->send(self, std::move(later));
+}
+
+template <class Self>
+void drive_wait(Self self, std::uint64_t job, engine::wait next) {
+  resume later{job,
+               std::make_shared<engine::again>(engine::again{
+                 std::move(next.then)})};
+  if (self->state.outstanding == 0)
+    self->send(self, std::move(later));
+  else
+    self->state.blocked.push_back(std::move(later));
+}
+
 template <class Self>
 void drive_offload(Self self, std::uint64_t job, engine::offload next) {
   auto work = std::make_shared<std::function<void()>>(std::move(next.work));
   auto then
     = std::make_shared<std::function<engine::step()>>(std::move(next.then));
+  ++self->state.outstanding;
   self
     ->request(self->state.loaders, load_timeout,
               load_job{std::move(work), next.heavy})
     .then(
       [self, job, then](const load_done&) {
+        one_less_outstanding(self);
         guarded(self, [&] { drive(self, job, (*then)()); });
       },
       [self, job](const caf::error&) {
+        one_less_outstanding(self);
         finish(self, job, error{errc::unavailable, "reading timed out"});
       });
 }
@@ -149,14 +176,17 @@ template <class Self>
 void drive_commit(Self self, std::uint64_t job, engine::commit next) {
   auto then = std::make_shared<std::function<engine::step(result<void>)>>(
     std::move(next.then));
+  ++self->state.outstanding;
   self
     ->request(self->state.committer, commit_timeout,
               commit_batch{std::move(next.batch)})
     .then(
       [self, job, then](const commit_outcome& done) {
+        one_less_outstanding(self);
         guarded(self, [&] { drive(self, job, (*then)(done.outcome)); });
       },
       [self, job, then](const caf::error&) {
+        one_less_outstanding(self);
         guarded(self, [&] {
           drive(self, job,
                 (*then)(error{errc::unavailable,
@@ -177,6 +207,7 @@ void drive(Self self, std::uint64_t job, engine::step next) {
         self->send(
           self, resume{job, std::make_shared<engine::again>(std::move(later))});
       },
+      [&](engine::wait& later) { drive_wait(self, job, std::move(later)); },
     },
     next.what);
   if (next.afterwards)

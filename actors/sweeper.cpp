@@ -3,6 +3,7 @@
 
 #include "actors/sweeper.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include <caf/all.hpp>
@@ -30,13 +31,22 @@ struct findings {
   bool complete = false;
 };
 
+using due_entries = std::vector<engine::expire_memories::due>;
+
+/// Scopes that a round wakes at a time: others want to be read, too.
+constexpr std::size_t scopes_at_once = 16;
+/// Memories that one request removes.
+constexpr std::size_t entries_at_once = 128;
+
 struct sweeper_state {
   static inline const char* name = "cloister.sweeper";
 
   std::shared_ptr<sweeper_options> options;
-  std::size_t scopes_left = 0;
+  std::shared_ptr<findings> round;
+  /// The next scope of the round, and how many are being worked on.
+  std::size_t next = 0;
+  std::size_t running = 0;
   bool all_done = true;
-  timestamp until;
   bool busy = false;
 };
 
@@ -48,18 +58,24 @@ void find_due(const engine::services& with, findings& out) {
   auto at = with.expiries.watermark(now);
   if (at.has_error())
     return;
+  // A clock that was ahead once must not hide what became due since.
+  auto from = std::min(*at, persistence::hour_before(now));
   std::map<std::vector<persistence::scope_tag>, due_scope> grouped;
   out.complete = true;
-  for (auto hour = *at; hour <= now; hour = persistence::next_hour(hour)) {
+  std::size_t found = 0;
+  for (auto hour = from;
+       hour <= now && found < persistence::expiry_index::at_once_max;
+       hour = persistence::next_hour(hour)) {
     auto entries = with.expiries.in_hour_of(hour);
     // A damaged hour must not keep the others from being looked at.
     if (entries.has_error()) {
       out.complete = false;
       continue;
     }
-    // The rest of a very full hour is for the next round.
-    out.complete = out.complete
-                   && entries->size() < persistence::expiry_index::at_once_max;
+    // The rest is for the next round.
+    found += entries->size();
+    out.complete
+      = out.complete && found < persistence::expiry_index::at_once_max;
     for (auto& entry : *entries) {
       if (entry.at > now)
         continue;
@@ -87,45 +103,80 @@ void find_due(const engine::services& with, findings& out) {
 void finish_round(sweeper_self self) {
   auto& state = self->state;
   state.busy = false;
+  auto round = std::exchange(state.round, nullptr);
   if (!state.all_done)
     return;
   auto batch = std::make_shared<persistence::write_batch>();
   batch->set_effect(persistence::batch_effect::shrinks);
-  state.options->with.expiries.set_watermark(*batch, state.until);
+  state.options->with.expiries.set_watermark(*batch, round->until);
   self->request(state.options->committer, commit_timeout, commit_batch{batch})
     .then([](const commit_outcome&) {}, [](const caf::error&) {});
 }
 
+void go_on(sweeper_self self);
+
 void scope_done(sweeper_self self, bool succeeded) {
   auto& state = self->state;
   state.all_done = state.all_done && succeeded;
-  if (--state.scopes_left == 0)
-    finish_round(self);
+  --state.running;
+  go_on(self);
 }
 
-void expire_in(sweeper_self self, const scope& name, const found_scope& target,
-               std::vector<engine::expire_memories::due> entries) {
-  auto who = auth::system_authority(name.organization());
-  auto grant = auth::decide(who, auth::operation::expire_memory, name,
-                            self->state.options->with.time->now(),
-                            auth::make_request_id());
-  if (!target.handle || grant.has_error()) {
+/// What is due in one scope, some of it at a time.
+struct scope_work {
+  scope name;
+  scope_actor actor;
+  due_entries entries;
+  std::size_t done = 0;
+};
+
+void expire_some(sweeper_self self, const std::shared_ptr<scope_work>& work) {
+  auto grant
+    = auth::decide(auth::system_authority(work->name.organization()),
+                   auth::operation::expire_memory, work->name,
+                   self->state.options->with.time->now(),
+                   auth::make_request_id());
+  if (grant.has_error()) {
     scope_done(self, false);
     return;
   }
+  auto end = std::min(work->done + entries_at_once, work->entries.size());
+  due_entries some{work->entries.begin() + static_cast<std::ptrdiff_t>(work->done),
+                   work->entries.begin() + static_cast<std::ptrdiff_t>(end)};
   auto asked = std::make_shared<engine::request>(
-    engine::request{*grant, engine::expire_memories{std::move(entries)}, {}});
-  self->request(target.handle, commit_timeout, perform{asked})
+    engine::request{*grant, engine::expire_memories{std::move(some)}, {}});
+  self->request(work->actor, commit_timeout, perform{asked})
     .then(
-      [self](const performed& done) {
-        scope_done(self, done.outcome->has_value());
+      [self, work, end](const performed& done) {
+        work->done = end;
+        auto failed = done.outcome->has_error();
+        if (failed || end == work->entries.size())
+          scope_done(self, !failed);
+        else
+          expire_some(self, work);
+      },
+      [self](const caf::error&) { scope_done(self, false); });
+}
+
+void expire_in(sweeper_self self, due_scope& due) {
+  auto work = std::make_shared<scope_work>(
+    scope_work{*due.name, {}, std::move(due.entries)});
+  self
+    ->request(self->state.options->directory, load_timeout,
+              find_scope{work->name, if_absent::report})
+    .then(
+      [self, work](const found_scope& found) {
+        work->actor = found.handle;
+        if (work->actor)
+          expire_some(self, work);
+        else
+          scope_done(self, false);
       },
       [self](const caf::error&) { scope_done(self, false); });
 }
 
 /// The owner is gone: only the index entries are left to remove.
-void forget(sweeper_self self,
-            const std::vector<engine::expire_memories::due>& entries) {
+void forget(sweeper_self self, const due_entries& entries) {
   auto batch = std::make_shared<persistence::write_batch>();
   batch->set_effect(persistence::batch_effect::shrinks);
   for (const auto& entry : entries)
@@ -140,31 +191,33 @@ void forget(sweeper_self self,
       [self](const caf::error&) { scope_done(self, false); });
 }
 
-void on_found(sweeper_self self, const std::shared_ptr<findings>& found) {
+/// Begins with as many scopes as may be worked on; ends the round behind the
+/// last one.
+void go_on(sweeper_self self) {
+  auto& state = self->state;
+  auto& scopes = state.round->scopes;
+  while (state.next < scopes.size() && state.running < scopes_at_once) {
+    auto& due = scopes[state.next++];
+    if (due.name) {
+      ++state.running;
+      expire_in(self, due);
+    } else if (due.gone) {
+      ++state.running;
+      forget(self, due.entries);
+    } else {
+      state.all_done = false;
+    }
+  }
+  if (state.running == 0)
+    finish_round(self);
+}
+
+void on_found(sweeper_self self, std::shared_ptr<findings> found) {
   auto& state = self->state;
   state.all_done = found->complete;
-  state.until = found->until;
-  // One more than there are, so that an empty round ends here too.
-  state.scopes_left = found->scopes.size() + 1;
-  for (auto& due : found->scopes) {
-    if (!due.name) {
-      if (due.gone)
-        forget(self, due.entries);
-      else
-        scope_done(self, false);
-      continue;
-    }
-    self
-      ->request(state.options->directory, load_timeout,
-                find_scope{*due.name, if_absent::report})
-      .then(
-        [self, name = *due.name,
-         entries = std::move(due.entries)](const found_scope& target) {
-          expire_in(self, name, target, entries);
-        },
-        [self](const caf::error&) { scope_done(self, false); });
-  }
-  scope_done(self, true);
+  state.round = std::move(found);
+  state.next = 0;
+  go_on(self);
 }
 
 void run_sweep(sweeper_self self) {

@@ -138,7 +138,7 @@ step node_engine::create(const create_organization& what) {
   // One at a time, from the look-up to the commit: else a second one could find
   // it absent, and replace what the first one made.
   if (!organizations_in_flight_.insert(std::string{name.path()}).second)
-    return again{[this, what] { return create(what); }};
+    return wait{[this, what] { return create(what); }};
   auto batch = std::make_shared<persistence::write_batch>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});
   auto work = [batch, child, name, with = with_, now = with_.time->now()] {
@@ -244,7 +244,8 @@ step node_engine::list() {
                    if (list->has_error())
                      return list->error();
                    return answer{std::move(**list)};
-                 }};
+                 },
+                 true};
 }
 
 step node_engine::after_flush(auth::operation what,

@@ -118,7 +118,7 @@ step scope_engine::revoke(const std::shared_ptr<request>& asked) {
   // Several changes of one record must not overlap; revoking is rare.
   if (in_flight_ > 0) {
     barrier_ = asked.get();
-    return again{[this, asked] { return run(asked); }};
+    return wait{[this, asked] { return run(asked); }};
   }
   barrier_ = nullptr;
   auto found = keys_.find(what.id);
@@ -193,7 +193,7 @@ step scope_engine::make_child(const std::shared_ptr<request>& asked) {
   // One at a time, from the look-up to the commit: else a second one could
   // replace what the first one made.
   if (!children_in_flight_.insert(std::string{name.path()}).second)
-    return again{[this, asked] { return run(asked); }};
+    return wait{[this, asked] { return run(asked); }};
   // Reads the catalog and reserves a slot: a loader's work.
   auto made = std::make_shared<change>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});

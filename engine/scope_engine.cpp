@@ -75,7 +75,7 @@ step scope_engine::run(std::shared_ptr<request> asked) {
   if (is_growth(asked->what) && with_.records.is_short_of_space())
     return refuse(*asked, persistence::short_of_space_error());
   if (barrier_ != nullptr && barrier_ != asked.get() && is_change(asked->what))
-    return again{[this, asked] { return run(asked); }};
+    return wait{[this, asked] { return run(asked); }};
   return std::visit(
     overloaded{
       [&](const create_memories&) { return create(asked); },

@@ -175,7 +175,7 @@ step scope_engine::history(const std::shared_ptr<request>& asked) {
   return offload{work, [this, asked, page, failure, id, revision]() -> step {
                    // A change may have removed what was being read.
                    if (*failure && !is_unchanged_at(id, revision))
-                     return again{[this, asked] { return run(asked); }};
+                     return wait{[this, asked] { return run(asked); }};
                    if (*failure)
                      return refuse(*asked, **failure, {id});
                    auto entry = entry_of(*asked);

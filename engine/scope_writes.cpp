@@ -503,7 +503,7 @@ step scope_engine::restore_from(const std::shared_ptr<request>& asked,
   const auto& what = std::get<restore_memory>(asked->what);
   // A change may have removed what was being read.
   if (old.has_error() && !is_unchanged_at(what.id, read_at))
-    return again{[this, asked] { return run(asked); }};
+    return wait{[this, asked] { return run(asked); }};
   if (old.has_error())
     return refuse(*asked, old.error(), {what.id});
   if (auto rows = rows_to_cache(what.id);
@@ -561,7 +561,7 @@ step scope_engine::remove_all(const std::shared_ptr<request>& asked) {
   // Everything that is there by now goes; a change in flight would be missed.
   if (in_flight_ > 0) {
     barrier_ = asked.get();
-    return again{[this, asked] { return run(asked); }};
+    return wait{[this, asked] { return run(asked); }};
   }
   barrier_ = nullptr;
   change made;

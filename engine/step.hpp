@@ -35,10 +35,16 @@ struct again {
   std::function<step()> then;
 };
 
+/// Something that another operation of this engine is doing stands in the way:
+/// go on once one of its batches or pieces of work has come to its end.
+struct wait {
+  std::function<step()> then;
+};
+
 /// What an engine wants next. Plain data, so that the engine needs no actors:
 /// whoever drives it does what it says and calls `then`.
 struct step {
-  std::variant<result<answer>, offload, commit, again> what;
+  std::variant<result<answer>, offload, commit, again, wait> what;
   /// With an answer: what is left to do once it is on its way, before anything
   /// else of this engine. The caller need not wait for it.
   std::function<void()> afterwards;
@@ -49,6 +55,7 @@ struct step {
   step(offload next) : what(std::move(next)) {}
   step(commit next) : what(std::move(next)) {}
   step(again next) : what(std::move(next)) {}
+  step(wait next) : what(std::move(next)) {}
 };
 
 } // namespace cloister::engine
