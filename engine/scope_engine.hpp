@@ -196,7 +196,7 @@ private:
   std::vector<std::uint32_t> rows_to_cache(const memory_id& id) const;
   std::vector<old_revision> current_history(std::uint64_t sequence) const;
   result<std::vector<repeated_draft>>
-  repeated_drafts(const create_memories& what) const;
+  repeated_drafts(const request& asked) const;
   void drop_expired_requests(change& to);
   memory memory_from(const memory_draft& draft, const request& asked,
                      timestamp now) const;
@@ -210,9 +210,10 @@ private:
   void drop_revision(change& to, std::uint64_t sequence,
                      const old_revision& revision);
   tentative& touch(const memory_id& id, std::uint64_t sequence);
-  void remember_request(change& to, const memory_draft& draft,
-                        const memory_id& id);
-  std::string idempotency_rest(const std::string& key) const;
+  void remember_request(change& to, const request& asked,
+                        const memory_draft& draft, const memory_id& id);
+  std::string idempotency_rest(const request& asked,
+                               const std::string& key) const;
   crypto::short_digest draft_digest(const memory_draft& draft) const;
   static memory shown_to(const request& asked, memory value,
                          const memory_patch& sent);

@@ -213,9 +213,17 @@ void scope_engine::drop(change& to, const memory_id& id,
 
 // -- create --
 
-std::string scope_engine::idempotency_rest(const std::string& key) const {
-  auto hash = crypto::keyed_short_hash(identity_->keys.fingerprint,
-                                       {"idempotency", key});
+/// What one API key chose means nothing to another; a file that is imported
+/// again may be by somebody else.
+std::string scope_engine::idempotency_rest(const request& asked,
+                                           const std::string& key) const {
+  auto imported = std::get<create_memories>(asked.what).skip_known;
+  auto owner = view_of(asked.grant.who().id);
+  auto hash = imported
+                ? crypto::keyed_short_hash(identity_->keys.fingerprint,
+                                           {"idempotency", key})
+                : crypto::keyed_short_hash(identity_->keys.fingerprint,
+                                           {"request", owner, key});
   return std::string{view_of(hash)};
 }
 
@@ -238,14 +246,15 @@ scope_engine::draft_digest(const memory_draft& draft) const {
 /// Which drafts were stored by an earlier request with the same idempotency
 /// key, and in which rows. Fails if a key was used for something else.
 result<std::vector<scope_engine::repeated_draft>>
-scope_engine::repeated_drafts(const create_memories& what) const {
+scope_engine::repeated_drafts(const request& asked) const {
+  const auto& what = std::get<create_memories>(asked.what);
   const auto& drafts = what.drafts;
   std::vector<repeated_draft> out(drafts.size());
   std::set<std::string> seen;
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     if (!drafts[i].idempotency_key)
       continue;
-    auto rest = idempotency_rest(*drafts[i].idempotency_key);
+    auto rest = idempotency_rest(asked, *drafts[i].idempotency_key);
     if (!seen.insert(rest).second)
       return error{errc::invalid_argument, "two memories of one request have "
                                            "the same idempotency key"};
@@ -274,11 +283,12 @@ scope_engine::repeated_drafts(const create_memories& what) const {
   return out;
 }
 
-void scope_engine::remember_request(change& to, const memory_draft& draft,
+void scope_engine::remember_request(change& to, const request& asked,
+                                    const memory_draft& draft,
                                     const memory_id& id) {
   if (!draft.idempotency_key)
     return;
-  auto rest = idempotency_rest(*draft.idempotency_key);
+  auto rest = idempotency_rest(asked, *draft.idempotency_key);
   auto key = identity_->space().key(record_kind::idempotency, rest);
   auto& contents = ledger_.head().contents;
   // An expired record of the same key is overwritten, unless this very change
@@ -329,7 +339,7 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
   for (const auto& draft : what.drafts)
     if (draft.expires_at && *draft.expires_at <= with_.time->now())
       return refuse(*asked, expiry_has_passed());
-  auto repeated = repeated_drafts(what);
+  auto repeated = repeated_drafts(*asked);
   if (repeated.has_error())
     return refuse(*asked, repeated.error());
   std::vector<std::uint32_t> needed;
@@ -354,7 +364,10 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
     if (before.known && !before.row)
       continue;
     if (before.row) {
-      done.memories.push_back(decoded(*before.row));
+      done.memories.push_back(
+        shown_to(*asked, decoded(*before.row),
+                 {draft.content, std::nullopt, draft.metadata, draft.embedding,
+                  std::nullopt}));
       done.created.push_back(false);
       made.entry.targets.push_back(done.memories.back().id);
       continue;
@@ -375,9 +388,12 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
     } else {
       put_new(made, value);
     }
-    remember_request(made, draft, value.id);
+    remember_request(made, *asked, draft, value.id);
     made.entry.targets.push_back(value.id);
     done.created.push_back(!old || expired);
+    // A copy is not what the caller sent.
+    if (!what.origins.empty())
+      value = shown_to(*asked, std::move(value), {});
     done.memories.push_back(std::move(value));
   }
   made.entry.count = static_cast<std::uint32_t>(done.memories.size());

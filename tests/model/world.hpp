@@ -47,6 +47,7 @@ struct principal {
 /// A request with an idempotency key that was answered.
 struct model_request {
   std::string path;
+  std::string key_id;
   memory_draft draft;
   std::string id;
   timestamp at;
@@ -86,7 +87,8 @@ private:
                    const client& bound);
   void create_once(const principal& who, const std::string& path,
                    const client& bound);
-  void repeat_request(const model_request& before, const client& bound);
+  void repeat_request(const model_request& before, const client& bound,
+                      bool bound_reads);
   void update(const principal& who, const std::string& path,
               const client& bound);
   void remove(const principal& who, const std::string& path,

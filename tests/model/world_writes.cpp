@@ -80,11 +80,12 @@ void world::create_once(const principal& who, const std::string& path,
                         const client& bound) {
   auto again = std::find_if(requests_.begin(), requests_.end(),
                             [&](const model_request& before) {
-                              return before.path == path && pick(2) == 0;
+                              return before.path == path && before.key_id == who.key_id
+                                     && pick(2) == 0;
                             });
   auto may = who.may(permissions::write, path);
   if (again != requests_.end() && may) {
-    repeat_request(*again, bound);
+    repeat_request(*again, bound, who.may(permissions::read, path));
     return;
   }
   auto wanted = random_draft();
@@ -94,12 +95,14 @@ void world::create_once(const principal& who, const std::string& path,
   if (!made)
     return;
   stored(path, wanted, *made);
-  requests_.push_back({path, wanted, made->id.to_string(), node_.time->now()});
+  requests_.push_back({path, who.key_id, wanted, made->id.to_string(),
+                       node_.time->now()});
   if (requests_.size() > requests_remembered)
     requests_.pop_front();
 }
 
-void world::repeat_request(const model_request& before, const client& bound) {
+void world::repeat_request(const model_request& before, const client& bound,
+                           bool bound_reads) {
   const auto& scope = live(before.path);
   auto known = scope.find(before.id);
   auto draft = before.draft;
@@ -117,6 +120,9 @@ void world::repeat_request(const model_request& before, const client& bound) {
   INFO("repeated " << *draft.idempotency_key << " in " << before.path);
   require_outcome(made, expected);
   if (made) {
+    // Whoever may not read gets back what it sent.
+    if (!bound_reads)
+      CHECK(made->content == draft.content);
     CHECK(made->id.to_string() == before.id);
     CHECK(made->revision == known->second.revision);
   }

@@ -253,3 +253,43 @@ TEST_CASE("sharing needs both ends and records the origin", "[runtime][keys]") {
         == errc::forbidden);
   CHECK(promoter.create_memory(draft("x")).error().code == errc::forbidden);
 }
+
+TEST_CASE("whoever may not read is shown nothing that it did not send",
+          "[runtime][keys]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto sarah = acme.client("user_sarah").value();
+  auto client_with = [&](permissions allowed) {
+    auto key
+      = acme.create_key({.root = "user_sarah", .permissions = allowed}).value();
+    return runtime.client(key.api_key).value();
+  };
+  SECTION("by repeating a request") {
+    auto writer = client_with(permissions::write);
+    auto wanted = draft("mine");
+    wanted.idempotency_key = "once";
+    auto id = writer.create_memory(wanted).value().id;
+    memory_patch secret;
+    secret.content = "somebody's secret";
+    sarah.update_memory(id, secret).value();
+    auto again = writer.create_memory(wanted).value();
+    CHECK(again.id == id);
+    CHECK(again.content == "mine");
+  }
+  SECTION("by sharing") {
+    auto id = sarah.create_memory(draft("somebody's secret"))->id;
+    auto sharer = client_with(permissions::share | permissions::write);
+    auto copy = sharer.share_memory(id, "user_sarah").value();
+    CHECK(copy.memory.content.empty());
+    CHECK(sarah.get_memory(copy.memory.id)->content == "somebody's secret");
+  }
+  SECTION("by the idempotency key of another") {
+    auto first = draft("first");
+    first.idempotency_key = "same";
+    auto second = draft("second");
+    second.idempotency_key = "same";
+    CHECK(client_with(permissions::write).create_memory(first).has_value());
+    CHECK(client_with(permissions::write).create_memory(second).has_value());
+  }
+}
