@@ -113,3 +113,99 @@ TEST_CASE("a memory that was changed expires once, whatever its entries say",
   REQUIRE(left.has_value());
   CHECK(left->results.size() == 1);
 }
+
+TEST_CASE("many that expire together leave in parts, and all of them",
+          "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  constexpr int scopes = 20;
+  constexpr int each = 300;
+  for (int u = 0; u < scopes; ++u) {
+    std::vector<memory_draft> many;
+    for (int i = 0; i < (u == 0 ? each : 3); ++i)
+      many.push_back(expiring(node, "m" + std::to_string(i), 10min));
+    acme.client("user_" + std::to_string(u))->create_memories(many).value();
+  }
+  node.time->advance(20min);
+  CHECK(eventually([&] {
+    runtime.sweep();
+    return stored_memories(runtime) == 0;
+  }));
+  CHECK(runtime.verify_all()->intact);
+}
+
+namespace {
+
+std::size_t expiry_entries(const runtime& opened) {
+  std::size_t count = 0;
+  gateway_of(opened)
+    .services()
+    .records
+    .scan({}, {},
+          [&](bytes_view key, bytes_view) {
+            count += key[persistence::key_prefix_bytes] == 'x';
+            return true;
+          })
+    .value();
+  return count;
+}
+
+} // namespace
+
+TEST_CASE("what will not expire any more leaves no trace in the expiry index",
+          "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  auto first = a.create_memory(expiring(node, "first", 60min))->id;
+  auto second = a.create_memory(expiring(node, "second", 90min))->id;
+  CHECK(a.create_memory(expiring(node, "third", 90min)).has_value());
+  memory_patch patch;
+  patch.content = "changed";
+  for (int i = 0; i < 5; ++i)
+    CHECK(a.update_memory(first, patch).has_value());
+  CHECK(expiry_entries(runtime) == 3);
+  patch.expires_at = node.time->now() + 3h;
+  CHECK(a.update_memory(first, patch).has_value());
+  CHECK(expiry_entries(runtime) == 3);
+  patch.expires_at = std::optional<timestamp>{};
+  CHECK(a.update_memory(first, patch).has_value());
+  CHECK(expiry_entries(runtime) == 2);
+  CHECK(a.delete_memory(second).has_value());
+  CHECK(expiry_entries(runtime) == 1);
+  CHECK(a.delete_all_memories().value() == 2);
+  CHECK(expiry_entries(runtime) == 0);
+}
+
+TEST_CASE("a clock that was ahead once does not keep expired memories stored",
+          "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  CHECK(a.create_memory(expiring(node, "x", 60min)).has_value());
+  node.time->advance(24h * 300);
+  CHECK(eventually([&] {
+    runtime.sweep();
+    return stored_memories(runtime) == 0;
+  }));
+  node.time->advance(-24h * 300);
+  CHECK(a.create_memory(expiring(node, "y", 60min)).has_value());
+  node.time->advance(2h);
+  CHECK(eventually([&] {
+    runtime.sweep();
+    return stored_memories(runtime) == 0;
+  }));
+}
+
+TEST_CASE("an expiry in the past is refused", "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  CHECK(a.create_memory(expiring(node, "x", 0ms)).error().code
+        == errc::invalid_argument);
+  auto id = a.create_memory(draft("x"))->id;
+  memory_patch patch;
+  patch.expires_at = node.time->now();
+  CHECK(a.update_memory(id, patch).error().code == errc::invalid_argument);
+}

@@ -92,8 +92,9 @@ TEST_CASE("on a nearly full disk only deletions are accepted", "[runtime]") {
   auto a = runtime.organization("org_acme")->client("user_a").value();
   auto id = a.create_memory(draft("x"))->id;
   node.files->space = 1024;
-  std::this_thread::sleep_for(
-    150ms); // The space is looked at ten times a second.
+  // The space is looked at ten times a second.
+  REQUIRE(
+    eventually([&] { return a.create_memory(draft("y")).has_error(); }));
   auto refused = a.create_memory(draft("y"));
   CHECK(refused.error().code == errc::unavailable);
   CHECK(refused.error().detail.find("nearly full") != std::string::npos);
@@ -186,4 +187,43 @@ TEST_CASE("whoever waits when the core of the node dies is answered",
     auto report = runtime.verify_all();
     return report && report->intact;
   }));
+}
+
+TEST_CASE("a core that dies while the store cannot be opened comes back with "
+          "it",
+          "[runtime]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto a = runtime.organization("org_acme")->client("user_a").value();
+  auto kept = a.create_memory(draft("kept"))->id;
+  node.files->plan(1, fault::no_space);
+  CHECK(a.create_memory(draft("lost")).error().code == errc::unavailable);
+  for (int which = 0; which < 3; ++which)
+    gateway_of(runtime).kill_core_for_tests(which);
+  node.files->free_up();
+  CHECK(eventually([&] { return a.create_memory(draft("more")).has_value(); }));
+  CHECK(a.get_memory(kept).has_value());
+  CHECK(runtime.verify_all()->intact);
+}
+
+TEST_CASE("reads are refused once too many wait for their place in the trail",
+          "[runtime]") {
+  test_node node;
+  auto journal = persistence::audit_journal::open(node.files, "/data", 7);
+  REQUIRE(journal.has_value());
+  bytes entry(1024 * 1024, 'x');
+  persistence::scope_tag tag{1};
+  std::uint64_t last = 0;
+  for (;;) {
+    auto done = (*journal)->append(tag, tag, entry);
+    if (done.has_error()) {
+      CHECK(done.error().code == errc::overloaded);
+      CHECK(done.error().retry_after.count() > 0);
+      break;
+    }
+    last = *done;
+    REQUIRE((*journal)->unsettled(tag).size() < 100);
+  }
+  (*journal)->settle(tag, last);
+  CHECK((*journal)->append(tag, tag, entry).has_value());
 }
