@@ -53,7 +53,7 @@ void memory_table::erase(std::uint32_t row, bytes_view record) {
   CLOISTER_ASSERT(gone.sequence != 0);
   auto summary = persistence::decode_summary(record);
   CLOISTER_ASSERT(summary.has_value());
-  index_.remove(row, summary->content);
+  index_.remove(row);
   if (summary->key) {
     auto found = keys_.find(std::string{*summary->key});
     if (found != keys_.end() && found->second == row)
@@ -66,7 +66,14 @@ void memory_table::erase(std::uint32_t row, bytes_view record) {
   cached_bytes_ -= gone.record.size();
   erase_slot(gone.id);
   gone = {};
-  free_rows_.push_back(row);
+  // The index still knows the row: it is free once that has forgotten it.
+  retired_rows_.push_back(row);
+  if (!index_.must_purge())
+    return;
+  index_.purge();
+  free_rows_.insert(free_rows_.end(), retired_rows_.begin(),
+                    retired_rows_.end());
+  retired_rows_.clear();
 }
 
 /// Empties a slot and moves those that were displaced by it (Knuth, TAOCP 3,

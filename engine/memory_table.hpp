@@ -93,6 +93,7 @@ private:
   std::size_t eviction_hand_ = 0;
   std::vector<memory_row> rows_;
   std::vector<std::uint32_t> free_rows_;
+  std::vector<std::uint32_t> retired_rows_;
   /// Rows by ascending sequence.
   std::vector<std::uint32_t> order_;
   /// Open addressing: row plus one, 0 for empty. A power of two long.

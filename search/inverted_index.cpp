@@ -107,15 +107,13 @@ std::size_t posting_list::insert(posting added) {
   return growth;
 }
 
-std::size_t posting_list::erase(document doc) {
+std::size_t posting_list::erase(const std::vector<bool>& gone) {
   auto begin = data();
-  auto end = begin + size_;
-  auto at = std::lower_bound(
-    begin, end, doc, [](const posting& p, document d) { return p.doc < d; });
-  if (at == end || at->doc != doc)
-    return 0;
-  std::copy(at + 1, end, at);
-  if (--size_ > 0 || capacity_ == 0)
+  auto end = std::remove_if(begin, begin + size_, [&gone](const posting& p) {
+    return p.doc < gone.size() && gone[p.doc];
+  });
+  size_ = static_cast<std::uint32_t>(end - begin);
+  if (size_ > 0 || capacity_ == 0)
     return 0;
   auto freed = capacity_ * sizeof(posting);
   delete[] many_;
@@ -132,10 +130,7 @@ void inverted_index::add(document doc, std::string_view text) {
   for (const auto& word : terms)
     numbers.push_back(find_or_add(word));
   for_each_distinct(numbers, [&](std::uint32_t term, std::uint32_t count) {
-    auto& postings = terms_[term].postings;
-    if (postings.view().empty())
-      --empty_terms_;
-    posting_bytes_ += postings.insert({doc, count});
+    posting_bytes_ += terms_[term].postings.insert({doc, count});
   });
   if (doc >= lengths_.size()) {
     if (doc >= lengths_.capacity())
@@ -147,24 +142,37 @@ void inverted_index::add(document doc, std::string_view text) {
   ++documents_;
 }
 
-void inverted_index::remove(document doc, std::string_view text) {
-  thread_local std::vector<std::uint32_t> numbers;
-  numbers.clear();
-  for (const auto& word : terms_of(text))
-    if (auto number = slots_.empty() ? 0 : number_in(place_of(word).slot))
-      numbers.push_back(number - 1);
-  for_each_distinct(numbers, [&](std::uint32_t term, std::uint32_t) {
-    auto& postings = terms_[term].postings;
-    posting_bytes_ -= postings.erase(doc);
-    if (postings.view().empty())
-      ++empty_terms_;
-  });
+void inverted_index::remove(document doc) {
   total_length_ -= lengths_[doc];
   lengths_[doc] = 0;
   --documents_;
-  ++removals_;
-  if (empty_terms_ > empty_terms_kept && empty_terms_ > terms_.size() / 2)
+  if (doc >= removed_.size())
+    removed_.resize(doc + 1);
+  removed_[doc] = true;
+  ++removed_count_;
+}
+
+void inverted_index::purge() {
+  std::size_t empty_terms = 0;
+  for (auto& entry : terms_) {
+    posting_bytes_ -= entry.postings.erase(removed_);
+    empty_terms += entry.postings.view().empty() ? 1u : 0u;
+  }
+  std::vector<bool>{}.swap(removed_);
+  removed_count_ = 0;
+  ++purges_;
+  if (empty_terms > empty_terms_kept && empty_terms > terms_.size() / 2)
     drop_empty_terms();
+}
+
+std::uint64_t inverted_index::frequency(std::string_view term) const {
+  auto found = postings(term);
+  if (removed_count_ == 0)
+    return found.size();
+  return static_cast<std::uint64_t>(
+    std::count_if(found.begin(), found.end(), [this](const posting& p) {
+      return p.doc >= removed_.size() || !removed_[p.doc];
+    }));
 }
 
 /// Makes the vocabulary anew without the words that no document has any more.
@@ -181,7 +189,6 @@ void inverted_index::drop_empty_terms() {
   }
   arena_ = std::move(arena);
   terms_ = std::move(terms);
-  empty_terms_ = 0;
   auto size = first_slots;
   while (terms_.size() + 1 > size / 4 * 3)
     size *= 2;
@@ -227,7 +234,6 @@ std::uint32_t inverted_index::find_or_add(std::string_view text) {
   terms_.push_back(std::move(entry));
   auto number = static_cast<std::uint32_t>(terms_.size());
   slots_[at.slot] = at.fingerprint | number;
-  ++empty_terms_;
   return number - 1;
 }
 
@@ -246,7 +252,8 @@ void inverted_index::fill_slots() {
 std::size_t inverted_index::memory_bytes() const {
   return arena_.capacity() + terms_.capacity() * sizeof(term_entry)
          + slots_.capacity() * sizeof(std::uint32_t)
-         + lengths_.capacity() * sizeof(std::uint32_t) + posting_bytes_;
+         + lengths_.capacity() * sizeof(std::uint32_t) + posting_bytes_
+         + removed_.capacity() / 8;
 }
 
 } // namespace cloister::search

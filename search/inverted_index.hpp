@@ -34,8 +34,9 @@ public:
   std::span<const posting> view() const;
   /// Answers by how much its heap memory grew, in bytes.
   std::size_t insert(posting added);
-  /// Answers by how much its heap memory shrank, in bytes.
-  std::size_t erase(document doc);
+  /// Takes out postings of documents for which `gone` has true. Answers by how
+  /// much its heap memory shrank, in bytes.
+  std::size_t erase(const std::vector<bool>& gone);
 
 private:
   posting* data();
@@ -60,12 +61,24 @@ public:
   /// Indexes a text under an unused document number.
   void add(document doc, std::string_view text);
 
-  /// Takes a document out; `text` must be what was added.
-  void remove(document doc, std::string_view text);
+  /// Takes a document out, at a cost that does not depend on how many there
+  /// are. Its postings stay, and its number is used, until `purge`.
+  void remove(document doc);
 
-  /// Postings of a term in ascending order of documents; empty if unknown.
-  /// Valid until the index changes.
+  /// Whether so much was removed that `purge` is worth its time, which is that
+  /// of looking at every posting.
+  bool must_purge() const {
+    return removed_count_ > removed_kept + documents_ / 2;
+  }
+  /// Takes out the postings of all removed documents.
+  void purge();
+
+  /// Postings of a term in ascending order of documents, removed ones
+  /// included; empty if unknown. Valid until the index changes.
   std::span<const posting> postings(std::string_view term) const;
+
+  /// In how many documents a term occurs.
+  std::uint64_t frequency(std::string_view term) const;
 
   /// How many documents.
   std::uint64_t documents() const {
@@ -83,18 +96,20 @@ public:
   std::size_t rows() const {
     return lengths_.size();
   }
-  /// Grows whenever a document is taken out.
-  std::uint64_t removals() const {
-    return removals_;
+  /// Grows whenever numbers of documents become free.
+  std::uint64_t purges() const {
+    return purges_;
   }
-  /// Makes `removals` exceed that of an index this one takes the place of.
+  /// Makes `purges` exceed that of an index this one takes the place of.
   void continue_from(const inverted_index& former) {
-    removals_ = former.removals_ + 1;
+    purges_ = former.purges_ + 1;
   }
   /// Bytes of heap memory.
   std::size_t memory_bytes() const;
 
 private:
+  static constexpr std::uint64_t removed_kept = 16;
+
   struct term_entry {
     std::uint32_t text_at = 0;
     std::uint32_t text_size = 0;
@@ -130,10 +145,11 @@ private:
   std::vector<std::uint32_t> lengths_;
   std::uint64_t documents_ = 0;
   std::uint64_t total_length_ = 0;
-  std::uint64_t removals_ = 0;
+  std::uint64_t purges_ = 0;
   std::size_t posting_bytes_ = 0;
-  /// How many of `terms_` have no postings.
-  std::size_t empty_terms_ = 0;
+  /// Documents that were removed and not purged; as long as needed.
+  std::vector<bool> removed_;
+  std::uint64_t removed_count_ = 0;
 };
 
 } // namespace cloister::search

@@ -65,7 +65,7 @@ corpus_statistics statistics_of(const inverted_index& index,
   out.documents = index.documents();
   out.total_length = index.total_length();
   for (const auto& term : wanted.terms)
-    out.document_frequencies.push_back(index.postings(term).size());
+    out.document_frequencies.push_back(index.frequency(term));
   return out;
 }
 
@@ -79,7 +79,7 @@ ranked_search::ranked_search(query wanted, corpus_statistics statistics,
 
 void ranked_search::restart(const inverted_index& index) {
   started_ = true;
-  removals_ = index.removals();
+  purges_ = index.purges();
   scores_.assign(index.rows(), 0);
   term_ = 0;
   next_document_ = 0;
@@ -89,12 +89,11 @@ bool ranked_search::step(const inverted_index& index,
                          const std::function<bool()>& must_yield) {
   if (!started_) {
     restart(index);
-  } else if (removals_ != index.removals()) {
+  } else if (purges_ != index.purges()) {
     // A row may now be another document: half a score would be wrong.
     restart(index);
     ++restarts_;
   }
-  scores_.resize(std::max(scores_.size(), index.rows()));
   for (; term_ < query_.terms.size(); ++term_, next_document_ = 0) {
     auto postings = index.postings(query_.terms[term_]);
     auto from = std::lower_bound(
@@ -124,6 +123,9 @@ void ranked_search::score(const inverted_index& index,
                        / static_cast<double>(statistics_.documents);
   average = std::max(average, 1.0);
   for (const auto& [doc, frequency] : postings) {
+    // What was added since the search began would be scored for some terms.
+    if (doc >= scores_.size())
+      break;
     auto tf = static_cast<double>(frequency);
     auto length = static_cast<double>(index.length_of(doc));
     auto norm = k1 * (1.0 - b + b * length / average);

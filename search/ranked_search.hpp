@@ -50,8 +50,9 @@ struct candidate {
 
 /// One search in progress: BM25 (S. Robertson and H. Zaragoza, "The
 /// Probabilistic Relevance Framework: BM25 and Beyond", 2009) over all postings
-/// of all terms. May be interrupted and resumed; documents may be added and
-/// removed meanwhile. One thread at a time, the index's.
+/// of all terms. May be interrupted and resumed; documents may be added, which
+/// it does not see, and removed, which `best` is asked about. One thread at a
+/// time, the index's.
 class ranked_search {
 public:
   ranked_search(query wanted, corpus_statistics statistics, std::size_t limit);
@@ -60,7 +61,8 @@ public:
   bool step(const inverted_index& index,
             const std::function<bool()>& must_yield);
 
-  /// The best documents, best first, once `step` returned true.
+  /// The best documents, best first, once `step` returned true. `judge` must
+  /// not admit those that were removed.
   std::vector<scored_document>
   best(const std::function<candidate(document)>& judge) const;
 
@@ -75,7 +77,7 @@ private:
   std::size_t term_ = 0;
   /// The first document of the current term that was not looked at.
   document next_document_ = 0;
-  std::uint64_t removals_ = 0;
+  std::uint64_t purges_ = 0;
   int restarts_ = 0;
   bool started_ = false;
 };
