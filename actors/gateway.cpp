@@ -227,7 +227,9 @@ result<auth::authority_ptr> gateway::authenticate(std::string_view api_key) {
   auto key = auth::parse_api_key(api_key);
   if (key.has_error())
     return refused(key.error());
-  error unknown{errc::unauthenticated, "the API key is not known here"};
+  error unknown{errc::unauthenticated,
+                "the API key is not known here; see that "
+                "it belongs to this store"};
   auto organization
     = impl_->with.catalog.organization_at(key->organization_locator());
   if (organization.has_error()) {

@@ -80,16 +80,21 @@ result<grant> decide(const authority_ptr& who, operation what,
                      const scope& target, timestamp now,
                      const request_id& request) {
   if (who->revoked && who->revoked->load(std::memory_order_acquire))
-    return error{errc::unauthenticated, "the API key was revoked"};
+    return error{errc::unauthenticated,
+                 "the API key was revoked; ask for a new one"};
   if (who->expires_at && *who->expires_at <= now)
-    return error{errc::unauthenticated, "the API key has expired"};
+    return error{errc::unauthenticated,
+                 "the API key has expired; ask for a new one"};
   if (who->root.organization() != target.organization()
       || !reaches(*who, what, target))
-    return error{errc::forbidden, "the key does not reach that scope"};
+    return error{errc::forbidden,
+                 "the key does not reach that scope; use one whose root "
+                 "contains it"};
   if (!permits(*who, what, target))
     return error{errc::forbidden,
                  "the key lacks the permission \""
-                   + to_string(permission_set{required_for(what)}) + '"'};
+                   + to_string(permission_set{required_for(what)})
+                   + "\"; use one that has it, or ask for a new key"};
   return grant{who, what, target, request};
 }
 

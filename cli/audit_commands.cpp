@@ -49,6 +49,25 @@ result<audit_options> to_options(const list_arguments& asked) {
   return options;
 }
 
+/// The operator needs no API key, and so no root below which a name could be
+/// meant.
+result<client> as_operator(const runtime& opened, const std::string& name) {
+  if (!name.starts_with("org_"))
+    return error{errc::unauthenticated,
+                 "without an API key a scope is named in full, like "
+                 "org_acme/user_sarah"};
+  auto organization = name.substr(0, name.find('/'));
+  auto known = opened.list_organizations();
+  if (known.has_error())
+    return known.error();
+  for (const auto& each : *known)
+    if (each.name.path() == organization) {
+      auto found = opened.organization(organization);
+      return found ? found->client(name) : found.error();
+    }
+  return error{errc::not_found, "there is no organization " + organization};
+}
+
 /// Without an API key the operator looks at the node's own chain.
 result<audit_list> fetch(context& shared, const list_arguments& asked) {
   auto options = to_options(asked);
@@ -58,7 +77,10 @@ result<audit_list> fetch(context& shared, const list_arguments& asked) {
     auto opened = shared.open_runtime();
     if (opened.has_error())
       return opened.error();
-    return opened->list_node_audit(*options);
+    if (asked.scope.empty())
+      return opened->list_node_audit(*options);
+    auto bound = as_operator(*opened, asked.scope);
+    return bound ? bound->list_audit(*options) : bound.error();
   }
   auto bound = shared.open_client(asked.scope);
   if (bound.has_error())
@@ -107,7 +129,14 @@ exit_code run_verify(context& shared, const std::string& scope_name) {
     auto opened = shared.open_runtime();
     if (opened.has_error())
       return fail(opened.error());
-    report = opened->verify_all();
+    auto bound = scope_name.empty() ? result<client>{error{}}
+                                    : as_operator(*opened, scope_name);
+    if (scope_name.empty())
+      report = opened->verify_all();
+    else if (bound.has_error())
+      return fail(bound.error());
+    else
+      report = bound->verify_audit();
   } else {
     auto bound = shared.open_client(scope_name);
     if (bound.has_error())
@@ -143,8 +172,10 @@ void add_audit_commands(CLI::App& app, context& shared) {
   audit->require_subcommand(1);
 
   auto list = audit->add_subcommand("list", "List entries, newest first");
-  list->footer("Without an API key: the operator's acts and refusals at the "
-               "door.\nExample:\n  cloister audit list --scope user_sarah "
+  list->footer("What was refused is in the chain of the key's organization. "
+               "Without an API key:\nthe operator's acts and refusals at the "
+               "door, or those of a scope named in full.\nExample:\n  cloister "
+               "audit list --scope user_sarah "
                "--operation memory.get --since 24h");
   auto asked = std::make_shared<list_arguments>();
   list->add_option("--scope", asked->scope, "Whose chain");

@@ -29,7 +29,7 @@ result<runtime> context::open_runtime() const {
   auto until = std::chrono::steady_clock::now() + lock_patience;
   for (;;) {
     auto opened = runtime::open(options);
-    if (opened || opened.error().code != errc::unavailable
+    if (opened || opened.error().retry_after.count() == 0
         || std::chrono::steady_clock::now() > until)
       return opened;
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
@@ -65,15 +65,22 @@ result<std::chrono::milliseconds> parse_duration(std::string_view text) {
   if (parsed.ec != std::errc{} || number <= 0 || number > number_max)
     return malformed;
   using namespace std::chrono;
+  std::optional<milliseconds> span;
   if (unit == "s")
-    return duration_cast<milliseconds>(seconds{number});
-  if (unit == "m")
-    return duration_cast<milliseconds>(minutes{number});
-  if (unit == "h")
-    return duration_cast<milliseconds>(hours{number});
-  if (unit == "d")
-    return duration_cast<milliseconds>(days{number});
-  return malformed;
+    span = seconds{number};
+  else if (unit == "m")
+    span = minutes{number};
+  else if (unit == "h")
+    span = hours{number};
+  else if (unit == "d")
+    span = days{number};
+  if (!span)
+    return malformed;
+  constexpr days longest{365 * 1000};
+  if (*span > longest)
+    return error{errc::invalid_argument,
+                 "a duration is at most a thousand years"};
+  return *span;
 }
 
 result<timestamp> parse_moment(std::string_view text) {

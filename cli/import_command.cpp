@@ -14,6 +14,7 @@
 #include "cli/context.hpp"
 #include "core/json_text.hpp"
 #include "core/rfc3339.hpp"
+#include "core/utf8.hpp"
 #include "runtime/digest.hpp"
 
 namespace cloister::cli {
@@ -23,6 +24,10 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t batch_lines = 200;
+constexpr std::size_t batch_bytes = limits::batch_bytes_max / 2;
+/// Read and not stored yet, whoever they are for: a file may be of many users.
+constexpr std::size_t waiting_lines_max = 10'000;
+constexpr std::size_t waiting_bytes_max = 32 * 1024 * 1024;
 /// As good as for ever: a file may be imported again years later.
 constexpr std::chrono::hours remembered{24 * 365 * 20};
 constexpr std::chrono::milliseconds progress_interval{200};
@@ -61,9 +66,14 @@ result<void> check_fields(const json::object& object) {
 result<import_line> parse_line(const std::string& text) {
   boost::system::error_code code;
   auto value = json::parse(text, code);
+  if (!is_utf8(text))
+    return error{errc::invalid_argument, "not valid UTF-8"};
   if (code || !value.is_object())
-    return error{errc::invalid_argument, "not a JSON object"};
+    return error{errc::invalid_argument,
+                 "not a JSON object; each line is one, like {\"content\": …}"};
   const auto& object = value.as_object();
+  if (!object.contains("content"))
+    return error{errc::invalid_argument, "the field \"content\" is missing"};
   if (auto done = check_fields(object); done.has_error())
     return done.error();
   import_line line;
@@ -132,10 +142,18 @@ public:
       = "import " + digest + ' ' + std::to_string(occurrence);
     line->draft.idempotency_lifetime = remembered;
     auto& waiting = waiting_[line->user_id];
+    auto size = line->draft.content.size() + line->draft.metadata.size();
+    waiting.bytes += size;
+    waiting_bytes_ += size;
+    ++waiting_lines_;
     waiting.lines.push_back(number);
     waiting.drafts.push_back(std::move(line->draft));
-    return waiting.drafts.size() == batch_lines ? store(line->user_id)
-                                                : result<void>{};
+    if (waiting.drafts.size() == batch_lines || waiting.bytes > batch_bytes)
+      return store(line->user_id);
+    if (waiting_lines_ > waiting_lines_max
+        || waiting_bytes_ > waiting_bytes_max)
+      return finish();
+    return {};
   }
 
   result<void> finish() {
@@ -158,6 +176,7 @@ private:
   struct batch {
     std::vector<std::size_t> lines;
     std::vector<memory_draft> drafts;
+    std::size_t bytes = 0;
   };
 
   static error at_line(std::size_t number, error why) {
@@ -183,6 +202,8 @@ private:
       return target.error();
     auto waiting = std::move(waiting_.at(user_id));
     waiting_.erase(user_id);
+    waiting_lines_ -= waiting.lines.size();
+    waiting_bytes_ -= waiting.bytes;
     auto made = (*target)->import_memories(waiting.drafts);
     if (made.has_error() && waiting.drafts.size() > 1)
       return store_one_by_one(**target, waiting);
@@ -213,6 +234,8 @@ private:
   std::map<std::string, client> clients_;
   std::map<std::string, batch> waiting_;
   std::map<std::string, std::size_t> seen_;
+  std::size_t waiting_lines_ = 0;
+  std::size_t waiting_bytes_ = 0;
   std::size_t stored_ = 0;
   std::size_t known_ = 0;
 };
@@ -245,7 +268,7 @@ exit_code run_import(context& shared, const std::string& path) {
   while (std::getline(in, line)) {
     if (++number == 1 && line.starts_with(byte_order_mark))
       line.erase(0, byte_order_mark.size());
-    if (line.empty())
+    if (line.empty() || line == "\r")
       continue;
     if (auto done = target.add(number, line); done.has_error()) {
       // What was read before the bad line is kept.
@@ -253,7 +276,7 @@ exit_code run_import(context& shared, const std::string& path) {
         return fail(kept.error());
       return fail({done.error().code,
                    done.error().detail + "; " + std::to_string(target.stored())
-                     + " memories were stored, run it again when mended"});
+                     + " memories are stored; run it again when mended"});
     }
     show_progress(number, false);
   }
@@ -264,7 +287,7 @@ exit_code run_import(context& shared, const std::string& path) {
   if (auto done = target.finish(); done.has_error())
     return fail({done.error().code,
                  done.error().detail + "; " + std::to_string(target.stored())
-                   + " memories were stored, run it again when mended"});
+                   + " memories are stored; run it again when mended"});
   show_progress(number, true);
   if (shared.style.json)
     print_json(json::object{{"imported", target.stored()},
@@ -272,7 +295,9 @@ exit_code run_import(context& shared, const std::string& path) {
                             {"lines", number}});
   else if (!shared.style.quiet)
     std::cout << counted(target.stored(), "memory", "memories") << " imported, "
-              << target.known() << " were there from a former run.\n";
+              << target.known()
+              << " had been imported before (those deleted since stay "
+                 "deleted).\n";
   return exit_code::done;
 }
 

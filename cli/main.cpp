@@ -24,14 +24,17 @@ void add_common_options(CLI::App& app, context& shared) {
                 "The data directory of an embedded store")
     ->envname("CLOISTER_DATA")
     ->capture_default_str();
+  // Known, so that a script of later versions is told why it does not work.
   app.add_option("--url", shared.url, "A server to use instead")
-    ->envname("CLOISTER_URL");
+    ->envname("CLOISTER_URL")
+    ->group("");
   app.add_option("--api-key", shared.api_key, "Who you are")
     ->envname("CLOISTER_API_KEY");
   app
     .add_option("--user-id", shared.user_id,
                 "Whose memories, e.g. user_sarah; the key's root if absent")
     ->envname("CLOISTER_USER_ID");
+  app.set_config("--config", "", "A file of options, like data = \"memory\"");
   app.add_flag("--json", shared.style.json,
                "One JSON document instead of a "
                "table");
@@ -61,6 +64,11 @@ void finish_options(CLI::App& app) {
   refuse_empty_values(app);
   for (auto sub : app.get_subcommands({})) {
     sub->fallthrough();
+    if (sub->get_subcommands({}).empty())
+      sub->footer(
+        (sub->get_footer().empty() ? "" : sub->get_footer() + "\n")
+        + "Common options (see `cloister --help`): --data, --api-key, "
+          "--user-id, --json,\n--quiet, --config.");
     finish_options(*sub);
   }
 }

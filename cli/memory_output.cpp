@@ -13,7 +13,10 @@ namespace cloister::cli {
 std::string text_of(const std::string& argument) {
   if (argument != "-")
     return argument;
-  std::string text{std::istreambuf_iterator<char>{std::cin}, {}};
+  // A byte more than is accepted: what follows need not be read.
+  std::string text(limits::content_bytes_max + 2, '\0');
+  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::cin.gcount()));
   while (!text.empty() && text.back() == '\n')
     text.pop_back();
   return text;

@@ -138,7 +138,8 @@ void add_reach_options(CLI::App& command, read_arguments& asked) {
     ->capture_default_str();
   command
     .add_option("--visibility", asked.visibility,
-                "self, inherited (and ancestors), or subtree (and all below)")
+                "self, inherited (and ancestors), or subtree (and all below; "
+                "needs the permission admin)")
     ->capture_default_str();
   command
     .add_option("--scopes", asked.scopes,
@@ -158,12 +159,14 @@ void add_memory_reads(CLI::App& memory, context& shared) {
   search->add_option("query", wanted->query, "Words; - for standard input")
     ->required();
   add_reach_options(*search, *wanted);
-  search->add_option("--min-score", wanted->min_score, "0 to 1");
+  search->add_option("--min-score", wanted->min_score, "0 to 1")
+    ->check(CLI::Range(0.0, 1.0));
   search->callback([&shared, wanted] {
     shared.run = [wanted](context& c) { return run_search(c, *wanted); };
   });
 
-  auto list = memory.add_subcommand("list", "List memories, newest first");
+  auto list = memory.add_subcommand("list", "List memories, newest first; of "
+                                            "several scopes one after another");
   list->footer("Example:\n  cloister memory list --user-id user_sarah --type "
                "preference");
   auto paged = std::make_shared<read_arguments>();

@@ -45,6 +45,8 @@ std::size_t terminal_width() {
   return size.ws_col;
 }
 
+constexpr std::size_t last_column_min = 16;
+
 std::size_t characters(std::string_view text) {
   return static_cast<std::size_t>(
     std::count_if(text.begin(), text.end(), [](char c) {
@@ -136,8 +138,14 @@ void print_table(const std::vector<std::string>& headings,
     for (std::size_t i = 0; i < row.size(); ++i) {
       auto cell = printable(row[i]);
       if (i + 1 == row.size()) {
-        auto room = terminal > line.size() ? terminal - line.size() : 0;
-        line += room > 0 ? cut(cell, room) : cell;
+        auto used = characters(line);
+        auto room = terminal > used ? terminal - used : 0;
+        // What has no room beside the others stands below them.
+        if (terminal > 0 && room < last_column_min && !cell.empty()) {
+          line += "\n  ";
+          room = terminal > 2 ? terminal - 2 : 1;
+        }
+        line += terminal > 0 ? cut(cell, room) : cell;
       } else {
         line += cell + std::string(widths[i] - characters(cell) + 2, ' ');
       }
@@ -245,7 +253,7 @@ json::object to_json(const audit_record& record) {
 std::string short_time(timestamp at) {
   auto text = to_rfc3339(at);
   text[10] = ' ';
-  return text.substr(0, 16);
+  return text.substr(0, 16) + 'Z';
 }
 
 } // namespace cloister::cli

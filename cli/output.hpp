@@ -54,7 +54,7 @@ boost::json::object to_json(const key_info& key);
 boost::json::object to_json(const scope_summary& summary);
 boost::json::object to_json(const audit_record& record);
 
-/// "2026-01-31 12:00" for tables.
+/// "2026-01-31 12:00Z" for tables; UTC.
 std::string short_time(timestamp at);
 
 } // namespace cloister::cli

@@ -29,7 +29,9 @@ result<void> check_content(std::string_view content) {
 
 result<std::string> checked_metadata(std::string_view metadata) {
   if (metadata.size() > limits::metadata_bytes_max)
-    return error{errc::too_large, "metadata exceeds 16 KiB"};
+    return error{errc::too_large,
+                 "metadata exceeds 16 KiB; keep what is large in "
+                 "the content"};
   if (!is_utf8(metadata))
     return invalid("metadata is not valid UTF-8");
   auto object = canonical_json_object(metadata);
@@ -37,7 +39,9 @@ result<std::string> checked_metadata(std::string_view metadata) {
     return invalid("metadata: " + object.error().detail);
   // Escapes can grow: "\u0001" may have been shorter in another form.
   if (object->size() > limits::metadata_bytes_max)
-    return error{errc::too_large, "metadata exceeds 16 KiB"};
+    return error{errc::too_large,
+                 "metadata exceeds 16 KiB; keep what is large in "
+                 "the content"};
   return object;
 }
 
@@ -49,7 +53,9 @@ result<void> check_key(std::string_view key) {
 
 result<void> check_embedding(const std::vector<float>& embedding) {
   if (embedding.size() > limits::embedding_dimensions_max)
-    return error{errc::too_large, "embedding exceeds 4096 dimensions"};
+    return error{errc::too_large,
+                 "embedding exceeds 4096 dimensions; use a smaller "
+                 "model"};
   for (auto value : embedding)
     if (!std::isfinite(value))
       return invalid("embedding contains a value that is not finite");

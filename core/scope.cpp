@@ -175,8 +175,8 @@ result<scope> scope::resolve(std::string_view user_id) const {
   if (resolved.has_error())
     return resolved.error();
   if (!contains(*resolved))
-    return error{errc::forbidden, "the key does not reach that user_id; it is "
-                                  "rooted elsewhere"};
+    return error{errc::forbidden, "the key does not reach that scope; use one "
+                                  "whose root contains it"};
   return resolved;
 }
 

@@ -16,6 +16,12 @@ std::size_t size_of(const std::optional<T>& text) {
 
 } // namespace
 
+error no_such_memory() {
+  return {errc::not_found,
+          "there is no such memory in this scope; see that the "
+          "client is bound to the right one"};
+}
+
 std::size_t carried_bytes(const operation& what) {
   return std::visit(overloaded{
                       [](const create_memories& op) {

@@ -189,6 +189,9 @@ inline bool is_growth(const operation& what) {
          || std::holds_alternative<open_child>(what);
 }
 
+/// The same for a memory of another scope as for one that never was.
+error no_such_memory();
+
 /// Bytes of content that an operation brings along.
 std::size_t carried_bytes(const operation& what);
 

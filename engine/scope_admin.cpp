@@ -123,7 +123,9 @@ step scope_engine::revoke(const std::shared_ptr<request>& asked) {
   barrier_ = nullptr;
   auto found = keys_.find(what.id);
   if (found == nullptr || !asked->grant.who().root.contains(found->record.root))
-    return refuse(*asked, {errc::not_found, "no such key"});
+    return refuse(*asked,
+                  {errc::not_found, "there is no such key; see `cloister key "
+                                    "list`"});
   auto record = found->record;
   if (!record.revoked_at)
     record.revoked_at = with_.time->now();
@@ -168,12 +170,13 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
     return error{errc::unauthenticated, why};
   };
   if (found == nullptr)
-    return refused("the API key is not known here");
+    return refused("the API key is not known here; see that it belongs to "
+                   "this store");
   if (found->record.revoked_at)
-    return refused("the API key was revoked");
+    return refused("the API key was revoked; ask for a new one");
   if (found->record.expires_at
       && *found->record.expires_at <= with_.time->now())
-    return refused("the API key has expired");
+    return refused("the API key has expired; ask for a new one");
   // What the key then does is audited, operation by operation.
   return answer{auth::key_authority(found->record, found->revoked)};
 }

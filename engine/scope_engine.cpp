@@ -69,7 +69,9 @@ step scope_engine::run(std::shared_ptr<request> asked) {
   if (asked->deadline.count() != 0 && with_.time->steady() > asked->deadline) {
     if (barrier_ == asked.get())
       barrier_ = nullptr;
-    return refuse(*asked, {errc::timeout, "the operation took too long"});
+    return refuse(*asked,
+                  {errc::timeout, "the operation took too long; try again, "
+                                  "or ask for less"});
   }
   // Before anything is built: a batch that is refused costs a reload.
   if (is_growth(asked->what) && with_.records.is_short_of_space())

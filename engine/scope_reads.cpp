@@ -21,8 +21,7 @@ step scope_engine::get(const std::shared_ptr<request>& asked,
                        const memory_id& id) {
   auto row = memories_.find(id);
   if (!row || !is_live(memories_.at(*row)))
-    return refuse(*asked, {errc::not_found, "no such memory in this scope"},
-                  {id});
+    return refuse(*asked, no_such_memory(), {id});
   if (auto fetch = fetch_missing(asked, {*row}))
     return std::move(*fetch);
   auto entry = entry_of(*asked);
@@ -148,8 +147,7 @@ step scope_engine::history(const std::shared_ptr<request>& asked) {
   auto id = std::get<memory_history>(asked->what).id;
   auto row = memories_.find(id);
   if (!row || !is_live(memories_.at(*row)))
-    return refuse(*asked, {errc::not_found, "no such memory in this scope"},
-                  {id});
+    return refuse(*asked, no_such_memory(), {id});
   if (auto fetch = fetch_missing(asked, {*row}))
     return std::move(*fetch);
   auto page = std::make_shared<memory_page>();

@@ -30,10 +30,6 @@ std::optional<timestamp> storable_expiry(std::optional<timestamp> at) {
   return at;
 }
 
-error no_such_memory() {
-  return {errc::not_found, "no such memory in this scope"};
-}
-
 error expiry_has_passed() {
   return {errc::invalid_argument,
           "expires_at lies in the past; delete the memory instead"};
@@ -219,11 +215,10 @@ std::string scope_engine::idempotency_rest(const request& asked,
                                            const std::string& key) const {
   auto imported = std::get<create_memories>(asked.what).skip_known;
   auto owner = view_of(asked.grant.who().id);
-  auto hash = imported
-                ? crypto::keyed_short_hash(identity_->keys.fingerprint,
-                                           {"idempotency", key})
-                : crypto::keyed_short_hash(identity_->keys.fingerprint,
-                                           {"request", owner, key});
+  auto hash = imported ? crypto::keyed_short_hash(identity_->keys.fingerprint,
+                                                  {"idempotency", key})
+                       : crypto::keyed_short_hash(identity_->keys.fingerprint,
+                                                  {"request", owner, key});
   return std::string{view_of(hash)};
 }
 
@@ -450,7 +445,9 @@ result<memory> scope_engine::patched(const memory& old,
     if (merged.has_error())
       return merged.error();
     if (merged->size() > limits::metadata_bytes_max)
-      return error{errc::too_large, "metadata exceeds 16 KiB"};
+      return error{errc::too_large,
+                   "metadata exceeds 16 KiB; keep what is large in "
+                   "the content"};
     value.metadata = std::move(*merged);
   }
   value.author = asked.grant.who().name;

@@ -30,7 +30,11 @@ result<void> make_with_parents(file_system& files, const std::string& path) {
   if (above != path && !files.exists(above))
     if (auto done = make_with_parents(files, above); done.has_error())
       return done;
-  return files.make_directory(path);
+  if (files.exists(path))
+    return {};
+  if (auto done = files.make_directory(path); done.has_error())
+    return done;
+  return files.sync_directory(above);
 }
 
 } // namespace
@@ -115,14 +119,16 @@ result<void> data_directory::acquire() {
   auto lock_path = path_ + "/lock";
   auto lock = files_->lock(lock_path);
   if (lock.has_error()) {
-    if (!files_->exists(lock_path))
+    if (lock.error().code != errc::conflict)
       return lock.error();
     auto holder = read_file(*files_, lock_path);
     auto who = holder && !holder->empty() ? ": " + *holder : std::string{};
     while (!who.empty() && who.back() == '\n')
       who.pop_back();
-    return error{errc::unavailable, "another process holds " + path_ + who
-                                      + "; stop it, or use it instead"};
+    return error{errc::unavailable,
+                 "another process holds " + path_ + who
+                   + "; stop it, or use it instead",
+                 limits::overload_retry_hint};
   }
   lock_ = std::move(*lock);
   auto file = files_->open_random(lock_path, open_mode::read_write);

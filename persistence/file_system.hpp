@@ -79,7 +79,7 @@ public:
     = 0;
   /// Makes creations, renames and removals inside `path` durable.
   virtual result<void> sync_directory(const std::string& path) = 0;
-  /// Fails with `unavailable` if anybody, this process included, holds it.
+  /// Fails with `conflict` if anybody, this process included, holds it.
   virtual result<std::unique_ptr<file_lock>> lock(const std::string& path) = 0;
   virtual result<std::uint64_t> free_space(const std::string& path) = 0;
   /// Creates a file that really occupies `size` bytes.

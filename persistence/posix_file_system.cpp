@@ -23,9 +23,15 @@ constexpr mode_t private_file = S_IRUSR | S_IWUSR;
 
 error failure(const char* what, const std::string& path) {
   auto number = errno;
-  return {number == ENOENT ? errc::not_found : errc::unavailable,
+  auto advice = number == EACCES || number == EPERM
+                  ? "; see who owns it and who may use it"
+                : number == EROFS  ? "; it must be writable"
+                : number == ENOSPC ? "; free some space"
+                                   : "";
+  auto absent = number == ENOENT || number == ENOTDIR;
+  return {absent ? errc::not_found : errc::unavailable,
           std::string{"cannot "} + what + ' ' + path + ": "
-            + std::generic_category().message(number)};
+            + std::generic_category().message(number) + advice};
 }
 
 class descriptor {
@@ -252,8 +258,11 @@ public:
     if (fd < 0)
       return failure("open", path);
     auto held = std::make_unique<posix_lock>(fd);
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
-      return error{errc::unavailable, "somebody else holds " + path};
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK)
+        return error{errc::conflict, "somebody else holds " + path};
+      return failure("lock", path);
+    }
     return std::unique_ptr<file_lock>{std::move(held)};
   }
 

@@ -15,10 +15,6 @@ using auth::operation;
 
 constexpr auto default_timeout = limits::request_timeout_default;
 
-error no_such_memory() {
-  return {errc::not_found, "no such memory in this scope"};
-}
-
 /// The answer of one kind, or nothing where the scope does not exist.
 template <class T>
 result<std::optional<T>> perform(const client::impl& self,
@@ -41,7 +37,7 @@ result<T> perform_existing(const client::impl& self, operation kind,
   if (done.has_error())
     return done.error();
   if (!*done)
-    return no_such_memory();
+    return engine::no_such_memory();
   return std::move(**done);
 }
 
@@ -296,6 +292,11 @@ result<memory_list> client::list_memories(list_options options) const {
 result<search_results> client::search_memories(search_options options) const {
   if (auto ok = check_page(options.limit); ok.has_error())
     return ok.error();
+  if (options.query.empty())
+    return error{errc::invalid_argument,
+                 "the query is empty; give some words, or list the memories"};
+  if (!(options.min_score >= 0 && options.min_score <= 1))
+    return error{errc::invalid_argument, "min_score is 0 to 1"};
   if (options.query.size() > limits::query_bytes_max)
     return error{errc::too_large, "the query exceeds 64 KiB"};
   if (!is_utf8(options.query))

@@ -11,6 +11,7 @@
 
 #include "core/encoding.hpp"
 #include "crypto/random.hpp"
+#include "persistence/file_system.hpp"
 
 namespace cloister {
 
@@ -28,11 +29,30 @@ error sealed(std::string detail) {
   return {errc::sealed, std::move(detail)};
 }
 
+/// Makes what was created in a folder outlast a loss of power.
+bool sync_folder(const std::string& path) {
+  auto fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  auto synced = ::fsync(fd) == 0;
+  ::close(fd);
+  return synced;
+}
+
 result<void> make_folders(const std::string& path) {
+  error failed{errc::unavailable,
+               "cannot create the folder of " + path
+                 + "; name another file with CLOISTER_MASTER_KEY_FILE"};
   for (auto slash = path.find('/', 1); slash != std::string::npos;
-       slash = path.find('/', slash + 1))
-    if (::mkdir(path.substr(0, slash).c_str(), S_IRWXU) != 0 && errno != EEXIST)
-      return error{errc::unavailable, "cannot create the folder of " + path};
+       slash = path.find('/', slash + 1)) {
+    auto folder = path.substr(0, slash);
+    if (::mkdir(folder.c_str(), S_IRWXU) == 0) {
+      if (!sync_folder(persistence::directory_of(folder)))
+        return failed;
+    } else if (errno != EEXIST) {
+      return failed;
+    }
+  }
   return {};
 }
 
@@ -66,15 +86,19 @@ result<crypto::secret_key> read_master_key(const std::string& path) {
   auto known = ::fstat(fd, &info) == 0;
   auto got = ::read(fd, text, sizeof text);
   ::close(fd);
-  if (known && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    return sealed("others may read the master key file " + path
-                  + "; run `chmod 600 " + path + "`");
   auto key = got == static_cast<ssize_t>(key_digits)
                ? from_hex({text, key_digits})
                : std::nullopt;
   crypto::wipe(text, sizeof text);
-  if (!key)
-    return sealed(path + " is not a master key file");
+  if (!key || !known || !S_ISREG(info.st_mode))
+    return sealed(path
+                  + " is not a master key file; name the right one with "
+                    "CLOISTER_MASTER_KEY_FILE");
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    crypto::wipe(key->data(), key->size());
+    return sealed("others may read the master key file " + path
+                  + "; run `chmod 600 " + path + "`");
+  }
   auto out = crypto::secret_key::from_bytes(*key);
   crypto::wipe(key->data(), key->size());
   return out;
@@ -96,7 +120,8 @@ result<void> write_master_key(const std::string& path,
   auto synced = ::fsync(fd) == 0;
   ::close(fd);
   crypto::wipe(text.data(), text.size());
-  if (written != static_cast<ssize_t>(key_digits + 1) || !synced)
+  if (written != static_cast<ssize_t>(key_digits + 1) || !synced
+      || !sync_folder(persistence::directory_of(path)))
     return error{errc::unavailable, "cannot write the key file " + path};
   return {};
 }

@@ -319,7 +319,7 @@ simulated_file_system::lock(const std::string& path) {
   if (!file)
     file = std::make_shared<inode>();
   if (file->locked)
-    return error{errc::unavailable, "somebody else holds " + path};
+    return error{errc::conflict, "somebody else holds " + path};
   file->locked = true;
   return std::make_unique<holder>(*this, file);
 }
