@@ -56,16 +56,9 @@ result<client> as_operator(const runtime& opened, const std::string& name) {
     return error{errc::unauthenticated,
                  "without an API key a scope is named in full, like "
                  "org_acme/user_sarah"};
-  auto organization = name.substr(0, name.find('/'));
-  auto known = opened.list_organizations();
-  if (known.has_error())
-    return known.error();
-  for (const auto& each : *known)
-    if (each.name.path() == organization) {
-      auto found = opened.organization(organization);
-      return found ? found->client(name) : found.error();
-    }
-  return error{errc::not_found, "there is no organization " + organization};
+  auto organization
+    = opened.existing_organization(name.substr(0, name.find('/')));
+  return organization ? organization->client(name) : organization.error();
 }
 
 /// Without an API key the operator looks at the node's own chain.
@@ -156,9 +149,9 @@ exit_code run_verify(context& shared, const std::string& scope_name) {
        report->intact ? json::value(nullptr) : json::value(report->reason)},
       {"checked_against", report->checked_against}});
   else if (report->intact)
-    std::cout << "Intact: " << report->entries << " entries in "
-              << report->chains << " chains, checked against "
-              << report->checked_against << ".\n";
+    std::cout << "Intact: " << counted(report->entries, "entry", "entries")
+              << " in " << counted(report->chains, "chain", "chains")
+              << ", checked against " << report->checked_against << ".\n";
   else
     std::cout << "BROKEN at " << report->first_broken << ": " << report->reason
               << ".\n";

@@ -45,16 +45,7 @@ result<new_key> create_as_operator(const context& shared, key_options options) {
   if (opened.has_error())
     return opened.error();
   auto name = options.root.substr(0, options.root.find('/'));
-  auto known = opened->list_organizations();
-  if (known.has_error())
-    return known.error();
-  auto exists
-    = std::any_of(known->begin(), known->end(),
-                  [&](const auto& each) { return each.name.path() == name; });
-  if (!exists)
-    return error{errc::not_found, "there is no organization " + name
-                                    + "; make it with `cloister org create`"};
-  auto organization = opened->organization(name);
+  auto organization = opened->existing_organization(name);
   if (organization.has_error())
     return organization.error();
   return organization->create_key(std::move(options));

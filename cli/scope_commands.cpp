@@ -62,7 +62,32 @@ exit_code show_scope(const context& shared, const scope_summary& shown) {
   return exit_code::done;
 }
 
+/// Logs name scopes by tag: 32 hexadecimal digits, which no scope looks like.
+bool is_tag(const std::string& name) {
+  constexpr std::size_t tag_digits = 32;
+  return name.size() == tag_digits
+         && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+exit_code show_tagged(context& shared, const std::string& tag) {
+  return shared.with_client([&](const client& bound) {
+    auto own = bound.show_scope();
+    if (own && own->tag == tag)
+      return show_scope(shared, *own);
+    return show(bound.list_scopes(), [&](const scope_listing& list) {
+      for (const auto& each : list.scopes)
+        if (each.tag == tag)
+          return show_scope(shared, each);
+      return fail({errc::not_found,
+                   "no scope here has that tag; ask with a key "
+                   "that reaches more"});
+    });
+  });
+}
+
 exit_code run_show(context& shared, const std::string& name) {
+  if (is_tag(name))
+    return show_tagged(shared, name);
   return show(shared.open_client(name), [&](const client& bound) {
     return show(bound.show_scope(), [&](const scope_summary& shown) {
       return show_scope(shared, shown);
@@ -79,7 +104,8 @@ void add_scope_commands(CLI::App& app, context& shared) {
     ->callback([&shared] { shared.run = run_list; });
   auto show = group->add_subcommand("show", "Show one scope");
   auto name = std::make_shared<std::string>();
-  show->add_option("scope", *name, "E.g. user_sarah; the bound one if absent");
+  show->add_option("scope", *name,
+                   "E.g. user_sarah, or a tag; the bound one if absent");
   show->callback([&shared, name] {
     shared.run = [name](context& c) { return run_show(c, *name); };
   });

@@ -68,14 +68,20 @@ exit_code run_org_list(context& shared) {
     return fail(list.error());
   json::array rows;
   std::vector<std::vector<std::string>> cells;
-  for (const auto& org : *list) {
+  for (const auto& org : list->scopes) {
     rows.push_back(to_json(org));
     cells.push_back({std::string{org.name.path()}, short_time(org.created_at)});
   }
   if (shared.style.json)
-    print_json(json::object{{"results", std::move(rows)}});
+    print_json(json::object{{"results", std::move(rows)},
+                            {"unreadable", list->unreadable}});
   else if (!shared.style.quiet)
     print_table({"ORGANIZATION", "CREATED"}, cells);
+  if (list->unreadable > 0)
+    std::cerr << "cloister: warning: "
+              << counted(list->unreadable, "organization is",
+                         "organizations are")
+              << " damaged and not listed; run `cloister doctor`\n";
   return exit_code::done;
 }
 

@@ -52,6 +52,8 @@ constexpr std::size_t term_bytes_max = 64;
 // -- keys --
 constexpr std::size_t restrictions_max = 8;
 constexpr std::size_t keys_per_organization_max = 10'000;
+/// Revoked and expired ones too: their records stay for the audit trail.
+constexpr std::size_t keys_ever_per_organization_max = 200'000;
 
 // -- time --
 constexpr std::chrono::milliseconds request_timeout_default = 30s;

@@ -127,9 +127,10 @@ step node_engine::begin_life() {
 
 step node_engine::create(const create_organization& what) {
   const auto& name = what.name;
+  using mode = create_organization::mode;
   CLOISTER_ASSERT(name.kind() == scope_kind::org);
   if (auto kind = personal_data_in(name.name());
-      kind && !with_.allow_personal_ids)
+      kind && !with_.allow_personal_ids && what.how != mode::open)
     return refuse(
       auth::operation::create_organization,
       {errc::invalid_argument,
@@ -141,30 +142,43 @@ step node_engine::create(const create_organization& what) {
     return wait{[this, what] { return create(what); }};
   auto batch = std::make_shared<persistence::write_batch>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});
-  auto work = [batch, child, name, with = with_, now = with_.time->now()] {
-    auto found = with.catalog.find(name);
+  auto work = [batch, child, what, with = with_, now = with_.time->now()] {
+    batch->set_generation(with.records.generation());
+    auto found = with.catalog.find(what.name);
     if (found.has_error())
       *child = found.error();
     else if (found->exact)
-      *child
-        = error{errc::conflict, std::string{name.path()} + " exists already"};
+      *child = error{errc::conflict, "this organization exists already"};
+    else if (what.how == mode::open)
+      *child = error{errc::not_found, "there is no such organization; make it "
+                                      "with `cloister org create`"};
     else if (with.records.is_short_of_space())
       *child = persistence::short_of_space_error();
     else
-      *child = with.catalog.prepare_child(nullptr, name, now, *batch);
+      *child = with.catalog.prepare_child(nullptr, what.name, now, *batch);
   };
-  return offload{
-    work, [this, what, name, batch, child]() -> step {
-      if (child->has_error())
-        organizations_in_flight_.erase(std::string{name.path()});
-      if (child->has_error() && child->error().code == errc::conflict
-          && what.may_exist)
-        return answer{nothing{}};
-      if (child->has_error()) {
-        return refuse(auth::operation::create_organization, child->error());
-      }
-      return adopt(name, batch, **child);
-    }};
+  return offload{work, [this, what, batch, child] {
+                   return looked_up(what, batch, *child);
+                 }};
+}
+
+step node_engine::looked_up(
+  const create_organization& what,
+  const std::shared_ptr<persistence::write_batch>& batch,
+  const result<persistence::prepared_child>& child) {
+  using mode = create_organization::mode;
+  // What an older generation of the store did not have, this one may have.
+  auto outdated = batch->generation() != generation_;
+  if (child && !outdated)
+    return adopt(what.name, batch, *child);
+  organizations_in_flight_.erase(std::string{what.name.path()});
+  if (child)
+    return error{errc::unavailable,
+                 "the store was reopened meanwhile; try again",
+                 limits::overload_retry_hint};
+  if (child.error().code == errc::conflict && what.how != mode::create)
+    return answer{nothing{}};
+  return refuse(auth::operation::create_organization, child.error());
 }
 
 step node_engine::adopt(const scope& name,
@@ -226,6 +240,8 @@ step node_engine::list() {
     auto done = with.catalog.children(nullptr, [&](auto child) {
       if (child)
         found.push_back(*child);
+      else if (child.error().code != errc::erased)
+        ++(*list)->unreadable;
       return true;
     });
     if (done.has_error()) {
@@ -234,13 +250,16 @@ step node_engine::list() {
     }
     for (const auto& org : found) {
       auto head = read_head(context_of(*org), with.records);
-      if (head)
+      if (head.has_error())
+        ++(*list)->unreadable;
+      else
         (*list)->scopes.push_back({org->name, org->tag, org->incarnation,
                                    org->created_at, head->memory_count,
                                    head->content_bytes, head->audit_length});
     }
   };
-  return offload{work, [list]() -> step {
+  return offload{work,
+                 [list]() -> step {
                    if (list->has_error())
                      return list->error();
                    return answer{std::move(**list)};

@@ -15,9 +15,10 @@ namespace cloister::engine {
 
 /// What can be asked of the node itself; the operator's.
 struct create_organization {
+  /// What to do about one that exists, or does not.
+  enum class mode { create, create_or_open, open };
   scope name;
-  /// One that exists already is as good, and nothing to tell of.
-  bool may_exist = false;
+  mode how = mode::create;
 };
 struct list_organizations {};
 struct list_node_audit {
@@ -85,6 +86,9 @@ private:
   /// Audits a refusal, then answers it.
   step refuse(auth::operation what, const error& why);
   step create(const create_organization& what);
+  step looked_up(const create_organization& what,
+                 const std::shared_ptr<persistence::write_batch>& batch,
+                 const result<persistence::prepared_child>& child);
   step adopt(const scope& name,
              const std::shared_ptr<persistence::write_batch>& batch,
              const persistence::prepared_child& child);

@@ -70,7 +70,12 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
                            "a label has at most 256 bytes of UTF-8"});
   if (keys_.live(with_.time->now()) >= limits::keys_per_organization_max)
     return refuse(*asked,
-                  {errc::quota_exceeded, "the organization has too many keys"});
+                  {errc::quota_exceeded, "the organization has too many keys; "
+                                         "revoke some"});
+  if (keys_.size() >= limits::keys_ever_per_organization_max)
+    return refuse(*asked, {errc::quota_exceeded,
+                           "the organization has made too many keys; let them "
+                           "live longer"});
   if (!who.permissions.contains(what.permissions))
     return refuse(*asked, {errc::forbidden, "a key cannot give permissions it "
                                             "does not have"});
@@ -200,20 +205,30 @@ step scope_engine::make_child(const std::shared_ptr<request>& asked) {
   // Reads the catalog and reserves a slot: a loader's work.
   auto made = std::make_shared<change>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});
-  auto work = [made, child, name, identity = identity_,
-               catalog = &with_.catalog, now = with_.time->now()] {
-    auto found = catalog->find(name);
-    if (found.has_error())
-      *child = found.error();
-    else if (found->exact)
-      *child = error{errc::conflict, "the scope exists already"};
-    else
-      *child = catalog->prepare_child(identity, name, now, *made->batch);
-  };
+  auto work
+    = [made, child, name, identity = identity_, catalog = &with_.catalog,
+       records = &with_.records, now = with_.time->now()] {
+        made->batch->set_generation(records->generation());
+        auto found = catalog->find(name);
+        if (found.has_error())
+          *child = found.error();
+        else if (found->exact)
+          *child = error{errc::conflict, "the scope exists already"};
+        else
+          *child = catalog->prepare_child(identity, name, now, *made->batch);
+      };
   return offload{work, [this, asked, made, child, name]() -> step {
                    if (child->has_error()) {
                      children_in_flight_.erase(std::string{name.path()});
                      return refuse(*asked, child->error());
+                   }
+                   // What an older generation of the store did not have, this
+                   // one may have.
+                   if (made->batch->generation() != generation_) {
+                     children_in_flight_.erase(std::string{name.path()});
+                     return error{errc::unavailable,
+                                  "the store was reopened meanwhile; try again",
+                                  limits::overload_retry_hint};
                    }
                    return adopt_child(*asked, std::move(*made), **child);
                  }};

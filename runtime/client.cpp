@@ -1,10 +1,12 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <set>
 
 #include "core/encoding.hpp"
 #include "core/utf8.hpp"
+#include "crypto/hash.hpp"
 #include "runtime/runtime_impl.hpp"
 
 namespace cloister {
@@ -118,8 +120,13 @@ result<bindings> subtree(const client::impl& self) {
   if ((*below)->truncated)
     return error{errc::too_large,
                  "more than 10000 scopes lie below; ask a narrower scope"};
+  std::vector<scope> names;
   for (const auto& info : (*below)->scopes)
-    out.push_back(bind(info.name));
+    names.push_back(info.name);
+  // The catalog's order is that of keyed hashes, and no order to page in.
+  std::sort(names.begin(), names.end());
+  for (const auto& name : names)
+    out.push_back(bind(name));
   return out;
 }
 
@@ -142,33 +149,54 @@ result<bindings> covered(const client::impl& self, operation kind,
   return out;
 }
 
-// A list's cursor: base32 of the number of scopes that are done and the
-// sequence number to go on before.
-std::string make_cursor(std::size_t scopes_done,
+// A list's cursor: base32 of a hash of the path of the scope to go on with, and
+// of the sequence number to go on before. Other scopes may come and go.
+using path_hash = crypto::short_digest;
+
+path_hash hash_of(const scope& name) {
+  auto whole = crypto::hash({"list cursor", name.path()});
+  path_hash out;
+  std::copy_n(whole.begin(), out.size(), out.begin());
+  return out;
+}
+
+std::string make_cursor(const scope& next,
                         std::optional<std::uint64_t> before) {
   bytes data;
   byte_writer writer{data};
-  writer.u32(static_cast<std::uint32_t>(scopes_done));
+  writer.raw(hash_of(next));
   writer.u64(before.value_or(0));
   return to_base32(data);
 }
 
 struct list_position {
-  std::size_t scopes_done = 0;
+  std::size_t scope = 0;
   std::optional<std::uint64_t> before;
 };
 
-result<list_position> parse_cursor(const std::optional<std::string>& cursor) {
+/// Where among these scopes a cursor goes on.
+result<list_position> position_of(const std::optional<std::string>& cursor,
+                                  const bindings& scopes) {
   list_position at;
   if (!cursor)
     return at;
+  error foreign{errc::invalid_argument,
+                "not a cursor of this list; begin again without one"};
   auto data = from_base32(*cursor);
-  if (!data || data->size() != 12)
-    return error{errc::invalid_argument, "not a cursor of this list"};
+  path_hash wanted{};
+  if (!data || data->size() != wanted.size() + sizeof(std::uint64_t))
+    return foreign;
   byte_reader reader{*data};
-  at.scopes_done = reader.u32();
+  wanted = reader.array<wanted.size()>();
   if (auto before = reader.u64(); before != 0)
     at.before = before;
+  auto found
+    = std::find_if(scopes.begin(), scopes.end(), [&](const auto& each) {
+        return hash_of(each->name()) == wanted;
+      });
+  if (found == scopes.end())
+    return foreign;
+  at.scope = static_cast<std::size_t>(found - scopes.begin());
   return at;
 }
 
@@ -256,22 +284,22 @@ result<memory_list> client::list_memories(list_options options) const {
   if (options.memory_type)
     if (auto ok = validate_type(*options.memory_type); ok.has_error())
       return ok.error();
-  auto at = parse_cursor(options.cursor);
-  if (at.has_error())
-    return at.error();
   auto scopes
     = covered(*impl_, operation::list_memories, options.reach, options.scopes);
   if (scopes.has_error())
     return scopes.error();
+  auto at = position_of(options.cursor, *scopes);
+  if (at.has_error())
+    return at.error();
   memory_list out;
-  for (auto i = at->scopes_done; i < scopes->size(); ++i) {
+  for (auto i = at->scope; i < scopes->size(); ++i) {
     auto room = options.limit - out.results.size();
+    auto& where = *(*scopes)[i];
     if (room == 0) {
-      out.cursor = make_cursor(i, std::nullopt);
+      out.cursor = make_cursor(where.name(), std::nullopt);
       return out;
     }
-    auto& where = *(*scopes)[i];
-    auto before = i == at->scopes_done ? at->before : std::nullopt;
+    auto before = i == at->scope ? at->before : std::nullopt;
     auto page = perform<engine::memory_page>(
       *impl_, where, operation::list_memories,
       engine::list_memories{options.memory_type, room, before});
@@ -282,7 +310,7 @@ result<memory_list> client::list_memories(list_options options) const {
     for (auto& value : (*page)->memories)
       out.results.push_back({std::move(value), where.name()});
     if ((*page)->next) {
-      out.cursor = make_cursor(i, (*page)->next);
+      out.cursor = make_cursor(where.name(), (*page)->next);
       return out;
     }
   }
@@ -466,14 +494,7 @@ result<scope_listing> client::list_scopes() const {
     engine::list_scopes{limits::subtree_scopes_max});
   if (done.has_error())
     return done.error();
-  scope_listing out;
-  if (!*done)
-    return out;
-  out.truncated = (*done)->truncated;
-  out.unreadable = (*done)->unreadable;
-  for (const auto& info : (*done)->scopes)
-    out.scopes.push_back(to_summary(info));
-  return out;
+  return *done ? to_listing(**done) : scope_listing{};
 }
 
 result<scope_summary> client::show_scope() const {

@@ -72,6 +72,18 @@ scope_summary to_summary(const engine::scope_info& info) {
           info.audit_entries};
 }
 
+scope_listing to_listing(const engine::scope_list& list) {
+  scope_listing out;
+  out.truncated = list.truncated;
+  out.unreadable = list.unreadable;
+  for (const auto& info : list.scopes)
+    out.scopes.push_back(to_summary(info));
+  // The catalog's order is that of keyed hashes.
+  std::sort(out.scopes.begin(), out.scopes.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return out;
+}
+
 audit_list to_audit_list(engine::audit_page page) {
   audit_list list;
   for (auto& line : page.lines) {

@@ -68,12 +68,24 @@ result<runtime> make_runtime(persistence::node_store store,
   return runtime{std::move(parts)};
 }
 
+using opening = engine::create_organization::mode;
+
 result<organization> runtime::organization(std::string_view name) const {
+  return open_organization(name, static_cast<int>(opening::create_or_open));
+}
+
+result<organization>
+runtime::existing_organization(std::string_view name) const {
+  return open_organization(name, static_cast<int>(opening::open));
+}
+
+result<organization> runtime::open_organization(std::string_view name,
+                                                int how) const {
   auto parsed = parse_organization(name);
   if (parsed.has_error())
     return parsed.error();
   auto made = impl_->gateway->perform_on_node(
-    engine::create_organization{*parsed, true});
+    engine::create_organization{*parsed, static_cast<opening>(how)});
   if (made.has_error())
     return made.error();
   return cloister::organization{std::make_shared<cloister::organization::impl>(
@@ -100,14 +112,11 @@ result<new_key> runtime::create_organization(std::string_view name) const {
   return handle->create_key({.label = "admin"});
 }
 
-result<std::vector<scope_summary>> runtime::list_organizations() const {
+result<scope_listing> runtime::list_organizations() const {
   auto done = impl_->gateway->perform_on_node(engine::list_organizations{});
   if (done.has_error())
     return done.error();
-  std::vector<scope_summary> out;
-  for (const auto& info : std::get<engine::scope_list>(*done).scopes)
-    out.push_back(to_summary(info));
-  return out;
+  return to_listing(std::get<engine::scope_list>(*done));
 }
 
 result<client> runtime::client(std::string_view api_key,

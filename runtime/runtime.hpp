@@ -52,7 +52,11 @@ public:
   /// `conflict` if it exists.
   result<new_key> create_organization(std::string_view name) const;
 
-  result<std::vector<scope_summary>> list_organizations() const;
+  /// The same for one that exists; fails with `not_found`.
+  result<cloister::organization>
+  existing_organization(std::string_view name) const;
+
+  result<scope_listing> list_organizations() const;
 
   /// A client for the holder of an API key. `user_id` is resolved below the
   /// key's root; empty for the root itself. Fails with `unauthenticated`,
@@ -74,6 +78,8 @@ public:
 
 private:
   friend struct runtime_access;
+  result<cloister::organization> open_organization(std::string_view name,
+                                                   int how) const;
   std::shared_ptr<impl> impl_;
 };
 

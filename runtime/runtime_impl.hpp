@@ -45,6 +45,7 @@ result<client> make_client(const std::shared_ptr<runtime::impl>& node,
 
 key_info to_key_info(const auth::key_record& record);
 scope_summary to_summary(const engine::scope_info& info);
+scope_listing to_listing(const engine::scope_list& list);
 audit_list to_audit_list(engine::audit_page page);
 audit_verification to_verification(const engine::audit_report& report);
 result<engine::list_audit> to_list_audit(const audit_options& options);
