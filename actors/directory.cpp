@@ -204,7 +204,9 @@ void create_below(directory_self self, const scope& name,
         else
           activate(self, name);
       },
-      [self, path](const caf::error&) { fail(self, path, crashed_error()); });
+      // The parent went to sleep, or crashed, between being found and being
+      // asked: it is looked for once more.
+      [self, name](const caf::error&) { activate(self, name); });
 }
 
 /// The scope does not exist: tells those who only look, and creates it for

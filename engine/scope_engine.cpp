@@ -22,10 +22,13 @@ scope_engine::scope_engine(services with, persistence::identity_ptr identity,
     history_(std::move(state.history)),
     idempotency_(std::move(state.idempotency)),
     generation_(state.generation) {
-  index_requests();
+  count_state();
 }
 
-void scope_engine::index_requests() {
+void scope_engine::count_state() {
+  old_revisions_ = 0;
+  for (const auto& [sequence, revisions] : history_)
+    old_revisions_ += revisions.size();
   request_expiries_.clear();
   for (const auto& [rest, record] : idempotency_)
     request_expiries_.emplace(record.expires_at, rest);
@@ -49,12 +52,13 @@ void scope_engine::reload(loaded_scope state) {
   stale_ = false;
   generation_ = state.generation;
   load_ = next_load();
-  index_requests();
+  count_state();
 }
 
 std::size_t scope_engine::memory_bytes() const {
   return sizeof(*this) + memories_.memory_bytes() + history_.size() * 96
-         + idempotency_.size() * 160 + keys_.size() * 400;
+         + old_revisions_ * sizeof(old_revision) * 2 + idempotency_.size() * 160
+         + keys_.size() * 400;
 }
 
 step scope_engine::begin(std::shared_ptr<request> asked) {
@@ -243,6 +247,7 @@ void scope_engine::apply(effects& becomes) {
   if (becomes.cleared) {
     memories_.clear();
     history_.clear();
+    old_revisions_ = 0;
     idempotency_.clear();
     request_expiries_.clear();
   }
@@ -270,13 +275,15 @@ void scope_engine::apply_row(effects::row_change& changed) {
 void scope_engine::apply_history(effects& becomes) {
   for (const auto& [sequence, revision] : becomes.history_added)
     history_[sequence].push_back(revision);
+  old_revisions_ += becomes.history_added.size();
   for (const auto& [sequence, revision] : becomes.history_dropped) {
     auto found = history_.find(sequence);
     if (found == history_.end())
       continue;
-    std::erase_if(found->second, [r = revision](const old_revision& old) {
-      return old.revision == r;
-    });
+    old_revisions_
+      -= std::erase_if(found->second, [r = revision](const old_revision& old) {
+           return old.revision == r;
+         });
     if (found->second.empty())
       history_.erase(found);
   }

@@ -179,7 +179,8 @@ private:
   void apply(effects& becomes);
   void apply_row(effects::row_change& changed);
   void apply_history(effects& becomes);
-  void index_requests();
+  /// What is derived from the state that was read.
+  void count_state();
   void settle_tentative(const effects& becomes);
 
   // -- writes (scope_writes.cpp) --
@@ -259,6 +260,7 @@ private:
   memory_table memories_;
   key_ring keys_;
   std::unordered_map<std::uint64_t, std::vector<old_revision>> history_;
+  std::size_t old_revisions_ = 0;
   std::unordered_map<std::string, idempotency_record> idempotency_;
   std::multimap<timestamp, std::string> request_expiries_;
 

@@ -63,6 +63,28 @@ void examine_permissions(const std::string& path, findings& out) {
     out.ok("only the owner may enter " + path);
 }
 
+/// What former repairs and damage left beside the store or in it.
+void examine_leftovers(persistence::file_system& files, const std::string& path,
+                       findings& out) {
+  auto clean = path;
+  while (clean.size() > 1 && clean.back() == '/')
+    clean.pop_back();
+  auto above = persistence::directory_of(clean);
+  auto own = clean.substr(clean.rfind('/') + 1) + ".before-repair-";
+  if (auto names = files.list(above))
+    for (const auto& name : *names)
+      if (name.starts_with(own))
+        out.warn(above + '/' + name
+                   + " has the store as it was before a repair,"
+                     " keys and what was deleted since included",
+                 "remove it once you do not need it");
+  if (auto names = files.list(path))
+    for (const auto& name : *names)
+      if (name.starts_with(persistence::audit_journal::damaged_prefix))
+        out.warn(path + '/' + name + " has audit entries that cannot be read",
+                 "keep it for an inquiry, or remove it");
+}
+
 void examine_space(persistence::file_system& files, const std::string& path,
                    findings& out) {
   auto space = files.free_space(path);
@@ -248,6 +270,7 @@ result<doctor_report> examine(const doctor_options& options) {
     return id.error();
   examine_permissions(options.data_dir, out);
   examine_space(*files, options.data_dir, out);
+  examine_leftovers(*files, options.data_dir, out);
   doctor_report first;
   findings before{first};
   auto seen = as_finding(examine_opened(options, first, before), before);
