@@ -25,12 +25,13 @@ namespace cloister::persistence {
 //
 //   file  := entry*                           audit-journal.<number>
 //   entry := length:be32 checksum:be32 sequence:be64 organization:16 tag:16
-//            sealed                           length and checksum cover the
-//            rest
+//            sealed             (length and checksum cover what follows them)
 //
-// A file is removed once all its entries are in their chains. Until then the
-// journal keeps them in memory too: an engine that ended with entries left, in
-// this process or one before, is followed by one that takes them over.
+// A file is removed once all its entries are in their chains; one in which
+// something cannot be read is kept as damaged-audit-journal.<number>.
+//
+// The journal keeps entries in memory too: an engine that ended with entries
+// left, in this process or one before, is followed by one that takes them over.
 
 /// An entry that is not known to be in its chain yet.
 struct journal_entry {

@@ -17,6 +17,17 @@
 
 namespace cloister::persistence {
 
+// File `damage`: a line of text, then entries
+//
+//   line  := "cloister damage 1\n"
+//   entry := length:be32 checksum:be32 body             (both cover the body)
+//   body  := file:string offset:be64 after:string up-to:string
+//            count:be32 (key:string)*        (string := length:be32 bytes)
+//
+// Keys are storage keys. Where there are none, all keys after `after` and up to
+// `up-to` may be concerned. Written anew as a whole when a block is added;
+// removed by a repair.
+
 /// What a damaged block of the database held.
 struct damaged_block {
   /// The name of the table's file.
@@ -32,12 +43,6 @@ struct damaged_block {
 /// Which keys lie, or lay, in damaged blocks. LevelDB forgets: a compaction
 /// that dropped a block would let older values show through. So what was
 /// damaged is remembered, on disk too, until a repair has proven what is left.
-///
-/// File `damage`: a line of text, then entries
-///   entry := length:be32 checksum:be32 body       (both cover the body)
-///   body  := file:string offset:be64 after:string up-to:string
-///            count:be32 (key:string)...
-/// Keys are keyed hashes and numbers: they tell nothing of a tenant.
 ///
 /// Thread-safe.
 class damage_list {

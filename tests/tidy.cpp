@@ -120,3 +120,49 @@ TEST_CASE("nothing is left unfinished", "[tidy]") {
       CHECK(line.find(std::string{"TO"} + "DO") == std::string::npos);
     }
 }
+
+namespace {
+
+std::string trimmed(const std::string& line) {
+  auto from = line.find_first_not_of(" /");
+  auto to = line.find_last_not_of(' ');
+  return from == std::string::npos ? std::string{}
+                                   : line.substr(from, to - from + 1);
+}
+
+/// The comments of a file, line by line.
+std::set<std::string> comments_of(const fs::path& path) {
+  std::set<std::string> out;
+  std::ifstream in{path};
+  for (std::string line; std::getline(in, line);)
+    if (line.find_first_not_of(' ') == line.find("//"))
+      out.insert(trimmed(line));
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("docs/formats.md repeats what stands beside the code", "[tidy]") {
+  fs::path root{CLOISTER_SOURCE_DIR};
+  std::ifstream in{root / "docs/formats.md"};
+  std::set<std::string> comments;
+  std::string file;
+  bool inside = false;
+  int compared = 0;
+  for (std::string line; std::getline(in, line);) {
+    auto is_file = line.starts_with('`') && line.ends_with("pp`");
+    if (is_file) {
+      file = line.substr(1, line.size() - 2);
+      comments = comments_of(root / file);
+    } else if (line.starts_with("##")) {
+      file.clear();
+    } else if (line == "```") {
+      inside = !inside;
+    } else if (inside && !file.empty() && !trimmed(line).empty()) {
+      INFO(file << ": " << line);
+      CHECK(comments.contains(trimmed(line)));
+      ++compared;
+    }
+  }
+  CHECK(compared > 100);
+}
