@@ -418,3 +418,69 @@ TEST_CASE("a rebuilt table with a gap brings nothing old back", "[faults]") {
     }
   }
 }
+
+TEST_CASE("repair of a destroyed block brings nothing old or erased back",
+          "[faults]") {
+  test_node node;
+  constexpr int small = 40;
+  std::map<std::string, memory_id> erased;
+  {
+    auto runtime = node.open_or_fail();
+    auto acme = runtime.organization("org_acme").value();
+    std::vector<std::pair<std::string, memory_id>> changed;
+    for (int u = 0; u < small; ++u) {
+      auto name = "user_" + std::to_string(u);
+      auto user = acme.client(name).value();
+      changed.emplace_back(name, user.create_memory(draft("memory old"))->id);
+      erased[name] = user.create_memory(draft("memory erased"))->id;
+    }
+    gateway_of(runtime).compact_for_tests();
+    memory_patch newer;
+    newer.content = "memory new";
+    for (const auto& [name, id] : changed) {
+      auto user = acme.client(name).value();
+      user.update_memory(id, newer).value();
+      CHECK(user.delete_memory(erased[name]).has_value());
+    }
+  }
+  node.open_or_fail(); // Turns the log into a table.
+  int repaired = 0;
+  int kept = 0;
+  for (const auto& table : tables(node)) {
+    auto size = node.files->content(table).size();
+    for (std::size_t n = 0; n < places / 2; ++n) {
+      INFO(table << ", place " << n);
+      auto files = node.files->after_kill();
+      destroy(*files, table, size * n / (places / 2) * 9 / 10);
+      test_node damaged{node, files};
+      if (persistence::salvage_database(files, "/data").has_error())
+        continue;
+      {
+        auto parts = damaged.open_parts(true);
+        if (parts.has_error())
+          continue;
+        auto with = services_over(*parts, node.time);
+        REQUIRE(parts->records->find_damage().has_value());
+        auto blocks = parts->records->damage()->blocks();
+        engine::repair_store(with, *parts->slots, *parts->records).value();
+        REQUIRE(parts->records->rewrite_damaged(blocks).has_value());
+      }
+      auto opened = damaged.open();
+      if (opened.has_error())
+        continue;
+      ++repaired;
+      auto acme = opened->organization("org_acme");
+      for (int u = 0; acme && u < small; ++u) {
+        auto name = "user_" + std::to_string(u);
+        auto list = acme->client(name)->list_memories();
+        for (std::size_t i = 0; list && i < list->results.size(); ++i) {
+          CHECK(list->results[i].memory.content == "memory new");
+          ++kept;
+        }
+        CHECK(acme->client(name)->get_memory(erased[name]).has_error());
+      }
+    }
+  }
+  CHECK(repaired > 0);
+  CHECK(kept > 0);
+}
