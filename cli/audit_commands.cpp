@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "cli/busy_sign.hpp"
 #include "cli/context.hpp"
 #include "core/rfc3339.hpp"
 
@@ -116,26 +117,24 @@ exit_code run_list(context& shared, const list_arguments& asked) {
   return exit_code::done;
 }
 
-exit_code run_verify(context& shared, const std::string& scope_name) {
-  result<audit_verification> report = error{};
-  if (shared.api_key.empty()) {
-    auto opened = shared.open_runtime();
-    if (opened.has_error())
-      return fail(opened.error());
-    auto bound = scope_name.empty() ? result<client>{error{}}
-                                    : as_operator(*opened, scope_name);
-    if (scope_name.empty())
-      report = opened->verify_all();
-    else if (bound.has_error())
-      return fail(bound.error());
-    else
-      report = bound->verify_audit();
-  } else {
+result<audit_verification> verify(const context& shared,
+                                  const std::string& scope_name) {
+  busy_sign busy{"verifying", shared.style.quiet};
+  if (!shared.api_key.empty()) {
     auto bound = shared.open_client(scope_name);
-    if (bound.has_error())
-      return fail(bound.error());
-    report = bound->verify_audit();
+    return bound ? bound->verify_audit() : bound.error();
   }
+  auto opened = shared.open_runtime();
+  if (opened.has_error())
+    return opened.error();
+  if (scope_name.empty())
+    return opened->verify_all();
+  auto bound = as_operator(*opened, scope_name);
+  return bound ? bound->verify_audit() : bound.error();
+}
+
+exit_code run_verify(context& shared, const std::string& scope_name) {
+  auto report = verify(shared, scope_name);
   if (report.has_error())
     return fail(report.error());
   if (shared.style.json)

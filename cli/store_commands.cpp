@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "cli/busy_sign.hpp"
 #include "cli/context.hpp"
 #include "core/version.hpp"
 #include "runtime/doctor.hpp"
@@ -86,7 +87,10 @@ exit_code run_org_list(context& shared) {
 }
 
 exit_code run_doctor(context& shared, bool repair) {
-  auto report = examine({shared.data_dir, std::nullopt, repair});
+  auto report = [&] {
+    busy_sign busy{repair ? "repairing" : "examining", shared.style.quiet};
+    return examine({shared.data_dir, std::nullopt, repair});
+  }();
   if (report.has_error())
     return fail(report.error());
   json::array findings;
