@@ -18,6 +18,7 @@ namespace cloister::actors {
 
 /// How often a request is sent again when its actor went to sleep meanwhile.
 constexpr int tries_max = 8;
+constexpr std::chrono::milliseconds first_retry_pause{1};
 /// How often a scope is asked to sleep that has to write something first; a
 /// millisecond apart.
 constexpr int sleep_tries = 5000;
@@ -135,6 +136,8 @@ struct gateway::impl {
       forget(binding);
       if (asked->started)
         return unknown_outcome();
+      // The directory hears of the end of an actor in a moment.
+      std::this_thread::sleep_for(first_retry_pause * (1 << tries));
     }
     return starting_error();
   }

@@ -3,6 +3,9 @@
 
 #include "engine/audit_reader.hpp"
 
+#include <algorithm>
+#include <map>
+
 #include "auth/audit_chain.hpp"
 #include "crypto/aead.hpp"
 #include "engine/key_ring.hpp"
@@ -73,8 +76,13 @@ public:
       case auth::principal_kind::key:
         break;
     }
-    auto label = identity_ ? label_of(entry.key) : std::string{};
-    return label.empty() ? auth::to_string(entry.key) : label;
+    auto [known, fresh] = principals_.try_emplace(entry.key);
+    if (fresh) {
+      known->second = identity_ ? label_of(entry.key) : std::string{};
+      if (known->second.empty())
+        known->second = auth::to_string(entry.key);
+    }
+    return known->second;
   }
 
 private:
@@ -106,6 +114,7 @@ private:
 
   const services& with_;
   identity_ptr identity_;
+  std::map<auth::key_id, std::string> principals_;
 };
 
 bool matches(const audit_line& line, const list_audit& wanted) {
@@ -128,11 +137,14 @@ result<audit_page> read_page(const services& with,
     byte_writer{before}.u64(*wanted.before);
   else
     before = bytes(audit_index_bytes + 1, '\xff');
-  // Links first, names afterwards: looking up a name reads the store, which
-  // must not happen under the iterator's lock.
   std::vector<std::pair<std::uint64_t, bytes>> found;
   audit_page page;
   constexpr int older_in_a_row_max = 1000;
+  // A filter that little passes must not keep a loader for long: the page then
+  // has fewer lines, and the next one goes on behind what was looked at.
+  constexpr std::size_t looked_at_max = 50'000;
+  const auto at_once = std::max<std::size_t>(wanted.limit, 256);
+  std::size_t looked_at = 0;
   int older_in_a_row = 0;
   for (;;) {
     found.clear();
@@ -140,7 +152,7 @@ result<audit_page> read_page(const services& with,
       prefix, before, [&](bytes_view key, bytes_view value) {
         found.emplace_back(byte_reader{persistence::rest_of(key)}.u64(),
                            bytes{value});
-        return found.size() < wanted.limit;
+        return found.size() < at_once;
       });
     if (done.has_error())
       return done.error();
@@ -174,8 +186,13 @@ result<audit_page> read_page(const services& with,
         line.target = names.scope_tagged(*line.entry.wanted);
       page.lines.push_back(std::move(line));
     }
-    if (found.size() < wanted.limit)
+    if (found.size() < at_once)
       return page;
+    looked_at += found.size();
+    if (looked_at >= looked_at_max) {
+      page.next = found.back().first;
+      return page;
+    }
     before.clear();
     byte_writer{before}.u64(found.back().first);
   }
