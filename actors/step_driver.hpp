@@ -143,9 +143,8 @@ void one_less_outstanding(Self self) {
 
 template <class Self>
 void drive_wait(Self self, std::uint64_t job, engine::wait next) {
-  resume later{job,
-               std::make_shared<engine::again>(engine::again{
-                 std::move(next.then)})};
+  resume later{
+    job, std::make_shared<engine::again>(engine::again{std::move(next.then)})};
   if (self->state.outstanding == 0)
     self->send(self, std::move(later));
   else
@@ -321,6 +320,8 @@ slept on_sleep(Self self) {
   }
   if (idle && !state.engine->needs_reload())
     on_flush(self);
+  else
+    after_work(self);
   return {false};
 }
 

@@ -29,6 +29,8 @@ struct findings {
   /// Everything before was looked at.
   timestamp until;
   bool complete = false;
+  /// Where the next round begins, if this one was too long.
+  std::optional<timestamp> go_on_from;
 };
 
 using due_entries = std::vector<engine::expire_memories::due>;
@@ -46,6 +48,7 @@ struct sweeper_state {
   /// The next scope of the round, and how many are being worked on.
   std::size_t next = 0;
   std::size_t running = 0;
+  std::optional<timestamp> go_on_from;
   bool all_done = true;
   bool busy = false;
 };
@@ -53,19 +56,27 @@ struct sweeper_state {
 using sweeper_self = sweeper_actor::stateful_pointer<sweeper_state>;
 
 /// Runs on a loader: reads the hours since the watermark.
-void find_due(const engine::services& with, findings& out) {
+void find_due(const engine::services& with, std::optional<timestamp> go_on_from,
+              findings& out) {
   auto now = with.time->now();
   auto at = with.expiries.watermark(now);
   if (at.has_error())
     return;
   // A clock that was ahead once must not hide what became due since.
   auto from = std::min(*at, persistence::hour_before(now));
+  // What cannot be removed stays in its hours, and must not keep later ones
+  // from being looked at: a round that was too long is gone on with.
+  auto continued = go_on_from && *go_on_from > from && *go_on_from <= now;
+  if (continued)
+    from = *go_on_from;
   std::map<std::vector<persistence::scope_tag>, due_scope> grouped;
-  out.complete = true;
+  out.complete = !continued;
   std::size_t found = 0;
-  for (auto hour = from;
-       hour <= now && found < persistence::expiry_index::at_once_max;
-       hour = persistence::next_hour(hour)) {
+  for (auto hour = from; hour <= now; hour = persistence::next_hour(hour)) {
+    if (found >= persistence::expiry_index::at_once_max) {
+      out.go_on_from = hour;
+      break;
+    }
     auto entries = with.expiries.in_hour_of(hour);
     // A damaged hour must not keep the others from being looked at.
     if (entries.has_error()) {
@@ -104,6 +115,7 @@ void finish_round(sweeper_self self) {
   auto& state = self->state;
   state.busy = false;
   auto round = std::exchange(state.round, nullptr);
+  state.go_on_from = round->go_on_from;
   if (!state.all_done)
     return;
   auto batch = std::make_shared<persistence::write_batch>();
@@ -131,17 +143,17 @@ struct scope_work {
 };
 
 void expire_some(sweeper_self self, const std::shared_ptr<scope_work>& work) {
-  auto grant
-    = auth::decide(auth::system_authority(work->name.organization()),
-                   auth::operation::expire_memory, work->name,
-                   self->state.options->with.time->now(),
-                   auth::make_request_id());
+  auto grant = auth::decide(auth::system_authority(work->name.organization()),
+                            auth::operation::expire_memory, work->name,
+                            self->state.options->with.time->now(),
+                            auth::make_request_id());
   if (grant.has_error()) {
     scope_done(self, false);
     return;
   }
   auto end = std::min(work->done + entries_at_once, work->entries.size());
-  due_entries some{work->entries.begin() + static_cast<std::ptrdiff_t>(work->done),
+  due_entries some{work->entries.begin()
+                     + static_cast<std::ptrdiff_t>(work->done),
                    work->entries.begin() + static_cast<std::ptrdiff_t>(end)};
   auto asked = std::make_shared<engine::request>(
     engine::request{*grant, engine::expire_memories{std::move(some)}, {}});
@@ -149,7 +161,8 @@ void expire_some(sweeper_self self, const std::shared_ptr<scope_work>& work) {
     .then(
       [self, work, end](const performed& done) {
         work->done = end;
-        auto failed = done.outcome->has_error();
+        auto failed = done.outcome->has_error()
+                      || !std::get<engine::deleted_count>(**done.outcome).all;
         if (failed || end == work->entries.size())
           scope_done(self, !failed);
         else
@@ -228,7 +241,9 @@ void run_sweep(sweeper_self self) {
     return;
   auto found = std::make_shared<findings>();
   auto work = std::make_shared<std::function<void()>>(
-    [found, with = state.options->with] { find_due(with, *found); });
+    [found, from = state.go_on_from, with = state.options->with] {
+      find_due(with, from, *found);
+    });
   self->request(state.options->loaders, load_timeout, load_job{work})
     .then([self, found](const load_done&) { on_found(self, found); },
           [self](const caf::error&) { self->state.busy = false; });

@@ -297,7 +297,7 @@ exit_code run_import(context& shared, const std::string& path) {
     std::cout << counted(target.stored(), "memory", "memories") << " imported, "
               << target.known()
               << " had been imported before (those deleted since stay "
-                 "deleted).\n";
+                 "deleted) or have expired.\n";
   return exit_code::done;
 }
 

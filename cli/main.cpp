@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <iostream>
@@ -21,20 +22,19 @@ using cloister::cli::exit_code;
 void add_common_options(CLI::App& app, context& shared) {
   app
     .add_option("--data", shared.data_dir,
-                "The data directory of an embedded store")
-    ->envname("CLOISTER_DATA")
+                "The data directory of an embedded store; or CLOISTER_DATA")
     ->capture_default_str();
   // Known, so that a script of later versions is told why it does not work.
-  app.add_option("--url", shared.url, "A server to use instead")
-    ->envname("CLOISTER_URL")
-    ->group("");
-  app.add_option("--api-key", shared.api_key, "Who you are")
-    ->envname("CLOISTER_API_KEY");
-  app
-    .add_option("--user-id", shared.user_id,
-                "Whose memories, e.g. user_sarah; the key's root if absent")
-    ->envname("CLOISTER_USER_ID");
+  app.add_option("--url", shared.url, "A server to use instead")->group("");
+  app.add_option("--api-key", shared.api_key,
+                 "Who you are; or CLOISTER_API_KEY");
+  app.add_option(
+    "--user-id", shared.user_id,
+    "Whose memories, e.g. user_sarah; the key's root if absent; or "
+    "CLOISTER_USER_ID");
   app.set_config("--config", "", "A file of options, like data = \"memory\"");
+  // A misspelt user-id must not mean the key's root.
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_flag("--json", shared.style.json,
                "One JSON document instead of a "
                "table");
@@ -77,6 +77,27 @@ void finish_options(CLI::App& app) {
 bool is_set_but_empty(const char* variable) {
   auto value = std::getenv(variable);
   return value != nullptr && *value == '\0';
+}
+
+/// The arguments, with options that only variables give put before them: those
+/// overrule a file of options, and are overruled by what is given.
+std::vector<std::string> arguments_of(int argc, char** argv) {
+  std::vector<std::string> out{argv + std::min(argc, 1), argv + argc};
+  for (const auto& [option, variable] : {std::pair{"--data", "CLOISTER_DATA"},
+                                         {"--url", "CLOISTER_URL"},
+                                         {"--api-key", "CLOISTER_API_KEY"},
+                                         {"--user-id", "CLOISTER_USER_ID"}}) {
+    auto given = std::any_of(out.begin(), out.end(), [&](const auto& each) {
+      return each == option || each.starts_with(std::string{option} + '=');
+    });
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
+    auto value = std::getenv(variable);
+    if (!given && value != nullptr && *value != '\0')
+      out.insert(out.begin(), std::string{option} + '=' + value);
+  }
+  // As CLI11 wants them.
+  std::reverse(out.begin(), out.end());
+  return out;
 }
 
 /// What is wrong is shown, but no secret that stands in it.
@@ -166,7 +187,7 @@ int run(int argc, char** argv) {
   cloister::cli::add_import_command(app, shared);
   finish_options(app);
   try {
-    app.parse(argc, argv);
+    app.parse(arguments_of(argc, argv));
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::CallForVersion& version) {
@@ -179,11 +200,14 @@ int run(int argc, char** argv) {
               << command_of(app) << " --help`\n";
     return static_cast<int>(exit_code::usage);
   }
-  if (shared.user_id.empty() && is_set_but_empty("CLOISTER_USER_ID")) {
-    std::cerr << "cloister: invalid_argument: CLOISTER_USER_ID is empty; unset "
-                 "it for the key's root\n";
-    return static_cast<int>(exit_code::usage);
-  }
+  for (const auto& [given, variable] :
+       {std::pair{&shared.user_id, "CLOISTER_USER_ID"},
+        std::pair{&shared.api_key, "CLOISTER_API_KEY"}})
+    if (given->empty() && is_set_but_empty(variable)) {
+      std::cerr << "cloister: invalid_argument: " << variable
+                << " is empty; unset it, or give it a value\n";
+      return static_cast<int>(exit_code::usage);
+    }
   auto code = shared.run(shared);
   // A script must not take a lost answer for one.
   if (!std::cout.flush()) {

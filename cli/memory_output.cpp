@@ -17,7 +17,9 @@ std::string text_of(const std::string& argument) {
   std::string text(limits::content_bytes_max + 2, '\0');
   std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(std::cin.gcount()));
-  while (!text.empty() && text.back() == '\n')
+  // Only at its end: a longer one must stay too long.
+  while (text.size() <= limits::content_bytes_max + 1 && !text.empty()
+         && text.back() == '\n')
     text.pop_back();
   return text;
 }

@@ -31,8 +31,10 @@ bool refusal_counter::is_first(const std::string& kind,
     known.last = entry;
     return false;
   }
-  // The caller has taken out what was counted before.
-  known = {minute, 0, entry};
+  // The caller has taken out what was counted before, unless the clock was set
+  // back: then it counts on.
+  known.minute = minute;
+  known.last = entry;
   return true;
 }
 

@@ -42,14 +42,14 @@ struct surviving_chain {
   std::uint64_t last_sequence = 0;
 };
 
-/// Whether the head and the end of the chain may have lain in a block that was
-/// lost. Older ones would show instead, and agree with each other.
+/// Whether the head may have lain in a block that was lost: an older one would
+/// show instead. Each batch has the head, so if that is the newest one, it
+/// tells of whatever else is missing.
 bool may_be_older(const persistence::store& records,
                   const ledger_context& context) {
   const auto& damage = records.damage();
   return damage
-         && damage->may_hide(context.space.key(record_kind::audit_entry).view(),
-                             context.space.key(record_kind::head).view());
+         && damage->may_hide(context.space.key(record_kind::head).view());
 }
 
 /// Repairs one scope, or the node, whose records are in `context.space`.

@@ -27,7 +27,7 @@ struct create_memories {
   /// For copies; one per draft, or none.
   std::vector<memory_origin> origins;
   /// Passes over drafts whose idempotency key was used before, even if the
-  /// memory was deleted since: they are not answered.
+  /// memory was deleted since, and over expired ones: they are not answered.
   bool skip_known = false;
 };
 
@@ -240,6 +240,8 @@ struct memory_hits {
 
 struct deleted_count {
   std::uint64_t deleted = 0;
+  /// False where something that was asked for is left for later.
+  bool all = true;
 };
 
 struct created_key {

@@ -331,12 +331,18 @@ void scope_engine::drop_expired_requests(change& to) {
 
 step scope_engine::create(const std::shared_ptr<request>& asked) {
   auto& what = std::get<create_memories>(asked->what);
-  for (const auto& draft : what.drafts)
-    if (draft.expires_at && *draft.expires_at <= with_.time->now())
-      return refuse(*asked, expiry_has_passed());
   auto repeated = repeated_drafts(*asked);
   if (repeated.has_error())
     return refuse(*asked, repeated.error());
+  // A request that was answered before is answered again.
+  for (std::size_t i = 0; i < what.drafts.size(); ++i) {
+    auto at = what.drafts[i].expires_at;
+    if (!at || *at > with_.time->now() || (*repeated)[i].known)
+      continue;
+    if (!what.skip_known)
+      return refuse(*asked, expiry_has_passed());
+    (*repeated)[i].known = true;
+  }
   std::vector<std::uint32_t> needed;
   for (const auto& each : *repeated)
     if (each.row)
@@ -611,20 +617,23 @@ step scope_engine::expire(const std::shared_ptr<request>& asked) {
   // Stores of old have an entry for each revision: once is enough.
   std::set<std::uint32_t> rows;
   std::vector<bytes_view> settled;
+  auto all = true;
   for (const auto& entry : what.entries) {
     auto row = memories_.find_sequence(entry.sequence);
     // What is being changed, or is not due after all, is for a later round.
-    if (clearing_
-        || (row
-            && (is_live(memories_.at(*row))
-                || tentative_.contains(memories_.at(*row).id))))
+    auto busy = clearing_
+                || (row ? is_live(memories_.at(*row))
+                            || tentative_.contains(memories_.at(*row).id)
+                        : in_flight_ > 0);
+    all = all && !busy;
+    if (busy)
       continue;
     settled.push_back(entry.index_rest);
     if (row)
       rows.insert(*row);
   }
   if (settled.empty())
-    return answer{deleted_count{0}};
+    return answer{deleted_count{0, all}};
   std::vector<std::uint32_t> due{rows.begin(), rows.end()};
   if (auto fetch = fetch_missing(asked, due))
     return std::move(*fetch);
@@ -638,7 +647,7 @@ step scope_engine::expire(const std::shared_ptr<request>& asked) {
   }
   for (auto rest : settled)
     with_.expiries.remove(*made.batch, rest);
-  return submit(std::move(made), deleted_count{due.size()});
+  return submit(std::move(made), deleted_count{due.size(), all});
 }
 
 } // namespace cloister::engine

@@ -104,12 +104,18 @@ result<void> audit_journal::recover() {
     return names.error();
   std::map<std::uint64_t, std::string> found;
   for (const auto& name : *names) {
-    if (!name.starts_with(file_prefix))
+    std::string_view rest = name;
+    // A name that is taken must not be taken again.
+    auto damaged = rest.starts_with(damaged_prefix);
+    if (damaged)
+      rest.remove_prefix(damaged_prefix.size());
+    if (!rest.starts_with(file_prefix))
       continue;
     std::uint64_t number = 0;
-    auto digits = std::string_view{name}.substr(file_prefix.size());
-    std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    found[number] = directory_ + '/' + name;
+    rest.remove_prefix(file_prefix.size());
+    std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    if (!damaged)
+      found[number] = directory_ + '/' + name;
     current_ = std::max(current_, number);
   }
   for (const auto& [number, path] : found)

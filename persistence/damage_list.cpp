@@ -7,6 +7,7 @@
 
 #include "core/encoding.hpp"
 #include "crypto/hash.hpp"
+#include "persistence/leveldb_filter.hpp"
 
 namespace cloister::persistence {
 
@@ -24,6 +25,7 @@ bytes encode(const damaged_block& block) {
   out.u32(static_cast<std::uint32_t>(block.keys.size()));
   for (const auto& key : block.keys)
     out.string(key);
+  out.string(block.filter);
   bytes entry;
   byte_writer frame{entry};
   frame.u32(static_cast<std::uint32_t>(body.size()));
@@ -41,6 +43,7 @@ std::optional<damaged_block> decode(bytes_view body) {
   out.up_to = in.string();
   for (auto left = in.u32(); left > 0 && in.ok(); --left)
     out.keys.emplace_back(in.string());
+  out.filter = in.string();
   if (!in.complete())
     return std::nullopt;
   return out;
@@ -152,10 +155,11 @@ std::optional<std::string> damage_list::touches(bytes_view first,
   return std::nullopt;
 }
 
-bool damage_list::may_hide(bytes_view first, bytes_view last) const {
+bool damage_list::may_hide(bytes_view key) const {
   std::lock_guard guard{mutex_};
   return std::any_of(blocks_.begin(), blocks_.end(), [&](const auto& block) {
-    return is_range(block) && last > block.after && first <= block.up_to;
+    return is_range(block) && key > block.after && key <= block.up_to
+           && (block.filter.empty() || filter_may_have(block.filter, key));
   });
 }
 

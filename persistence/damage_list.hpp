@@ -22,7 +22,8 @@ namespace cloister::persistence {
 //   line  := "cloister damage 1\n"
 //   entry := length:be32 checksum:be32 body             (both cover the body)
 //   body  := file:string offset:be64 after:string up-to:string
-//            count:be32 (key:string)*        (string := length:be32 bytes)
+//            count:be32 (key:string)* filter:string
+//                                            (string := length:be32 bytes)
 //
 // Keys are storage keys. Where there are none, all keys after `after` and up to
 // `up-to` may be concerned. Written anew as a whole when a block is added;
@@ -38,6 +39,8 @@ struct damaged_block {
   /// Otherwise all keys after the first and up to the second may be gone.
   bytes after;
   bytes up_to;
+  /// A Bloom filter that has all of them; empty where it could not be read.
+  bytes filter;
 };
 
 /// Which keys lie, or lay, in damaged blocks. LevelDB forgets: a compaction
@@ -61,9 +64,10 @@ public:
   /// The same for any key from `first` up to and including `last`.
   std::optional<std::string> touches(bytes_view first, bytes_view last) const;
 
-  /// Whether a block with unknown keys may have held any from `first` up to and
-  /// including `last`: older values may then show instead.
-  bool may_hide(bytes_view first, bytes_view last) const;
+  /// Whether a block with unknown keys may have held this one: an older value
+  /// may then show instead. Wrong in one case of a hundred where the block's
+  /// filter could be read, and where it could not, in all its range.
+  bool may_hide(bytes_view key) const;
 
   std::vector<damaged_block> blocks() const;
   bool empty() const noexcept {

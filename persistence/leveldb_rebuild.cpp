@@ -98,7 +98,8 @@ found_table find_entries(bytes_view table, const std::string& name) {
     if (!size) {
       auto last = out.empty() ? bytes{} : bytes{user_key(out.back().first)};
       // To the end of all keys, unless something is found behind it.
-      found.gaps.push_back({name, at, {}, std::move(last), bytes(64, '\xff')});
+      found.gaps.push_back(
+        {name, at, {}, std::move(last), bytes(64, '\xff'), {}});
       in_gap = true;
       auto next = next_block(table, at + 1);
       if (!next)

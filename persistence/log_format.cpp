@@ -106,10 +106,11 @@ mended_log mend_log(bytes_view log) {
   mended_log out{bytes{log}, {}, {}};
   for (std::size_t start = 0; start < log.size(); start += log_block_bytes) {
     auto end = std::min(start + log_block_bytes, log.size());
-    auto is_last = end == log.size();
+    // LevelDB takes the end of a shorter block alone for one being written.
+    auto is_last = end == log.size() && end % log_block_bytes != 0;
     for (auto at = start; at < end;) {
       auto rest = bytes_view{out.content}.substr(at, end - at);
-      if (is_filling(rest))
+      if (rest.size() < log_header_bytes || (is_last && is_filling(rest)))
         break;
       if (!is_intact(rest)) {
         auto length = stored_length(rest);

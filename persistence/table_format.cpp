@@ -92,18 +92,76 @@ void write_crc(bytes& block) {
 
 } // namespace
 
-std::optional<block_handle> decode_footer(bytes_view footer) {
+namespace {
+
+struct footer_handles {
+  block_handle metaindex;
+  block_handle index;
+};
+
+std::optional<footer_handles> decode_handles(bytes_view footer) {
   if (footer.size() != table_footer_bytes)
     return std::nullopt;
   table_reader magic{footer.substr(table_footer_bytes - 8)};
   if (magic.little_endian(8) != table_magic)
     return std::nullopt;
   table_reader in{footer};
-  read_handle(in); // The metaindex.
-  auto index = read_handle(in);
+  footer_handles out;
+  out.metaindex = read_handle(in);
+  out.index = read_handle(in);
   if (!in.ok())
     return std::nullopt;
-  return index;
+  return out;
+}
+
+} // namespace
+
+std::optional<block_handle> decode_footer(bytes_view footer) {
+  auto found = decode_handles(footer);
+  return found ? std::optional{found->index} : std::nullopt;
+}
+
+std::optional<block_handle> decode_metaindex_handle(bytes_view footer) {
+  auto found = decode_handles(footer);
+  return found ? std::optional{found->metaindex} : std::nullopt;
+}
+
+std::optional<block_handle> find_filter_block(bytes_view contents) {
+  auto entries = decode_block(contents);
+  if (!entries)
+    return std::nullopt;
+  for (const auto& entry : *entries) {
+    if (!entry.key.starts_with("filter."))
+      continue;
+    table_reader in{entry.value};
+    auto where = read_handle(in);
+    return in.ok() ? std::optional{where} : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<bytes_view> filter_of_block(bytes_view contents,
+                                          std::uint64_t block_offset) {
+  constexpr std::size_t tail_bytes = 5;
+  constexpr std::uint8_t lg_max = 40;
+  if (contents.size() < tail_bytes)
+    return std::nullopt;
+  auto lg = static_cast<std::uint8_t>(contents.back());
+  table_reader tail{contents.substr(contents.size() - tail_bytes)};
+  auto offsets = tail.little_endian(4);
+  auto end = contents.size() - tail_bytes;
+  if (lg > lg_max || offsets > end)
+    return std::nullopt;
+  auto index = block_offset >> lg;
+  if (index >= (end - offsets) / 4)
+    return std::nullopt;
+  // The offset behind the last filter is that of the offsets themselves.
+  table_reader bounds{contents.substr(offsets + index * 4, 8)};
+  auto from = bounds.little_endian(4);
+  auto to = bounds.little_endian(4);
+  if (!bounds.ok() || from > to || to > offsets)
+    return std::nullopt;
+  return contents.substr(from, to - from);
 }
 
 std::optional<std::vector<block_entry>> decode_block(bytes_view contents) {

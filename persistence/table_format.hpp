@@ -21,6 +21,13 @@ namespace cloister::persistence {
 //   key     := user key, sequence and type:le64
 //   footer  := metaindex-handle index-handle zeros (to 40 bytes) magic:le64
 //   handle  := offset:varint size:varint           (size without the trailer)
+//
+// The metaindex block has one entry, "filter." and the policy's name, whose
+// value is the handle of the filter block:
+//
+//   filter block := filter* offset:le32... offset-of-offsets:le32 lg:1
+//
+// Filter number i covers the data blocks that begin in 2^lg bytes from i*2^lg.
 
 constexpr std::size_t block_trailer_bytes = 5;
 constexpr std::size_t table_footer_bytes = 48;
@@ -50,6 +57,17 @@ struct data_block {
 
 /// Where the index is; nothing if this is no footer of a table.
 std::optional<block_handle> decode_footer(bytes_view footer);
+
+/// The same for the metaindex block.
+std::optional<block_handle> decode_metaindex_handle(bytes_view footer);
+
+/// Where the filter block is, from the contents of the metaindex block.
+std::optional<block_handle> find_filter_block(bytes_view contents);
+
+/// The part of a filter block that covers the data block at an offset, and
+/// others within the same 2 KiB; nothing if it is malformed.
+std::optional<bytes_view> filter_of_block(bytes_view contents,
+                                          std::uint64_t block_offset);
 
 /// All entries of a block's contents in order; nothing if any is malformed.
 std::optional<std::vector<block_entry>> decode_block(bytes_view contents);

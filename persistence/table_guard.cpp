@@ -43,6 +43,30 @@ std::optional<std::vector<data_block>> read_index(const random_file& file) {
   return decode_index(bytes_view{*block}.substr(0, where->size));
 }
 
+/// The filter that covers a data block; empty where it cannot be read.
+bytes read_filter(const random_file& file, std::uint64_t block_offset) {
+  auto size = file.size();
+  if (!size || *size < table_footer_bytes)
+    return {};
+  auto footer
+    = read_exactly(file, *size - table_footer_bytes, table_footer_bytes);
+  auto where = footer ? decode_metaindex_handle(*footer) : std::nullopt;
+  for (auto is_filter : {false, true}) {
+    if (!where || where->size > index_bytes_max)
+      return {};
+    auto block
+      = read_exactly(file, where->offset, where->size + block_trailer_bytes);
+    if (!block || !checksum_is_right(*block))
+      return {};
+    auto contents = bytes_view{*block}.substr(0, where->size);
+    if (is_filter)
+      return bytes{
+        filter_of_block(contents, block_offset).value_or(bytes_view{})};
+    where = find_filter_block(contents);
+  }
+  return {};
+}
+
 /// The keys of a corrected block, or nothing if it does not make sense.
 std::optional<std::vector<bytes>> keys_of(bytes_view block) {
   auto entries
@@ -88,7 +112,7 @@ bytes_view table_guard::check(const random_file& file, const std::string& name,
     note_damaged(name);
     return read;
   }
-  damaged_block found{name, offset, {}, {}, {}};
+  damaged_block found{name, offset, {}, {}, {}, {}};
   auto mended = correct_single_byte(read);
   auto keys = mended ? keys_of(*mended) : std::nullopt;
   if (keys) {
@@ -98,6 +122,7 @@ bytes_view table_guard::check(const random_file& file, const std::string& name,
     if (known != blocks->begin())
       found.after = std::prev(known)->last_key;
     found.up_to = known->last_key;
+    found.filter = read_filter(file, offset);
   }
   if (damage_->add(std::move(found)).has_error())
     return read; // Not remembered, so LevelDB must stop here.

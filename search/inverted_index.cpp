@@ -132,6 +132,8 @@ void inverted_index::add(document doc, std::string_view text) {
   for_each_distinct(numbers, [&](std::uint32_t term, std::uint32_t count) {
     posting_bytes_ += terms_[term].postings.insert({doc, count});
   });
+  if (doc < lengths_.size())
+    ++removals_; // Its number was another's.
   if (doc >= lengths_.size()) {
     if (doc >= lengths_.capacity())
       lengths_.reserve(doc + 1 + std::max<std::size_t>(8, doc / 2));
@@ -150,6 +152,7 @@ void inverted_index::remove(document doc) {
     removed_.resize(doc + 1);
   removed_[doc] = true;
   ++removed_count_;
+  ++removals_;
 }
 
 void inverted_index::purge() {
@@ -160,7 +163,7 @@ void inverted_index::purge() {
   }
   std::vector<bool>{}.swap(removed_);
   removed_count_ = 0;
-  ++purges_;
+  ++removals_;
   if (empty_terms > empty_terms_kept && empty_terms > terms_.size() / 2)
     drop_empty_terms();
 }

@@ -96,13 +96,13 @@ public:
   std::size_t rows() const {
     return lengths_.size();
   }
-  /// Grows whenever numbers of documents become free.
-  std::uint64_t purges() const {
-    return purges_;
+  /// Grows whenever a document is taken out, or a number is used again.
+  std::uint64_t removals() const {
+    return removals_;
   }
-  /// Makes `purges` exceed that of an index this one takes the place of.
+  /// Makes `removals` exceed that of an index this one takes the place of.
   void continue_from(const inverted_index& former) {
-    purges_ = former.purges_ + 1;
+    removals_ = former.removals_ + 1;
   }
   /// Bytes of heap memory.
   std::size_t memory_bytes() const;
@@ -145,7 +145,7 @@ private:
   std::vector<std::uint32_t> lengths_;
   std::uint64_t documents_ = 0;
   std::uint64_t total_length_ = 0;
-  std::uint64_t purges_ = 0;
+  std::uint64_t removals_ = 0;
   std::size_t posting_bytes_ = 0;
   /// Documents that were removed and not purged; as long as needed.
   std::vector<bool> removed_;

@@ -79,7 +79,7 @@ ranked_search::ranked_search(query wanted, corpus_statistics statistics,
 
 void ranked_search::restart(const inverted_index& index) {
   started_ = true;
-  purges_ = index.purges();
+  removals_ = index.removals();
   scores_.assign(index.rows(), 0);
   term_ = 0;
   next_document_ = 0;
@@ -89,7 +89,7 @@ bool ranked_search::step(const inverted_index& index,
                          const std::function<bool()>& must_yield) {
   if (!started_) {
     restart(index);
-  } else if (purges_ != index.purges()) {
+  } else if (removals_ != index.removals()) {
     // A row may now be another document: half a score would be wrong.
     restart(index);
     ++restarts_;

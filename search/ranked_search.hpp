@@ -77,7 +77,7 @@ private:
   std::size_t term_ = 0;
   /// The first document of the current term that was not looked at.
   document next_document_ = 0;
-  std::uint64_t purges_ = 0;
+  std::uint64_t removals_ = 0;
   int restarts_ = 0;
   bool started_ = false;
 };

@@ -484,3 +484,51 @@ TEST_CASE("repair of a destroyed block brings nothing old or erased back",
   CHECK(repaired > 0);
   CHECK(kept > 0);
 }
+
+TEST_CASE("repair of a destroyed block leaves scopes alone that had nothing in "
+          "it",
+          "[faults]") {
+  test_node node;
+  constexpr int many = 60;
+  {
+    auto runtime = node.open_or_fail();
+    for (int o = 0; o < many; ++o) {
+      auto acme = runtime.organization("org_" + std::to_string(o)).value();
+      std::vector<memory_draft> some;
+      for (int i = 0; i < 12; ++i)
+        some.push_back(draft("memory " + std::string(300, 'x')));
+      acme.client("user_a")->create_memories(some).value();
+    }
+    gateway_of(runtime).compact_for_tests();
+  }
+  auto table = largest_table(node);
+  auto size = node.files->content(table).size();
+  REQUIRE(size > 100'000);
+  // The first block of a table has no key before it to begin its range with.
+  for (std::size_t at : {std::size_t{100}, size / 3, size / 2}) {
+    INFO("byte " << at);
+    auto files = node.files->after_kill();
+    destroy(*files, table, at);
+    test_node damaged{node, files};
+    REQUIRE(persistence::salvage_database(files, "/data").has_value());
+    {
+      auto parts = damaged.open_parts(true).value();
+      auto with = services_over(parts, node.time);
+      REQUIRE(parts.records->find_damage().has_value());
+      auto blocks = parts.records->damage()->blocks();
+      REQUIRE(blocks.size() == 1);
+      engine::repair_store(with, *parts.slots, *parts.records).value();
+      REQUIRE(parts.records->rewrite_damaged(blocks).has_value());
+    }
+    auto opened = damaged.open_or_fail();
+    int whole = 0;
+    for (int o = 0; o < many; ++o) {
+      auto acme = opened.organization("org_" + std::to_string(o));
+      if (!acme)
+        continue;
+      auto list = acme->client("user_a")->list_memories();
+      whole += list && list->results.size() == 12;
+    }
+    CHECK(whole >= many - 4);
+  }
+}
