@@ -159,9 +159,9 @@ TEST_CASE("a record that was being written is no damage", "[faults]") {
   fill(node);
   auto log = node.files->content(the_file(node, ".log"));
   auto last = records_of(log).back();
-  auto block = last / persistence::log_block_bytes
-               * persistence::log_block_bytes;
+  auto block
+    = last / persistence::log_block_bytes * persistence::log_block_bytes;
   for (auto end = last; end < log.size(); ++end)
-    CHECK_FALSE(persistence::is_tail_damaged(
-      bytes_view{log}.substr(block, end - block)));
+    CHECK_FALSE(
+      persistence::is_tail_damaged(bytes_view{log}.substr(block, end - block)));
 }

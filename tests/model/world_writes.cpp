@@ -78,11 +78,10 @@ void world::create_many(const principal& who, const std::string& path,
 /// A create with an idempotency key; sometimes one that was used before.
 void world::create_once(const principal& who, const std::string& path,
                         const client& bound) {
-  auto again = std::find_if(requests_.begin(), requests_.end(),
-                            [&](const model_request& before) {
-                              return before.path == path && before.key_id == who.key_id
-                                     && pick(2) == 0;
-                            });
+  auto again = std::find_if(
+    requests_.begin(), requests_.end(), [&](const model_request& before) {
+      return before.path == path && before.key_id == who.key_id && pick(2) == 0;
+    });
   auto may = who.may(permissions::write, path);
   if (again != requests_.end() && may) {
     repeat_request(*again, bound, who.may(permissions::read, path));
@@ -95,8 +94,8 @@ void world::create_once(const principal& who, const std::string& path,
   if (!made)
     return;
   stored(path, wanted, *made);
-  requests_.push_back({path, who.key_id, wanted, made->id.to_string(),
-                       node_.time->now()});
+  requests_.push_back(
+    {path, who.key_id, wanted, made->id.to_string(), node_.time->now()});
   if (requests_.size() > requests_remembered)
     requests_.pop_front();
 }

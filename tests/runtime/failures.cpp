@@ -93,8 +93,7 @@ TEST_CASE("on a nearly full disk only deletions are accepted", "[runtime]") {
   auto id = a.create_memory(draft("x"))->id;
   node.files->space = 1024;
   // The space is looked at ten times a second.
-  REQUIRE(
-    eventually([&] { return a.create_memory(draft("y")).has_error(); }));
+  REQUIRE(eventually([&] { return a.create_memory(draft("y")).has_error(); }));
   auto refused = a.create_memory(draft("y"));
   CHECK(refused.error().code == errc::unavailable);
   CHECK(refused.error().detail.find("nearly full") != std::string::npos);
