@@ -294,10 +294,12 @@ exit_code run_import(context& shared, const std::string& path) {
                             {"known", target.known()},
                             {"lines", number}});
   else if (!shared.style.quiet)
-    std::cout << counted(target.stored(), "memory", "memories") << " imported, "
-              << target.known()
-              << " had been imported before (those deleted since stay "
-                 "deleted) or have expired.\n";
+    std::cout << counted(target.stored(), "memory", "memories") << " imported"
+              << (target.known() == 0
+                    ? std::string{".\n"}
+                    : ", " + std::to_string(target.known())
+                        + " had been imported before (those deleted since stay "
+                          "deleted) or have expired.\n");
   return exit_code::done;
 }
 

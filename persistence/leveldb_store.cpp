@@ -74,6 +74,9 @@ error store::to_error(const leveldb::Status& status) const {
   if (!status.IsCorruption())
     return {errc::unavailable, "the store failed: " + status.ToString()};
   auto suspect = guard_ ? guard_->suspect() : std::string{};
+  // LevelDB speaks of CURRENT by name, of others by what is wrong.
+  if (status.ToString().find("CURRENT") != std::string::npos)
+    suspect = "CURRENT";
   auto where = suspect.empty() ? options_.path : options_.path + '/' + suspect;
   return {errc::corrupted, where + " is damaged (" + status.ToString()
                              + "); run `cloister doctor --repair`, or restore "

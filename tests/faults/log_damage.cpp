@@ -73,6 +73,7 @@ std::vector<std::size_t> records_of(bytes_view log) {
 /// the file, and then be whole after a repair.
 void flip_and_look(const test_node& node, const std::string& path,
                    std::size_t byte, int bit) {
+  auto name = path.substr(path.rfind('/') + 1);
   INFO(path << ", byte " << byte << ", bit " << bit);
   auto files = node.files->after_kill();
   files->flip(path, byte, bit);
@@ -85,7 +86,8 @@ void flip_and_look(const test_node& node, const std::string& path,
     }
     INFO(opened.error().detail);
     CHECK(opened.error().code == errc::corrupted);
-    CHECK(opened.error().detail.find("/data/store/") != std::string::npos);
+    CHECK(opened.error().detail.find("/data/store/" + name + ' ')
+          != std::string::npos);
     CHECK(opened.error().detail.find("doctor --repair") != std::string::npos);
   }
   auto salvaged = persistence::salvage_database(files, "/data");
