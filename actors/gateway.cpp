@@ -179,9 +179,8 @@ result<void> gateway::check(const auth::authority_ptr& who,
 }
 
 error gateway::refuse(const auth::authority_ptr& who, auth::operation kind,
-                      error why) {
-  return impl_->refused(who, kind, auth::make_request_id(), std::move(why),
-                        who->root);
+                      const error& why) {
+  return impl_->refused(who, kind, auth::make_request_id(), why, who->root);
 }
 
 result<engine::answer>

@@ -103,7 +103,8 @@ public:
 
   /// Remembers a refusal that was decided before there was anybody to ask, in
   /// the chain of the key's organization; answers it.
-  error refuse(const auth::authority_ptr& who, auth::operation kind, error why);
+  error refuse(const auth::authority_ptr& who, auth::operation kind,
+               const error& why);
 
   result<engine::answer> perform_on_node(engine::node_operation what);
 

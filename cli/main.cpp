@@ -75,6 +75,7 @@ void finish_options(CLI::App& app) {
 
 /// CLI11 takes an empty variable for none.
 bool is_set_but_empty(const char* variable) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
   auto value = std::getenv(variable);
   return value != nullptr && *value == '\0';
 }
@@ -87,9 +88,10 @@ std::vector<std::string> arguments_of(int argc, char** argv) {
                                          {"--url", "CLOISTER_URL"},
                                          {"--api-key", "CLOISTER_API_KEY"},
                                          {"--user-id", "CLOISTER_USER_ID"}}) {
-    auto given = std::any_of(out.begin(), out.end(), [&](const auto& each) {
-      return each == option || each.starts_with(std::string{option} + '=');
-    });
+    auto given = std::any_of(
+      out.begin(), out.end(), [name = std::string{option}](const auto& each) {
+        return each == name || each.starts_with(name + '=');
+      });
     // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
     auto value = std::getenv(variable);
     if (!given && value != nullptr && *value != '\0')

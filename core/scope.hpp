@@ -65,6 +65,7 @@ public:
   /// a malformed text and with `forbidden` for a result outside this scope.
   result<scope> resolve(std::string_view user_id) const;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): it mistakes the 0 of "<=> 0".
   friend auto operator<=>(const scope&, const scope&) = default;
 
 private:

@@ -31,7 +31,7 @@ ledger_context context_of(const persistence::node_identity& node) {
 
 ledger::ledger(ledger_context context, persistence::scope_head head,
                persistence::audit_journal& journal)
-  : context_(std::move(context)), journal_(journal) {
+  : context_(context), journal_(journal) {
   reset(head);
 }
 

@@ -122,7 +122,7 @@ step node_engine::begin_life() {
   ++ledger_.head().next_sequence;
   auto batch = std::make_shared<persistence::write_batch>();
   batch->set_effect(persistence::batch_effect::shrinks);
-  return submit(std::move(batch), &entry, {}, nothing{});
+  return submit(batch, &entry, {}, nothing{});
 }
 
 step node_engine::create(const create_organization& what) {
@@ -227,7 +227,7 @@ step node_engine::flush_audit() {
     return answer{nothing{}};
   auto batch = std::make_shared<persistence::write_batch>();
   batch->set_effect(persistence::batch_effect::shrinks);
-  return submit(std::move(batch), nullptr, {}, nothing{});
+  return submit(batch, nullptr, {}, nothing{});
 }
 
 step node_engine::list() {

@@ -60,7 +60,7 @@ public:
                  identity_ptr identity, repair_report& report)
     : with_(with),
       records_(records),
-      context_(std::move(context)),
+      context_(context),
       name_(std::move(name)),
       identity_(std::move(identity)),
       report_(report) {}

@@ -202,8 +202,8 @@ private:
   memory memory_from(const memory_draft& draft, const request& asked,
                      timestamp now) const;
   bool is_expired(bytes_view record, timestamp now) const;
-  void put_new(change& to, memory made);
-  void put_revision(change& to, const current_memory& old, memory made);
+  void put_new(change& to, const memory& made);
+  void put_revision(change& to, const current_memory& old, const memory& made);
   void forget_expiry(change& to, const current_memory& old);
   void put_record(change& to, std::uint64_t sequence, const memory& made,
                   std::optional<bytes> replaced);

@@ -133,7 +133,7 @@ void scope_engine::put_record(change& to, std::uint64_t sequence,
     {made.id, std::move(replaced), std::move(row), made.key});
 }
 
-void scope_engine::put_new(change& to, memory made) {
+void scope_engine::put_new(change& to, const memory& made) {
   auto sequence = ledger_.head().next_sequence++;
   ++ledger_.head().memory_count;
   put_record(to, sequence, made, std::nullopt);
@@ -150,7 +150,7 @@ void scope_engine::forget_expiry(change& to, const current_memory& old) {
 
 /// Replaces a memory and keeps what it was as an old revision.
 void scope_engine::put_revision(change& to, const current_memory& old,
-                                memory made) {
+                                const memory& made) {
   auto sequence = old.sequence;
   auto old_key = identity_->space().key(record_kind::memory, sequence);
   auto history_key = identity_->space().revision_key(sequence, old.revision);

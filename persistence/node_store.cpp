@@ -63,7 +63,7 @@ crypto::digest first_audit_head() {
 
 } // namespace
 
-result<node_store> open_node_store(node_store_options options,
+result<node_store> open_node_store(const node_store_options& options,
                                    crypto::secret_key master) {
   node_store out;
   auto directory = data_directory::take(options.files, options.path);

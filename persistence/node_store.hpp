@@ -40,7 +40,7 @@ struct node_store_options {
 /// Opens a data directory with its master key. The journal is left to
 /// `open_journal`, which needs the node's head. Fails with `not_found`,
 /// `unavailable`, `sealed` or `corrupted`.
-result<node_store> open_node_store(node_store_options options,
+result<node_store> open_node_store(const node_store_options& options,
                                    crypto::secret_key master);
 
 /// Makes the store in a directory that `data_directory::create` gave. It does

@@ -125,7 +125,7 @@ result<void> mend_current(file_system& files, const std::string& directory,
 
 } // namespace
 
-result<std::string> copy_aside(std::shared_ptr<file_system> files,
+result<std::string> copy_aside(const std::shared_ptr<file_system>& files,
                                const std::string& path) {
   auto held = data_directory::take(files, path);
   if (held.has_error() && held.error().code != errc::corrupted)
@@ -143,8 +143,9 @@ result<std::string> copy_aside(std::shared_ptr<file_system> files,
   }
 }
 
-result<salvage_report> salvage_database(std::shared_ptr<file_system> files,
-                                        const std::string& path) {
+result<salvage_report>
+salvage_database(const std::shared_ptr<file_system>& files,
+                 const std::string& path) {
   auto held = data_directory::take(files, path);
   if (held.has_error())
     return held.error();

@@ -14,7 +14,7 @@ namespace cloister::persistence {
 
 /// Copies a data directory that no process holds to a sibling named
 /// `<path>.before-repair-<n>` and answers that name. Fails with `unavailable`.
-result<std::string> copy_aside(std::shared_ptr<file_system> files,
+result<std::string> copy_aside(const std::shared_ptr<file_system>& files,
                                const std::string& path);
 
 /// What became of a database, in sentences for people.
@@ -30,7 +30,8 @@ struct salvage_report {
 /// rebuilt from whatever tables and logs can be read: what comes out may lack
 /// records and may hold erased ones again, so heads and audit chains must be
 /// consulted next.
-result<salvage_report> salvage_database(std::shared_ptr<file_system> files,
-                                        const std::string& path);
+result<salvage_report>
+salvage_database(const std::shared_ptr<file_system>& files,
+                 const std::string& path);
 
 } // namespace cloister::persistence

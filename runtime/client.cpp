@@ -507,7 +507,7 @@ result<scope_summary> client::show_scope() const {
   return to_summary(**done);
 }
 
-result<audit_list> client::list_audit(audit_options options) const {
+result<audit_list> client::list_audit(const audit_options& options) const {
   auto wanted = to_list_audit(options);
   if (wanted.has_error())
     return wanted.error();

@@ -25,13 +25,12 @@ result<persistence::node_store> open_parts(const open_parts_options& options) {
 }
 
 result<persistence::node_store>
-open_parts_over(std::shared_ptr<persistence::file_system> files,
+open_parts_over(const std::shared_ptr<persistence::file_system>& files,
                 const std::string& path, crypto::secret_key master,
                 bool read_damaged) {
   persistence::node_store_options options{files, path};
   options.read_damaged = read_damaged;
-  auto opened
-    = persistence::open_node_store(std::move(options), std::move(master));
+  auto opened = persistence::open_node_store(options, std::move(master));
   if (opened.has_error())
     return opened.error();
   // The node's head numbers the starts; the journal's numbers build on it. A

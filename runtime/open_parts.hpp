@@ -21,7 +21,7 @@ result<persistence::node_store> open_parts(const open_parts_options& options);
 
 /// The same over any file system, with the key at hand.
 result<persistence::node_store>
-open_parts_over(std::shared_ptr<persistence::file_system> files,
+open_parts_over(const std::shared_ptr<persistence::file_system>& files,
                 const std::string& path, crypto::secret_key master,
                 bool read_damaged = false);
 

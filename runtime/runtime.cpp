@@ -50,7 +50,7 @@ result<scope> parse_organization(std::string_view name) {
 
 runtime::runtime(std::shared_ptr<impl> parts) : impl_(std::move(parts)) {}
 
-result<runtime> runtime::open(runtime_options options) {
+result<runtime> runtime::open(const runtime_options& options) {
   auto store = open_store(options);
   if (store.has_error())
     return store.error();
@@ -127,7 +127,8 @@ result<client> runtime::client(std::string_view api_key,
   return make_client(impl_, *who, user_id);
 }
 
-result<audit_list> runtime::list_node_audit(audit_options options) const {
+result<audit_list>
+runtime::list_node_audit(const audit_options& options) const {
   auto wanted = to_list_audit(options);
   if (wanted.has_error())
     return wanted.error();

@@ -43,7 +43,7 @@ public:
   /// Opens the store, creating it where allowed. Fails with `not_found`,
   /// `unavailable` (another process holds it), `sealed` (wrong master key) or
   /// `corrupted`.
-  static result<runtime> open(runtime_options options = {});
+  static result<runtime> open(const runtime_options& options = {});
 
   /// The operator's own handle of an organization, which is created if needed.
   result<cloister::organization> organization(std::string_view name) const;
@@ -65,7 +65,7 @@ public:
                                   std::string_view user_id = {}) const;
 
   /// The node's own chain: the operator's acts and refusals at the door.
-  result<audit_list> list_node_audit(audit_options options = {}) const;
+  result<audit_list> list_node_audit(const audit_options& options = {}) const;
 
   /// Verifies every chain of the store.
   result<audit_verification> verify_all() const;
@@ -137,7 +137,7 @@ public:
 
   result<scope_listing> list_scopes() const;
   result<scope_summary> show_scope() const;
-  result<audit_list> list_audit(audit_options options = {}) const;
+  result<audit_list> list_audit(const audit_options& options = {}) const;
   /// Verifies the chain of this scope and of all below.
   result<audit_verification> verify_audit() const;
 
