@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::uint8_t idempotency_version = 1;
 
-record_tag tag_of(bytes_view sealed) {
-  return byte_reader{crypto::tag_of(sealed)}.array<16>();
-}
-
 /// Reads the record kinds of one scope, one after the other, and adds up what
 /// it finds, for comparison with the head.
 class scope_loader {

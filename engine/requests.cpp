@@ -22,6 +22,11 @@ error no_such_memory() {
           "client is bound to the right one"};
 }
 
+error revision_conflict(std::uint32_t now) {
+  return {errc::conflict, "the memory was changed meanwhile; it is at revision "
+                            + std::to_string(now)};
+}
+
 std::size_t carried_bytes(const operation& what) {
   return std::visit(overloaded{
                       [](const create_memories& op) {

@@ -192,6 +192,9 @@ inline bool is_growth(const operation& what) {
 /// The same for a memory of another scope as for one that never was.
 error no_such_memory();
 
+/// Somebody else has changed it: it is at revision `now`.
+error revision_conflict(std::uint32_t now);
+
 /// Bytes of content that an operation brings along.
 std::size_t carried_bytes(const operation& what);
 

@@ -183,7 +183,7 @@ private:
   void count_state();
   void settle_tentative(const effects& becomes);
 
-  // -- writes (scope_writes.cpp) --
+  // -- writes (scope_writes.cpp, and removals in scope_removals.cpp) --
   step create(const std::shared_ptr<request>& asked);
   step update(const std::shared_ptr<request>& asked);
   step remove(const std::shared_ptr<request>& asked);

@@ -21,6 +21,10 @@ data_key_for(const persistence::scope_keys& keys, bytes_view sealed) {
                                 "scope does not have"};
 }
 
+record_tag tag_of(bytes_view sealed) {
+  return byte_reader{crypto::tag_of(sealed)}.array<16>();
+}
+
 result<bytes> open_record(const persistence::scope_identity& identity,
                           bytes_view key, bytes_view sealed) {
   auto data_key = data_key_for(identity.keys, sealed);

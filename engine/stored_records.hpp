@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/memory.hpp"
+#include "engine/memory_table.hpp"
 #include "persistence/scope_identity.hpp"
 #include "persistence/store.hpp"
 
@@ -13,6 +14,10 @@ namespace cloister::engine {
 /// `corrupted` if the scope has no such key any more.
 result<const crypto::secret_key*>
 data_key_for(const persistence::scope_keys& keys, bytes_view sealed);
+
+/// The authentication tag of a sealed record, as heads and the audit trail
+/// have it.
+record_tag tag_of(bytes_view sealed);
 
 /// Opens a record that was sealed under one of the scope's data keys.
 result<bytes> open_record(const persistence::scope_identity& identity,

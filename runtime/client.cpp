@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <set>
 
-#include "core/encoding.hpp"
 #include "core/utf8.hpp"
-#include "crypto/hash.hpp"
+#include "runtime/list_cursor.hpp"
 #include "runtime/runtime_impl.hpp"
 
 namespace cloister {
@@ -69,8 +68,6 @@ result<scope> named_scope(const auth::authority& who, std::string_view name) {
   // A scope outside the root may still be the one that sharing may write to.
   return who.root.organization().resolve(name);
 }
-
-using bindings = std::vector<std::shared_ptr<actors::scope_binding>>;
 
 std::shared_ptr<actors::scope_binding> bind(const scope& name) {
   return std::make_shared<actors::scope_binding>(name);
@@ -147,57 +144,6 @@ result<bindings> covered(const client::impl& self, operation kind,
       if (auth::may_inherit_from(*self.who, ancestor))
         out.push_back(bind(ancestor));
   return out;
-}
-
-// A list's cursor: base32 of a hash of the path of the scope to go on with, and
-// of the sequence number to go on before. Other scopes may come and go.
-using path_hash = crypto::short_digest;
-
-path_hash hash_of(const scope& name) {
-  auto whole = crypto::hash({"list cursor", name.path()});
-  path_hash out;
-  std::copy_n(whole.begin(), out.size(), out.begin());
-  return out;
-}
-
-std::string make_cursor(const scope& next,
-                        std::optional<std::uint64_t> before) {
-  bytes data;
-  byte_writer writer{data};
-  writer.raw(hash_of(next));
-  writer.u64(before.value_or(0));
-  return to_base32(data);
-}
-
-struct list_position {
-  std::size_t scope = 0;
-  std::optional<std::uint64_t> before;
-};
-
-/// Where among these scopes a cursor goes on.
-result<list_position> position_of(const std::optional<std::string>& cursor,
-                                  const bindings& scopes) {
-  list_position at;
-  if (!cursor)
-    return at;
-  error foreign{errc::invalid_argument,
-                "not a cursor of this list; begin again without one"};
-  auto data = from_base32(*cursor);
-  path_hash wanted{};
-  if (!data || data->size() != wanted.size() + sizeof(std::uint64_t))
-    return foreign;
-  byte_reader reader{*data};
-  wanted = reader.array<wanted.size()>();
-  if (auto before = reader.u64(); before != 0)
-    at.before = before;
-  auto found
-    = std::find_if(scopes.begin(), scopes.end(), [&](const auto& each) {
-        return hash_of(each->name()) == wanted;
-      });
-  if (found == scopes.end())
-    return foreign;
-  at.scope = static_cast<std::size_t>(found - scopes.begin());
-  return at;
 }
 
 } // namespace

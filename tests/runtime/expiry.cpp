@@ -18,19 +18,28 @@ memory_draft expiring(const test_node& node, std::string content,
   return out;
 }
 
-/// Records of the store that are memories.
-std::size_t stored_memories(const runtime& opened) {
+/// How many records of one kind the store has.
+std::size_t records_of(const runtime& opened, persistence::record_kind kind) {
   std::size_t count = 0;
   gateway_of(opened)
     .services()
     .records
     .scan({}, {},
           [&](bytes_view key, bytes_view) {
-            count += key[persistence::key_prefix_bytes] == 'm';
+            count
+              += key[persistence::key_prefix_bytes] == static_cast<char>(kind);
             return true;
           })
     .value();
   return count;
+}
+
+std::size_t stored_memories(const runtime& opened) {
+  return records_of(opened, persistence::record_kind::memory);
+}
+
+std::size_t expiry_entries(const runtime& opened) {
+  return records_of(opened, persistence::record_kind::expiry);
 }
 
 } // namespace
@@ -134,24 +143,6 @@ TEST_CASE("many that expire together leave in parts, and all of them",
   }));
   CHECK(runtime.verify_all()->intact);
 }
-
-namespace {
-
-std::size_t expiry_entries(const runtime& opened) {
-  std::size_t count = 0;
-  gateway_of(opened)
-    .services()
-    .records
-    .scan({}, {},
-          [&](bytes_view key, bytes_view) {
-            count += key[persistence::key_prefix_bytes] == 'x';
-            return true;
-          })
-    .value();
-  return count;
-}
-
-} // namespace
 
 TEST_CASE("what will not expire any more leaves no trace in the expiry index",
           "[runtime]") {

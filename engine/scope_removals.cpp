@@ -1,0 +1,105 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <set>
+
+#include "core/assert.hpp"
+#include "engine/scope_engine.hpp"
+#include "engine/stored_records.hpp"
+
+namespace cloister::engine {
+
+using persistence::record_kind;
+
+step scope_engine::remove(const std::shared_ptr<request>& asked) {
+  const auto& what = std::get<delete_memory>(asked->what);
+  if (auto fetch = fetch_missing(asked, rows_to_cache(what.id)))
+    return std::move(*fetch);
+  auto old = current(what.id);
+  if (!old || is_expired(old->record, with_.time->now()))
+    return refuse(*asked, no_such_memory(), {what.id});
+  if (what.if_revision && *what.if_revision != old->revision)
+    return refuse(*asked, revision_conflict(old->revision), {what.id});
+  change made;
+  made.batch->set_effect(persistence::batch_effect::shrinks);
+  made.entry = entry_of(*asked);
+  made.entry.count = 1;
+  drop(made, what.id, *old);
+  return submit(std::move(made), deleted_count{1});
+}
+
+step scope_engine::remove_all(const std::shared_ptr<request>& asked) {
+  // Everything that is there by now goes; a change in flight would be missed.
+  if (in_flight_ > 0) {
+    barrier_ = asked.get();
+    return wait{[this, asked] { return run(asked); }};
+  }
+  barrier_ = nullptr;
+  change made;
+  made.batch->set_effect(persistence::batch_effect::shrinks);
+  made.entry = entry_of(*asked);
+  auto space = identity_->space();
+  std::uint64_t count = 0;
+  memories_.newest_first(std::nullopt, [&](std::uint32_t at) {
+    const auto& row = memories_.at(at);
+    made.batch->erase(space.key(record_kind::memory, row.sequence));
+    if (row.expires_at != 0)
+      with_.expiries.remove(*made.batch, *identity_, row.sequence,
+                            timestamp{row.expires_at});
+    count += is_live(row) ? 1u : 0u;
+    return true;
+  });
+  for (const auto& [sequence, revisions] : history_)
+    for (const auto& revision : revisions)
+      made.batch->erase(space.revision_key(sequence, revision.revision));
+  for (const auto& [rest, record] : idempotency_)
+    made.batch->erase(space.key(record_kind::idempotency, rest));
+  auto& head = ledger_.head();
+  head.contents = {};
+  head.memory_count = 0;
+  head.content_bytes = 0;
+  made.entry.count = static_cast<std::uint32_t>(count);
+  made.becomes.cleared = true;
+  clearing_ = true;
+  return submit(std::move(made), deleted_count{count});
+}
+
+step scope_engine::expire(const std::shared_ptr<request>& asked) {
+  const auto& what = std::get<expire_memories>(asked->what);
+  // Stores of old have an entry for each revision: once is enough.
+  std::set<std::uint32_t> rows;
+  std::vector<bytes_view> settled;
+  auto all = true;
+  for (const auto& entry : what.entries) {
+    auto row = memories_.find_sequence(entry.sequence);
+    // What is being changed, or is not due after all, is for a later round.
+    auto busy = clearing_
+                || (row ? is_live(memories_.at(*row))
+                            || tentative_.contains(memories_.at(*row).id)
+                        : in_flight_ > 0);
+    all = all && !busy;
+    if (busy)
+      continue;
+    settled.push_back(entry.index_rest);
+    if (row)
+      rows.insert(*row);
+  }
+  if (settled.empty())
+    return answer{deleted_count{0, all}};
+  std::vector<std::uint32_t> due{rows.begin(), rows.end()};
+  if (auto fetch = fetch_missing(asked, due))
+    return std::move(*fetch);
+  change made;
+  made.batch->set_effect(persistence::batch_effect::shrinks);
+  made.entry = entry_of(*asked);
+  made.entry.count = static_cast<std::uint32_t>(due.size());
+  for (auto row : due) {
+    auto id = memories_.at(row).id;
+    drop(made, id, *current(id));
+  }
+  for (auto rest : settled)
+    with_.expiries.remove(*made.batch, rest);
+  return submit(std::move(made), deleted_count{due.size(), all});
+}
+
+} // namespace cloister::engine

@@ -1,0 +1,33 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/gateway.hpp"
+
+namespace cloister {
+
+using bindings = std::vector<std::shared_ptr<actors::scope_binding>>;
+
+// A list's cursor: base32 of a hash of the path of the scope to go on with, and
+// of the sequence number to go on before. Other scopes may come and go.
+
+std::string make_cursor(const scope& next, std::optional<std::uint64_t> before);
+
+struct list_position {
+  /// An index into the scopes that are listed.
+  std::size_t scope = 0;
+  std::optional<std::uint64_t> before;
+};
+
+/// Where among these scopes a cursor goes on. Fails with `invalid_argument` if
+/// its scope is not among them.
+result<list_position> position_of(const std::optional<std::string>& cursor,
+                                  const bindings& scopes);
+
+} // namespace cloister
