@@ -5,6 +5,7 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 # Its own CMake package wants the headers of Snappy, which we do not use.
 find_library(LEVELDB_LIBRARY leveldb REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc i18n)
+find_package(benchmark REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
