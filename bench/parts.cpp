@@ -99,8 +99,9 @@ void search_ten_best(benchmark::State& state) {
   for (auto _ : state) {
     search::ranked_search run{wanted, search::statistics_of(index, wanted), 10};
     run.step(index, [] { return false; });
-    benchmark::DoNotOptimize(run.best(
-      [](search::document doc) { return search::candidate{true, doc}; }));
+    benchmark::DoNotOptimize(run.best([](search::document doc) {
+      return search::candidate{true, doc};
+    }));
   }
 }
 BENCHMARK(search_ten_best)->Arg(100)->Arg(10'000)->Arg(100'000);

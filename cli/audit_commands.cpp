@@ -44,7 +44,9 @@ result<audit_options> to_options(const list_arguments& asked) {
                 system_clock()->now().milliseconds - span->count()}}
                    : parse_rfc3339(asked.since);
     if (at.has_error())
-      return at.error();
+      return error{errc::invalid_argument,
+                   "--since is a time like 2027-01-31T12:00:00Z, or how long "
+                   "ago, like 90s, 10m, 12h or 30d"};
     options.since = *at;
   }
   return options;
@@ -54,7 +56,7 @@ result<audit_options> to_options(const list_arguments& asked) {
 /// meant.
 result<client> as_operator(const runtime& opened, const std::string& name) {
   if (!name.starts_with("org_"))
-    return error{errc::unauthenticated,
+    return error{errc::invalid_argument,
                  "without an API key a scope is named in full, like "
                  "org_acme/user_sarah"};
   auto organization
@@ -67,13 +69,16 @@ result<audit_list> fetch(context& shared, const list_arguments& asked) {
   auto options = to_options(asked);
   if (options.has_error())
     return options.error();
+  if (auto known = shared.check_identity(); known.has_error())
+    return known.error();
   if (shared.api_key.empty()) {
     auto opened = shared.open_runtime();
     if (opened.has_error())
       return opened.error();
-    if (asked.scope.empty())
+    const auto& named = asked.scope.empty() ? shared.user_id : asked.scope;
+    if (named.empty())
       return opened->list_node_audit(*options);
-    auto bound = as_operator(*opened, asked.scope);
+    auto bound = as_operator(*opened, named);
     return bound ? bound->list_audit(*options) : bound.error();
   }
   auto bound = shared.open_client(asked.scope);
@@ -120,6 +125,8 @@ exit_code run_list(context& shared, const list_arguments& asked) {
 result<audit_verification> verify(const context& shared,
                                   const std::string& scope_name) {
   busy_sign busy{"verifying", shared.style.quiet};
+  if (auto known = shared.check_identity(); known.has_error())
+    return known.error();
   if (!shared.api_key.empty()) {
     auto bound = shared.open_client(scope_name);
     return bound ? bound->verify_audit() : bound.error();
@@ -127,9 +134,10 @@ result<audit_verification> verify(const context& shared,
   auto opened = shared.open_runtime();
   if (opened.has_error())
     return opened.error();
-  if (scope_name.empty())
+  const auto& named = scope_name.empty() ? shared.user_id : scope_name;
+  if (named.empty())
     return opened->verify_all();
-  auto bound = as_operator(*opened, scope_name);
+  auto bound = as_operator(*opened, named);
   return bound ? bound->verify_audit() : bound.error();
 }
 

@@ -36,7 +36,16 @@ result<runtime> context::open_runtime() const {
   }
 }
 
+result<void> context::check_identity() const {
+  if (empty_variable.empty())
+    return {};
+  return error{errc::invalid_argument,
+               empty_variable + " is empty; unset it, or give it a value"};
+}
+
 result<client> context::open_client(std::string_view user_id_override) const {
+  if (auto known = check_identity(); known.has_error())
+    return known.error();
   if (api_key.empty())
     return error{errc::unauthenticated,
                  "an API key is needed; give --api-key or CLOISTER_API_KEY "

@@ -21,11 +21,16 @@ struct context {
   std::string api_key;
   std::string user_id;
   bool allow_personal_ids = false;
+  /// A variable that says who asks, and is set but empty: "$UNSET" must not
+  /// mean the operator, nor the root of a key.
+  std::string empty_variable;
   output_style style;
   /// What the chosen command does; set while options are parsed.
   std::function<exit_code(context&)> run;
 
   result<runtime> open_runtime() const;
+  /// For what heeds --api-key and --user-id: fails where a variable is empty.
+  result<void> check_identity() const;
   /// Opens the bound client, does `work(client)`, and answers its exit code.
   template <class Work>
   exit_code with_client(Work work) const;

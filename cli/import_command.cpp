@@ -252,12 +252,15 @@ void show_progress(std::size_t lines, bool last) {
 }
 
 exit_code run_import(context& shared, const std::string& path) {
+  if (auto known = shared.check_identity(); known.has_error())
+    return fail(known.error());
   if (shared.api_key.empty())
     return fail({errc::unauthenticated,
                  "an API key is needed; give --api-key or CLOISTER_API_KEY"});
   std::ifstream file{path};
   if (path != "-" && (!file || std::filesystem::is_directory(path)))
-    return fail({errc::not_found, path + " cannot be read, or is no file"});
+    return fail(
+      {errc::not_found, path + " cannot be read, or is no file; see its path"});
   auto& in = path == "-" ? std::cin : file;
   auto opened = shared.open_runtime();
   if (opened.has_error())
@@ -268,7 +271,7 @@ exit_code run_import(context& shared, const std::string& path) {
   while (std::getline(in, line)) {
     if (++number == 1 && line.starts_with(byte_order_mark))
       line.erase(0, byte_order_mark.size());
-    if (line.empty() || line == "\r")
+    if (line.find_first_not_of(" \t\r") == std::string::npos)
       continue;
     if (auto done = target.add(number, line); done.has_error()) {
       // What was read before the bad line is kept.
@@ -286,8 +289,9 @@ exit_code run_import(context& shared, const std::string& path) {
                                         "run it again"});
   if (auto done = target.finish(); done.has_error())
     return fail({done.error().code,
-                 done.error().detail + "; " + std::to_string(target.stored())
-                   + " memories are stored; run it again when mended"});
+                 done.error().detail + "; "
+                   + counted(target.stored(), "memory is", "memories are")
+                   + " stored; run it again when mended"});
   show_progress(number, true);
   if (shared.style.json)
     print_json(json::object{{"imported", target.stored()},

@@ -68,6 +68,8 @@ exit_code run_create(context& shared, const create_options& asked) {
       return fail(at.error());
     options.expires_at = *at;
   }
+  if (auto known = shared.check_identity(); known.has_error())
+    return fail(known.error());
   auto print = [&](const new_key& made) { return show_key(shared, made); };
   if (shared.api_key.empty() && asked.scope.starts_with("org_"))
     return show(create_as_operator(shared, std::move(options)), print);

@@ -144,6 +144,10 @@ std::string explained(const CLI::App& app, const CLI::ParseError& wrong,
   while (!deepest->get_subcommands().empty())
     deepest = deepest->get_subcommands().front();
   auto wants_command = !deepest->get_subcommands({}).empty();
+  if (wrong.get_exit_code() == static_cast<int>(CLI::ExitCodes::ConfigError))
+    return "the file of --config has an option that there is not ("
+           + std::string{wrong.what()}
+           + "); they are named as on the command line, like user-id";
   if (wrong.get_exit_code() != static_cast<int>(CLI::ExitCodes::RequiredError)
       || !wants_command)
     return wrong.what();
@@ -205,7 +209,10 @@ int run(int argc, char** argv) {
   for (const auto& [given, variable] :
        {std::pair{&shared.user_id, "CLOISTER_USER_ID"},
         std::pair{&shared.api_key, "CLOISTER_API_KEY"}})
-    if (given->empty() && is_set_but_empty(variable)) {
+    if (given->empty() && is_set_but_empty(variable))
+      shared.empty_variable = variable;
+  for (const auto* variable : {"CLOISTER_DATA", "CLOISTER_MASTER_KEY_FILE"})
+    if (is_set_but_empty(variable)) {
       std::cerr << "cloister: invalid_argument: " << variable
                 << " is empty; unset it, or give it a value\n";
       return static_cast<int>(exit_code::usage);

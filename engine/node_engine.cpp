@@ -178,7 +178,9 @@ step node_engine::looked_up(
                  limits::overload_retry_hint};
   if (child.error().code == errc::conflict && what.how != mode::create)
     return answer{nothing{}};
-  return refuse(auth::operation::create_organization, child.error());
+  return refuse(what.how == mode::open ? auth::operation::bind_client
+                                       : auth::operation::create_organization,
+                child.error());
 }
 
 step node_engine::adopt(const scope& name,

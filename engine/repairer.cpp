@@ -315,9 +315,12 @@ private:
                        crypto::tag_of(sealed));
     batch_->put(key, std::move(sealed));
     if (chain_.missing > 0)
-      lost("key " + id
-           + " is revoked, since a revocation may be among the "
-             "missing entries");
+      lost(
+        "key " + id
+        + " is revoked, since a revocation may be among the missing entries; "
+          "a new one is made without an API key by `cloister key create "
+          "--scope "
+        + name_ + " --permissions …`");
     return true;
   }
 

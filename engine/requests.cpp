@@ -24,7 +24,8 @@ error no_such_memory() {
 
 error revision_conflict(std::uint32_t now) {
   return {errc::conflict, "the memory was changed meanwhile; it is at revision "
-                            + std::to_string(now)};
+                            + std::to_string(now)
+                            + ", so read it again and decide anew"};
 }
 
 std::size_t carried_bytes(const operation& what) {

@@ -71,7 +71,8 @@ scope_engine::repeated_drafts(const request& asked) const {
       continue;
     if (found->second.draft != draft_digest(drafts[i]))
       return error{errc::conflict,
-                   "this idempotency key was used for another memory"};
+                   "this idempotency key was used for another memory; use a "
+                   "new one"};
     out[i].known = true;
     if (what.skip_known)
       continue;

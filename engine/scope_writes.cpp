@@ -202,8 +202,8 @@ step scope_engine::restore(const std::shared_ptr<request>& asked) {
                               });
   if (!known)
     return refuse(*asked,
-                  {errc::not_found, "the memory has no such old "
-                                    "revision"},
+                  {errc::not_found, "the memory has no such old revision; see "
+                                    "its history"},
                   {what.id});
   auto old = std::make_shared<result<memory>>(error{});
   auto work = [old, sequence, revision = what.revision, identity = identity_,

@@ -58,6 +58,10 @@ result<std::string> data_directory::read_id(file_system& files,
                      + "/FORMAT is missing, where the rest of a store is; "
                        "restore it from a backup (if `cloister init` was "
                        "interrupted here, remove the directory)"};
+    if (files.exists(path) && files.list(path).has_error())
+      return error{errc::not_found, path
+                                      + " is no directory that can be read; "
+                                        "name another"};
     if (text.error().code == errc::not_found)
       return error{errc::not_found, "there is no store in " + path
                                       + "; make one with `cloister init "
@@ -84,12 +88,16 @@ result<data_directory>
 data_directory::create(std::shared_ptr<file_system> files,
                        const std::string& path) {
   if (exists(*files, path))
-    return error{errc::conflict, "there is a store in " + path + " already"};
+    return error{errc::conflict, "there is a store in " + path
+                                   + " already; use it, or name another "
+                                     "directory"};
   if (auto done = make_with_parents(*files, path); done.has_error())
     return done.error();
   auto names = files->list(path);
   if (names.has_error())
-    return names.error();
+    return error{names.error().code, path
+                                       + " is no directory that can be "
+                                         "used; name another"};
   for (const auto& name : *names)
     if (name != "lock" && name != "keys" && name != "store"
         && name != "FORMAT.new")

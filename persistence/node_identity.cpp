@@ -114,8 +114,9 @@ open_node_identity(crypto::secret_key master, const store& records,
   if (sealed.has_error())
     return sealed.error();
   if (!*sealed)
-    return error{errc::corrupted, "the node's secrets are missing; run "
-                                  "`cloister doctor`"};
+    return error{errc::corrupted,
+                 "the node's own records are missing; no repair "
+                 "can mend this, restore a backup"};
   auto plain = crypto::open(keys->control, key.view(), **sealed);
   if (plain.has_error())
     return plain.error();

@@ -67,6 +67,16 @@ result<void> read_whole(const store_options& options) {
   return (*records)->scan({}, {}, [](bytes_view, bytes_view) { return true; });
 }
 
+/// The part of an error that is LevelDB's own.
+std::string what_leveldb_says(const std::string& detail) {
+  constexpr std::string_view start = "Corruption: ";
+  auto from = detail.find(start);
+  if (from == std::string::npos)
+    return detail;
+  from += start.size();
+  return detail.substr(from, detail.find(')', from) - from);
+}
+
 std::string places(const std::vector<std::uint64_t>& offsets) {
   std::string out;
   for (auto at : offsets)
@@ -177,7 +187,7 @@ salvage_database(const std::shared_ptr<file_system>& files,
   if (whole.has_error()
       && whole.error().detail.find("missing files") != std::string::npos)
     report.lost.push_back(
-      "tables are missing (" + whole.error().detail
+      "tables are missing (" + what_leveldb_says(whole.error().detail)
       + "): what they held is gone, and scopes that had their newest records "
         "there are in an older state");
   if (auto done = store::repair(options); done.has_error())

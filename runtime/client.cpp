@@ -449,7 +449,8 @@ result<scope_summary> client::show_scope() const {
   if (done.has_error())
     return done.error();
   if (!*done)
-    return error{errc::not_found, "nothing was ever written to this scope"};
+    return error{errc::not_found, "nothing was ever written to this scope; "
+                                  "`cloister scope list` has those there are"};
   return to_summary(**done);
 }
 

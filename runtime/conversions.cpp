@@ -126,7 +126,8 @@ result<engine::list_audit> to_list_audit(const audit_options& options) {
     auto end = options.cursor->data() + options.cursor->size();
     auto parsed = std::from_chars(options.cursor->data(), end, before);
     if (parsed.ptr != end || parsed.ec != std::errc{})
-      return error{errc::invalid_argument, "not a cursor of this list"};
+      return error{errc::invalid_argument,
+                   "not a cursor of this list; begin again without one"};
     wanted.before = before;
   }
   if (options.operation) {
