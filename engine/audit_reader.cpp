@@ -229,8 +229,8 @@ public:
       if (head && verifier.length() == head->audit_length)
         head_met = verifier.head() == head->audit_head;
     };
-    // The head first: entries are only ever added, and the scan sees one
-    // moment that is not before the head's.
+    // The head first: entries are only ever added, so the scan comes past the
+    // end that the head tells of, whatever is added meanwhile.
     auto stored = read_head(context, with_.records);
     if (stored.has_error() && stored.error().code == errc::unavailable)
       return stored.error();

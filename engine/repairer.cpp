@@ -454,8 +454,9 @@ result<void> repair_tree(const services& with, persistence::store& records,
 
 namespace {
 
-void collect_tags(const services& with, const identity_ptr& parent,
-                  std::set<persistence::scope_tag>& out) {
+/// Every scope below one that can be opened.
+void visit_below(const services& with, const identity_ptr& parent,
+                 const std::function<void(const identity_ptr&)>& visit) {
   std::vector<identity_ptr> children;
   static_cast<void>(with.catalog.children(parent, [&](auto child) {
     if (child)
@@ -463,8 +464,8 @@ void collect_tags(const services& with, const identity_ptr& parent,
     return true;
   }));
   for (const auto& child : children) {
-    out.insert(child->tag);
-    collect_tags(with, child, out);
+    visit(child);
+    visit_below(with, child, visit);
   }
 }
 
@@ -472,7 +473,8 @@ std::size_t count_unlisted_keys(const services& with,
                                 const persistence::key_slots& slots) {
   std::set<persistence::scope_tag> known{
     persistence::node_identity::tag_of_node()};
-  collect_tags(with, nullptr, known);
+  visit_below(with, nullptr,
+              [&](const identity_ptr& scope) { known.insert(scope->tag); });
   std::size_t out = 0;
   for (std::uint64_t slot = 0; slot < slots.capacity(); ++slot)
     if (auto found = slots.read(slot); found && !known.contains(found->owner))
@@ -481,21 +483,13 @@ std::size_t count_unlisted_keys(const services& with,
 }
 
 /// The greatest start number in which a scope's chain took journal entries.
-std::uint64_t last_start_seen(const services& with,
-                              const identity_ptr& parent) {
+std::uint64_t last_start_seen(const services& with) {
   constexpr int entry_number_bits = 40;
   std::uint64_t out = 0;
-  std::vector<identity_ptr> children;
-  static_cast<void>(with.catalog.children(parent, [&](auto child) {
-    if (child)
-      children.push_back(*child);
-    return true;
-  }));
-  for (const auto& child : children) {
-    if (auto head = read_head(context_of(*child), with.records))
+  visit_below(with, nullptr, [&](const identity_ptr& scope) {
+    if (auto head = read_head(context_of(*scope), with.records))
       out = std::max(out, head->journal_sequence >> entry_number_bits);
-    out = std::max(out, last_start_seen(with, child));
-  }
+  });
   return out;
 }
 
@@ -507,7 +501,7 @@ result<void> raise_start_number(const services& with,
   auto head = read_head(context, records);
   if (head.has_error())
     return head.error();
-  auto seen = last_start_seen(with, nullptr);
+  auto seen = last_start_seen(with);
   if (head->next_sequence > seen)
     return {};
   head->next_sequence = seen + 1;
