@@ -41,7 +41,9 @@ node_behavior(node_self self,
   after_work(self);
   return {
     [self](const perform_on_node& what) {
-      return start(self, what.asked, engine::is_change(*what.asked));
+      auto must_wait = engine::is_change(*what.asked)
+                       && self->state.engine->needs_reload();
+      return start(self, what.asked, must_wait);
     },
     [self](const resume& later) { on_resume(self, later); },
     [self](const flush_audit&) { on_flush(self); },

@@ -69,8 +69,8 @@ scope_behavior(scope_self self,
   after_work(self);
   return {
     [self](const perform& what) {
-      auto changes = engine::is_change(what.asked->what);
-      return start(self, what.asked, changes);
+      return start(self, what.asked,
+                   self->state.engine->waits_for_reload(*what.asked));
     },
     [self](const resume& later) { on_resume(self, later); },
     [self](const flush_audit&) { on_flush(self); },

@@ -238,10 +238,10 @@ begin(engine::node_engine& engine,
 
 template <class Self, class Asked>
 caf::result<performed> start(Self self, const std::shared_ptr<Asked>& asked,
-                             bool changes) {
+                             bool must_wait) {
   auto promise = self->template make_response_promise<performed>();
   auto job = add_job(self, promise);
-  if (changes && self->state.engine->needs_reload()) {
+  if (must_wait) {
     self->state.parked.push_back({job, asked});
     after_work(self);
   } else {

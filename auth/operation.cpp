@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 28> names{{
+constexpr std::array<entry, 30> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -34,6 +34,8 @@ constexpr std::array<entry, 28> names{{
   {operation::read_subtree, "scope.subtree"},
   {operation::authenticate, "key.authenticate"},
   {operation::bind_client, "scope.bind"},
+  {operation::show_settings, "org.settings"},
+  {operation::configure_organization, "org.configure"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},

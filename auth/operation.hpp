@@ -38,6 +38,9 @@ enum class operation : std::uint8_t {
   authenticate = 20,
   /// Being bound to a scope, by its name or user_id.
   bind_client = 21,
+  /// Reading or changing an organization's settings.
+  show_settings = 22,
+  configure_organization = 23,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,

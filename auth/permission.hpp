@@ -86,6 +86,8 @@ constexpr permission required_for(operation what) {
     case operation::list_scopes:
     case operation::show_scope:
     case operation::read_subtree:
+    case operation::show_settings:
+    case operation::configure_organization:
     // What nobody may ask for is the administrator's at least.
     case operation::authenticate:
     case operation::bind_client:

@@ -114,6 +114,27 @@ std::string to_json_text(const json::value& value) {
   return out;
 }
 
+std::optional<std::string>
+first_member(std::string_view object, std::span<const std::string_view> names) {
+  // Most objects have none of them, and need not be parsed.
+  auto may_have = std::any_of(names.begin(), names.end(), [&](auto name) {
+    return object.find(name) != std::string_view::npos;
+  });
+  if (!may_have)
+    return std::nullopt;
+  auto parsed = parse_object(object);
+  if (parsed.has_error())
+    return std::nullopt;
+  for (auto name : names) {
+    auto found = parsed->if_contains(name);
+    if (found != nullptr && found->is_string())
+      return std::string{found->get_string()};
+    if (found != nullptr && found->is_number())
+      return to_json_text(*found);
+  }
+  return std::nullopt;
+}
+
 result<std::string> canonical_json_object(std::string_view text) {
   if (text.empty() || text == "{}")
     return std::string{"{}"};

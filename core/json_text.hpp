@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,11 @@ result<std::string> canonical_json_object(std::string_view text);
 /// RFC 7396: `patch` merged into `target`, both JSON objects.
 result<std::string> merge_json_object(std::string_view target,
                                       std::string_view patch);
+
+/// The text or number of the first of these members that an object has; nothing
+/// if it has none, or is no JSON.
+std::optional<std::string>
+first_member(std::string_view object, std::span<const std::string_view> names);
 
 /// JSON on one line, numbers in their shortest form.
 std::string to_json_text(const boost::json::value& value);

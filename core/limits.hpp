@@ -46,6 +46,12 @@ constexpr std::size_t page_results_default = 50;
 constexpr std::size_t search_results_default = 10;
 constexpr std::size_t query_bytes_max = 64 * 1024;
 constexpr std::size_t query_terms_max = 256;
+constexpr std::size_t filter_bytes_max = 16 * 1024;
+/// Levels of AND, OR and NOT.
+constexpr std::size_t filter_depth_max = 16;
+/// Comparisons of one filter, and values of one list.
+constexpr std::size_t filter_tests_max = 128;
+constexpr std::size_t filter_list_max = 1000;
 /// A longer run of letters is cut here before it is indexed.
 constexpr std::size_t term_bytes_max = 64;
 

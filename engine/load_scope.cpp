@@ -13,6 +13,11 @@ using persistence::record_kind;
 
 namespace {
 
+indexing indexing_of(const persistence::scope_identity& identity) {
+  return {identity.settings->now().search_language,
+          identity.name.kind() == scope_kind::session};
+}
+
 constexpr std::uint8_t idempotency_version = 1;
 
 /// Reads the record kinds of one scope, one after the other, and adds up what
@@ -24,13 +29,16 @@ public:
     : with_(with),
       identity_(identity),
       space_(identity.space()),
-      out_(new_scope(with)) {}
+      out_(new_scope(with, identity)) {}
 
   result<loaded_scope> load() {
     auto head = read_head(context_of(identity_), with_.records);
     if (head.has_error())
       return head.error();
     out_.head = *head;
+    if (!identity_.parent)
+      if (auto read = with_.catalog.read_settings(identity_); read.has_error())
+        return read.error();
     using reader = result<void> (scope_loader::*)(bytes_view, bytes_view);
     std::vector<std::pair<record_kind, reader>> kinds{
       {record_kind::memory, &scope_loader::read_memory},
@@ -181,10 +189,14 @@ result<idempotency_record> decode_idempotency(bytes_view data) {
   return record;
 }
 
-loaded_scope new_scope(const services& with) {
-  return {
-    with.records.generation(),  {}, memory_table{with.content_cache_bytes},
-    key_ring{with.revocations}, {}, {}};
+loaded_scope new_scope(const services& with,
+                       const persistence::scope_identity& identity) {
+  return {with.records.generation(),
+          {},
+          memory_table{with.content_cache_bytes, indexing_of(identity)},
+          key_ring{with.revocations},
+          {},
+          {}};
 }
 
 result<loaded_scope> load_scope(const services& with,

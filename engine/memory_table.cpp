@@ -4,43 +4,53 @@
 #include "engine/memory_table.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "core/assert.hpp"
+#include "core/json_text.hpp"
 #include "persistence/record_codec.hpp"
 
 namespace cloister::engine {
+
+namespace {
+
+/// What programs call the conversation that a memory comes from.
+constexpr std::array<std::string_view, 7> conversation_members{
+  "session",   "session_id", "conversation", "conversation_id",
+  "thread_id", "thread",     "run_id"};
+
+std::uint32_t conversation_of(std::string_view metadata, const indexing& as) {
+  if (as.is_conversation)
+    return 1;
+  auto name = first_member(metadata, conversation_members);
+  return name ? static_cast<std::uint32_t>(string_hash(*name)) | 1u : 0;
+}
+
+} // namespace
 
 std::uint32_t type_hash(std::string_view type) {
   return static_cast<std::uint32_t>(std::hash<std::string_view>{}(type));
 }
 
 void memory_table::insert(memory_row row) {
-  std::uint32_t at;
-  if (free_rows_.empty()) {
-    at = static_cast<std::uint32_t>(rows_.size());
-    if (rows_.size() == rows_.capacity())
-      rows_.reserve(rows_.size() + std::max<std::size_t>(4, rows_.size() / 2));
-    rows_.emplace_back();
-  } else {
-    at = free_rows_.back();
-    free_rows_.pop_back();
-  }
+  auto at = static_cast<std::uint32_t>(rows_.size());
   auto sequence = row.sequence;
-  rows_[at] = std::move(row);
+  if (rows_.size() == rows_.capacity())
+    rows_.reserve(rows_.size() + std::max<std::size_t>(4, rows_.size() / 2));
+  rows_.push_back(std::move(row));
   auto& record = rows_[at].record;
   record.shrink_to_fit();
   cached_bytes_ += record.size();
   auto summary = persistence::decode_summary(record);
   CLOISTER_ASSERT(summary.has_value());
   index_.add(at, summary->content);
+  rows_[at].conversation = conversation_of(summary->metadata, as_);
+  in_conversation_ += rows_[at].conversation != 0 ? 1u : 0u;
   if (summary->key)
     keys_[std::string{*summary->key}] = at;
-  auto place = order_.end();
+  auto place = order_.cend();
   if (!order_.empty() && rows_[order_.back()].sequence > sequence)
-    place = std::lower_bound(order_.begin(), order_.end(), sequence,
-                             [this](std::uint32_t r, std::uint64_t s) {
-                               return rows_[r].sequence < s;
-                             });
+    place = place_of(sequence);
   order_.insert(place, at);
   if (order_.size() > slots_.size() / 4 * 3)
     rehash();
@@ -53,27 +63,45 @@ void memory_table::erase(std::uint32_t row, bytes_view record) {
   CLOISTER_ASSERT(gone.sequence != 0);
   auto summary = persistence::decode_summary(record);
   CLOISTER_ASSERT(summary.has_value());
-  index_.remove(row);
+  index_.remove(row, summary->content);
   if (summary->key) {
     auto found = keys_.find(std::string{*summary->key});
     if (found != keys_.end() && found->second == row)
       keys_.erase(found);
   }
-  auto place = std::lower_bound(
-    order_.begin(), order_.end(), gone.sequence,
-    [this](std::uint32_t r, std::uint64_t s) { return rows_[r].sequence < s; });
-  order_.erase(place);
+  order_.erase(place_of(gone.sequence));
   cached_bytes_ -= gone.record.size();
+  uncached_ -= gone.record.empty() ? 1u : 0u;
+  in_conversation_ -= gone.conversation != 0 ? 1u : 0u;
   erase_slot(gone.id);
   gone = {};
-  // The index still knows the row: it is free once that has forgotten it.
-  retired_rows_.push_back(row);
-  if (!index_.must_purge())
-    return;
-  index_.purge();
-  free_rows_.insert(free_rows_.end(), retired_rows_.begin(),
-                    retired_rows_.end());
-  retired_rows_.clear();
+  if (index_.must_purge())
+    forget_removed();
+}
+
+/// Closes the gaps that erased rows left, here as in the index.
+void memory_table::forget_removed() {
+  auto numbers = index_.purge();
+  std::size_t kept = 0;
+  for (std::size_t row = 0; row < rows_.size(); ++row)
+    if (numbers[row] != search::posting_list::gone)
+      rows_[kept++] = std::move(rows_[row]);
+  rows_.resize(kept);
+  rows_.shrink_to_fit();
+  for (auto& row : order_)
+    row = numbers[row];
+  for (auto& [key, row] : keys_)
+    row = numbers[row];
+  eviction_hand_ = 0;
+  rehash();
+}
+
+std::vector<std::uint32_t>::const_iterator
+memory_table::place_of(std::uint64_t sequence) const {
+  return std::lower_bound(order_.begin(), order_.end(), sequence,
+                          [this](std::uint32_t row, std::uint64_t wanted) {
+                            return rows_[row].sequence < wanted;
+                          });
 }
 
 /// Empties a slot and moves those that were displaced by it (Knuth, TAOCP 3,
@@ -93,7 +121,7 @@ void memory_table::erase_slot(const memory_id& id) {
 }
 
 void memory_table::clear() {
-  replace(memory_table{cache_bytes_max_});
+  replace(memory_table{cache_bytes_max_, as_});
 }
 
 void memory_table::replace(memory_table other) {
@@ -133,9 +161,7 @@ memory_table::find_key(const std::string& key) const {
 
 std::optional<std::uint32_t>
 memory_table::find_sequence(std::uint64_t sequence) const {
-  auto place = std::lower_bound(
-    order_.begin(), order_.end(), sequence,
-    [this](std::uint32_t r, std::uint64_t s) { return rows_[r].sequence < s; });
+  auto place = place_of(sequence);
   if (place == order_.end() || rows_[*place].sequence != sequence)
     return std::nullopt;
   return *place;
@@ -144,19 +170,37 @@ memory_table::find_sequence(std::uint64_t sequence) const {
 void memory_table::newest_first(
   std::optional<std::uint64_t> before,
   const std::function<bool(std::uint32_t)>& visit) const {
-  auto end = order_.end();
-  if (before)
-    end = std::lower_bound(order_.begin(), order_.end(), *before,
-                           [this](std::uint32_t r, std::uint64_t s) {
-                             return rows_[r].sequence < s;
-                           });
+  auto end = before ? place_of(*before) : order_.end();
   while (end != order_.begin())
     if (!visit(*--end))
       return;
 }
 
+void memory_table::neighbours(std::uint32_t row, std::size_t reach,
+                              std::vector<search::neighbour>& out) const {
+  // Other conversations may be written in between, but not without end.
+  constexpr std::ptrdiff_t looked_at_max = 8;
+  auto which = rows_[row].conversation;
+  if (which == 0)
+    return;
+  auto size = static_cast<std::ptrdiff_t>(order_.size());
+  auto from = place_of(rows_[row].sequence) - order_.begin();
+  for (auto direction : {-1, 1}) {
+    std::size_t distance = 0;
+    for (std::ptrdiff_t i = 1; i <= looked_at_max && distance < reach; ++i) {
+      auto at = from + direction * i;
+      if (at < 0 || at >= size)
+        break;
+      auto near = order_[static_cast<std::size_t>(at)];
+      if (rows_[near].conversation == which)
+        out.push_back({near, ++distance});
+    }
+  }
+}
+
 void memory_table::cache(std::uint32_t row, bytes record) {
   cached_bytes_ += record.size() - rows_[row].record.size();
+  uncached_ -= rows_[row].record.empty() ? 1u : 0u;
   rows_[row].record = std::move(record);
 }
 
@@ -165,6 +209,9 @@ void memory_table::shrink_cache() {
   while (cached_bytes_ > cache_bytes_max_ && looked_at-- > 0) {
     eviction_hand_ = (eviction_hand_ + 1) % rows_.size();
     auto& row = rows_[eviction_hand_];
+    if (row.record.empty())
+      continue;
+    ++uncached_;
     cached_bytes_ -= row.record.size();
     bytes{}.swap(row.record);
   }

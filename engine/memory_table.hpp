@@ -15,6 +15,7 @@
 #include "core/memory_id.hpp"
 #include "core/string_hash.hpp"
 #include "search/inverted_index.hpp"
+#include "search/ranked_search.hpp"
 
 namespace cloister::engine {
 
@@ -33,19 +34,29 @@ struct memory_row {
   record_tag tag{};
   /// Plaintext record; empty when not cached.
   bytes record;
+  /// A hash of the conversation it belongs to; 0 for none. Set by the table.
+  std::uint32_t conversation = 0;
+};
+
+/// What a table's memories are indexed as.
+struct indexing {
+  language in = language::english;
+  /// Whether all of them are one conversation, as a session's are.
+  bool is_conversation = false;
 };
 
 /// The committed memories of one scope and their index. Rows are numbered like
-/// the index's documents. One thread at a time.
+/// the index's documents, and anew when many were erased. One thread at a time.
 class memory_table {
 public:
-  explicit memory_table(std::size_t cache_bytes_max)
-    : cache_bytes_max_(cache_bytes_max) {}
+  explicit memory_table(std::size_t cache_bytes_max, indexing as = {})
+    : cache_bytes_max_(cache_bytes_max), as_(as), index_(as.in) {}
 
   /// Adds a memory and indexes it. Asserts that its record is there and whole.
   void insert(memory_row row);
 
-  /// Takes a memory out; `record` is its plaintext, cached or not.
+  /// Takes a memory out; `record` is its plaintext, cached or not. Other rows
+  /// may change their numbers.
   void erase(std::uint32_t row, bytes_view record);
 
   void clear();
@@ -65,6 +76,21 @@ public:
   /// `visit` answers false.
   void newest_first(std::optional<std::uint64_t> before,
                     const std::function<bool(std::uint32_t)>& visit) const;
+
+  /// Appends the memories that were written just before and after one in the
+  /// same conversation, up to `reach` each way.
+  void neighbours(std::uint32_t row, std::size_t reach,
+                  std::vector<search::neighbour>& out) const;
+
+  /// Whether any memory is part of a conversation.
+  bool has_conversations() const {
+    return in_conversation_ > 0;
+  }
+
+  /// Whether every record is at hand.
+  bool is_all_cached() const {
+    return uncached_ == 0;
+  }
 
   /// Puts a record back that was read again.
   void cache(std::uint32_t row, bytes record);
@@ -87,13 +113,17 @@ private:
   std::size_t slot_of(const memory_id& id) const;
   void erase_slot(const memory_id& id);
   void rehash();
+  void forget_removed();
+  std::vector<std::uint32_t>::const_iterator
+  place_of(std::uint64_t sequence) const;
 
   std::size_t cache_bytes_max_;
+  indexing as_;
   std::size_t cached_bytes_ = 0;
+  std::size_t uncached_ = 0;
+  std::size_t in_conversation_ = 0;
   std::size_t eviction_hand_ = 0;
   std::vector<memory_row> rows_;
-  std::vector<std::uint32_t> free_rows_;
-  std::vector<std::uint32_t> retired_rows_;
   /// Rows by ascending sequence.
   std::vector<std::uint32_t> order_;
   /// Open addressing: row plus one, 0 for empty. A power of two long.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -12,12 +13,15 @@
 #include "auth/api_key.hpp"
 #include "auth/audit_entry.hpp"
 #include "auth/authority.hpp"
+#include "core/filter.hpp"
 #include "core/memory.hpp"
 #include "persistence/scope_identity.hpp"
 #include "search/ranked_search.hpp"
 
 /// What can be asked of a scope's engine, and what it answers. Values only.
 namespace cloister::engine {
+
+class filter_verdicts;
 
 // -- memories --
 
@@ -38,6 +42,7 @@ struct get_memory {
 /// Newest first.
 struct list_memories {
   std::optional<std::string> type;
+  std::optional<memory_filter> filter;
   std::size_t limit = 0;
   /// Only those written before this sequence number.
   std::optional<std::uint64_t> before;
@@ -48,6 +53,7 @@ struct search_memories {
   std::string query;
   std::size_t limit = 0;
   std::optional<std::string> type;
+  std::optional<memory_filter> filter;
   double min_score = 0;
   std::optional<search::corpus_statistics> statistics;
 };
@@ -108,6 +114,13 @@ struct create_key {
 
 struct list_keys {};
 
+/// Changes what is given of an organization's settings; answers them all.
+struct configure_organization {
+  std::optional<language> search_language;
+};
+
+struct show_settings {};
+
 struct revoke_key {
   auth::key_id id{};
 };
@@ -163,7 +176,7 @@ using operation
                  gather_statistics, update_memory, delete_memory,
                  delete_all_memories, memory_history, restore_memory,
                  share_memory, expire_memories, create_key, list_keys,
-                 revoke_key, authenticate, open_child, show_scope, list_scopes,
+                 configure_organization, show_settings, revoke_key, authenticate, open_child, show_scope, list_scopes,
                  list_audit, verify_audit, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
@@ -176,6 +189,7 @@ inline bool is_change(const operation& what) {
          || std::holds_alternative<expire_memories>(what)
          || std::holds_alternative<create_key>(what)
          || std::holds_alternative<revoke_key>(what)
+         || std::holds_alternative<configure_organization>(what)
          || std::holds_alternative<open_child>(what);
 }
 
@@ -209,6 +223,10 @@ struct request {
   std::chrono::nanoseconds deadline{0};
   /// Set by whoever begins it: what was not begun may safely be asked again.
   bool started = false;
+  /// What its filter admits, once all memories had to be read for that.
+  std::shared_ptr<const filter_verdicts> verdicts;
+  /// How often they were read.
+  int scans = 0;
 };
 
 // -- answers --
@@ -305,6 +323,7 @@ using answer = std::variant<nothing, memory, shared_memory, stored_memories,
                             memory_page, memory_hits, search::corpus_statistics,
                             deleted_count, created_key, key_list,
                             auth::authority_ptr, persistence::identity_ptr,
-                            scope_info, scope_list, audit_page, audit_report>;
+                            scope_info, scope_list, audit_page, audit_report,
+                            persistence::organization_settings>;
 
 } // namespace cloister::engine

@@ -143,6 +143,56 @@ step scope_engine::revoke(const std::shared_ptr<request>& asked) {
   return submit(std::move(made), std::move(done));
 }
 
+// -- settings --
+
+step scope_engine::settings(const std::shared_ptr<request>& asked) {
+  return answered(entry_of(*asked), identity_->settings->now());
+}
+
+step scope_engine::configure(const std::shared_ptr<request>& asked) {
+  CLOISTER_ASSERT(!identity_->parent);
+  // Changes of one record must not overlap; configuring is rare.
+  barrier_ = asked.get();
+  if (in_flight_ > 0)
+    return wait{[this, asked] { return run(asked); }};
+  auto old
+    = std::make_shared<result<std::optional<bytes>>>(std::optional<bytes>{});
+  auto key = identity_->space().key(record_kind::settings);
+  auto work = [old, key, records = &with_.records] {
+    auto found = records->get(key);
+    if (found.has_error())
+      *old = found.error();
+    else if (*found)
+      *old = std::optional<bytes>{**found};
+  };
+  return offload{work, [this, asked, old] { return configured(asked, *old); }};
+}
+
+step scope_engine::configured(const std::shared_ptr<request>& asked,
+                              const result<std::optional<bytes>>& old) {
+  barrier_ = nullptr;
+  if (old.has_error())
+    return refuse(*asked, old.error());
+  const auto& what = std::get<configure_organization>(asked->what);
+  auto settings = identity_->settings->now();
+  settings.search_language
+    = what.search_language.value_or(settings.search_language);
+  auto key = identity_->space().key(record_kind::settings);
+  auto sealed = crypto::seal(identity_->keys.control, 0, key.view(),
+                             persistence::encode_settings(settings));
+  change made;
+  made.entry = entry_of(*asked);
+  made.entry.reason
+    = "language " + std::string{to_string(settings.search_language)};
+  auto& registry = ledger_.head().registry;
+  if (*old)
+    ledger_.remove(registry, key.view(), crypto::tag_of(**old));
+  ledger_.add(registry, key.view(), crypto::tag_of(sealed));
+  made.batch->put(key, std::move(sealed));
+  made.becomes.settings = settings;
+  return submit(std::move(made), settings);
+}
+
 result<void>
 scope_engine::note_counted(std::vector<auth::audit_entry> entries) {
   for (auto& entry : entries)

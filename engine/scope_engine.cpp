@@ -61,6 +61,14 @@ std::size_t scope_engine::memory_bytes() const {
          + keys_.size() * 400;
 }
 
+bool scope_engine::waits_for_reload(const request& asked) const {
+  if (!needs_reload())
+    return false;
+  auto searches = std::holds_alternative<search_memories>(asked.what)
+                  || std::holds_alternative<gather_statistics>(asked.what);
+  return is_change(asked.what) || (searches && must_index_again());
+}
+
 step scope_engine::begin(std::shared_ptr<request> asked) {
   CLOISTER_ASSERT(asked->grant.target().contains(identity_->name)
                   || identity_->name.contains(asked->grant.target()));
@@ -98,6 +106,8 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const expire_memories&) { return expire(asked); },
       [&](const create_key&) { return make_key(asked); },
       [&](const list_keys&) { return keys(asked); },
+      [&](const configure_organization&) { return configure(asked); },
+      [&](const show_settings&) { return settings(asked); },
       [&](const revoke_key&) { return revoke(asked); },
       [&](const authenticate&) { return authenticated(asked); },
       [&](const open_child&) { return make_child(asked); },
@@ -237,6 +247,8 @@ step scope_engine::committed(const std::shared_ptr<change>& made,
   for (auto& [record, tag] : made->becomes.keys)
     keys_.put(std::move(record), tag);
   made->becomes.keys.clear();
+  if (made->becomes.settings)
+    identity_->settings->become(*made->becomes.settings);
   // What only this engine sees can wait until the answer is on its way.
   step answered{std::move(done)};
   answered.afterwards = [this, made] { apply(made->becomes); };

@@ -50,7 +50,8 @@ bytes encode_idempotency(const idempotency_record& record);
 result<idempotency_record> decode_idempotency(bytes_view data);
 
 /// A scope without anything in it; the caller sets the head.
-loaded_scope new_scope(const services& with);
+loaded_scope new_scope(const services& with,
+                       const persistence::scope_identity& identity);
 
 /// Reads a scope from the store and checks it against its head. May read the
 /// disk for long: loaders call it. Fails with `corrupted` if a record is
@@ -87,8 +88,13 @@ public:
   /// Whether a failed batch, or a reopened store, made the head unreliable:
   /// the next change wants a `reload` first.
   bool needs_reload() const {
-    return stale_ || with_.records.generation() != generation_;
+    return stale_ || with_.records.generation() != generation_
+           || must_index_again();
   }
+
+  /// Whether an operation must wait for the reload that is needed: changes do,
+  /// and searches if the organization's language is another now.
+  bool waits_for_reload(const request& asked) const;
 
   /// Whether batches are on their way, whose outcome a reload must wait for.
   bool has_in_flight() const {
@@ -122,6 +128,7 @@ private:
     std::vector<std::pair<std::string, idempotency_record>> idempotency_added;
     std::vector<std::string> idempotency_dropped;
     std::vector<std::pair<auth::key_record, record_tag>> keys;
+    std::optional<persistence::organization_settings> settings;
     /// A scope that was created.
     std::string child;
     bool cleared = false;
@@ -179,6 +186,9 @@ private:
   void apply(effects& becomes);
   void apply_row(effects::row_change& changed);
   void apply_history(effects& becomes);
+  bool must_index_again() const {
+    return memories_.index().in() != identity_->settings->now().search_language;
+  }
   /// What is derived from the state that was read.
   void count_state();
   void settle_tentative(const effects& becomes);
@@ -223,7 +233,15 @@ private:
 
   // -- reads (scope_reads.cpp) --
   step get(const std::shared_ptr<request>& asked, const memory_id& id);
+  std::optional<bool> admits(const std::optional<memory_filter>& filter,
+                             const request& asked, std::uint32_t row) const;
+  step scan_for_filter(const std::shared_ptr<request>& asked,
+                       const memory_filter& filter);
+  struct page_run;
   step list(const std::shared_ptr<request>& asked);
+  step list_on(const std::shared_ptr<request>& asked,
+               const std::shared_ptr<page_run>& run);
+  step page_of(const std::shared_ptr<request>& asked, const page_run& run);
   step search(const std::shared_ptr<request>& asked);
   step search_on(const std::shared_ptr<request>& asked,
                  const std::shared_ptr<search::ranked_search>& run);
@@ -238,6 +256,10 @@ private:
   step make_key(const std::shared_ptr<request>& asked);
   step keys(const std::shared_ptr<request>& asked);
   step revoke(const std::shared_ptr<request>& asked);
+  step configure(const std::shared_ptr<request>& asked);
+  step configured(const std::shared_ptr<request>& asked,
+                  const result<std::optional<bytes>>& old);
+  step settings(const std::shared_ptr<request>& asked);
   step authenticated(const std::shared_ptr<request>& asked);
   result<void> note_counted(std::vector<auth::audit_entry> entries);
   void put_key(change& to, auth::key_record record);

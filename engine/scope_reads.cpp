@@ -4,6 +4,7 @@
 #include "core/assert.hpp"
 #include "core/limits.hpp"
 #include "crypto/aead.hpp"
+#include "engine/filter_scan.hpp"
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
 #include "persistence/record_codec.hpp"
@@ -34,26 +35,110 @@ step scope_engine::get(const std::shared_ptr<request>& asked,
   return answered(std::move(entry), shared_memory{std::move(value), origin});
 }
 
+/// Whether a filter admits a memory; nothing where that cannot be told from
+/// what is at hand.
+std::optional<bool>
+scope_engine::admits(const std::optional<memory_filter>& filter,
+                     const request& asked, std::uint32_t row) const {
+  if (!filter)
+    return true;
+  const auto& at = memories_.at(row);
+  if (!at.record.empty())
+    return filter->matches(decoded(row));
+  return asked.verdicts ? asked.verdicts->of(at.sequence, at.revision)
+                        : std::nullopt;
+}
+
+/// A step that reads all memories, for what they are to a filter, and runs the
+/// operation again.
+step scope_engine::scan_for_filter(const std::shared_ptr<request>& asked,
+                                   const memory_filter& filter) {
+  constexpr int scans_max = 3;
+  if (++asked->scans > scans_max)
+    return refuse(*asked, {errc::overloaded,
+                           "the scope changes faster than it can be filtered; "
+                           "try again",
+                           limits::overload_retry_hint});
+  auto found = std::make_shared<result<filter_verdicts>>(filter_verdicts{});
+  auto work = [found, filter, identity = identity_, records = &with_.records] {
+    *found = scan_filter(*records, *identity, filter);
+  };
+  auto then = [this, asked, found]() -> step {
+    if (found->has_error())
+      return refuse(*asked, found->error());
+    asked->verdicts
+      = std::make_shared<const filter_verdicts>(std::move(**found));
+    return run(asked);
+  };
+  return offload{std::move(work), std::move(then), true};
+}
+
+/// The memories of a page as they are found, by sequence.
+struct scope_engine::page_run {
+  std::vector<std::uint64_t> found;
+  std::optional<std::uint64_t> before;
+  bool more = false;
+  bool unknown = false;
+};
+
 step scope_engine::list(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<list_memories>(asked->what);
+  if (what.filter && !asked->verdicts && !memories_.is_all_cached())
+    return scan_for_filter(asked, *what.filter);
+  auto run = std::make_shared<page_run>();
+  run->before = what.before;
+  return list_on(asked, run);
+}
+
+step scope_engine::list_on(const std::shared_ptr<request>& asked,
+                           const std::shared_ptr<page_run>& run) {
+  const auto& what = std::get<list_memories>(asked->what);
   auto wanted = what.type ? type_hash(*what.type) : 0;
-  std::vector<std::uint32_t> rows;
-  std::optional<std::uint64_t> next;
-  memories_.newest_first(what.before, [&](std::uint32_t at) {
+  auto started = with_.time->steady();
+  bool yielded = false;
+  memories_.newest_first(run->before, [&](std::uint32_t at) {
     const auto& row = memories_.at(at);
-    if (!is_live(row) || (what.type && row.type_hash != wanted))
-      return true;
-    if (rows.size() == what.limit) {
-      next = memories_.at(rows.back()).sequence;
+    if (what.filter
+        && with_.time->steady() - started > limits::engine_budget) {
+      yielded = true;
       return false;
     }
-    rows.push_back(at);
-    return true;
+    run->before = row.sequence;
+    if (!is_live(row) || (what.type && row.type_hash != wanted))
+      return true;
+    auto admitted = admits(what.filter, *asked, at);
+    run->unknown = run->unknown || !admitted;
+    if (!admitted.value_or(false))
+      return !run->unknown;
+    run->more = run->found.size() == what.limit;
+    if (!run->more)
+      run->found.push_back(row.sequence);
+    return !run->more;
   });
+  if (run->unknown)
+    return scan_for_filter(asked, *what.filter);
+  if (yielded) {
+    if (asked->deadline.count() != 0 && started > asked->deadline)
+      return refuse(*asked, {errc::timeout, "the list took too long; ask with "
+                                            "a simpler filter"});
+    return again{[this, asked, run] { return list_on(asked, run); }};
+  }
+  return page_of(asked, *run);
+}
+
+step scope_engine::page_of(const std::shared_ptr<request>& asked,
+                           const page_run& run) {
+  const auto& what = std::get<list_memories>(asked->what);
+  std::vector<std::uint32_t> rows;
+  for (auto sequence : run.found)
+    // While it yielded, some may have gone.
+    if (auto row = memories_.find_sequence(sequence))
+      rows.push_back(*row);
   if (auto fetch = fetch_missing(asked, rows))
     return std::move(*fetch);
   memory_page page;
-  page.next = next;
+  if (run.more)
+    page.next = run.found.back();
   auto entry = entry_of(*asked);
   for (auto row : rows) {
     auto value = decoded(row);
@@ -68,19 +153,21 @@ step scope_engine::list(const std::shared_ptr<request>& asked) {
 
 step scope_engine::statistics(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<gather_statistics>(asked->what);
-  auto wanted = search::parse_query(what.query);
+  auto wanted = search::parse_query(what.query, memories_.index().in());
   // The search that follows is audited; this is its first half.
   return answer{search::statistics_of(memories_.index(), wanted)};
 }
 
 step scope_engine::search(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<search_memories>(asked->what);
-  auto wanted = search::parse_query(what.query);
+  if (what.filter && !asked->verdicts && !memories_.is_all_cached())
+    return scan_for_filter(asked, *what.filter);
+  auto wanted = search::parse_query(what.query, memories_.index().in());
   auto statistics = what.statistics
                       ? *what.statistics
                       : search::statistics_of(memories_.index(), wanted);
-  auto run = std::make_shared<search::ranked_search>(
-    std::move(wanted), std::move(statistics), what.limit);
+  auto run
+    = std::make_shared<search::ranked_search>(wanted, statistics, what.limit);
   return search_on(asked, run);
 }
 
@@ -91,20 +178,40 @@ step scope_engine::search_on(
   if (asked->deadline.count() != 0 && started > asked->deadline)
     return refuse(*asked, {errc::timeout, "the search took too long; ask with "
                                           "fewer words"});
-  auto must_yield = [this, started] {
-    return with_.time->steady() - started > limits::engine_budget;
-  };
-  if (!run->step(memories_.index(), must_yield))
-    return again{[this, asked, run] { return search_on(asked, run); }};
   const auto& what = std::get<search_memories>(asked->what);
   auto wanted = what.type ? type_hash(*what.type) : 0;
-  auto best = run->best([&](search::document doc) {
+  bool unknown = false;
+  search::search_view view;
+  view.judge = [&](search::document doc) {
     const auto& row = memories_.at(doc);
-    auto admitted = row.sequence != 0 && is_live(row)
-                    && (!what.type || row.type_hash == wanted);
-    return search::candidate{admitted, row.sequence};
-  });
-  return search_done(asked, best);
+    search::candidate verdict{false, row.sequence};
+    if (row.sequence == 0 || !is_live(row)
+        || (what.type && row.type_hash != wanted))
+      return verdict;
+    auto admitted = admits(what.filter, *asked, doc);
+    unknown = unknown || !admitted;
+    verdict.admitted = admitted.value_or(false);
+    return verdict;
+  };
+  view.is_judge_slow = what.filter.has_value();
+  if (memories_.has_conversations())
+    view.neighbours = [&](search::document doc,
+                          std::vector<search::neighbour>& out) {
+      memories_.neighbours(doc, search::ranked_search::context_percent.size(),
+                           out);
+      std::erase_if(out, [&](const search::neighbour& near) {
+        return !is_live(memories_.at(near.doc));
+      });
+    };
+  view.must_yield = [&] {
+    return with_.time->steady() - started > limits::engine_budget;
+  };
+  auto done = run->step(memories_.index(), view);
+  if (unknown)
+    return scan_for_filter(asked, *what.filter);
+  if (!done)
+    return again{[this, asked, run] { return search_on(asked, run); }};
+  return search_done(asked, run->best());
 }
 
 step scope_engine::search_done(

@@ -191,12 +191,17 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
   auto made = std::make_shared<scope_identity>(
     scope_identity{std::move(*name), tag, partition, incarnation, pseudonym,
                    created, slot_number, std::move(*keys),
-                   parent ? parent->organization : nullptr, parent});
+                   parent ? parent->organization : nullptr,
+                   parent ? parent->settings
+                          : std::make_shared<shared_settings>(),
+                   parent});
   if (!parent) {
     auto organization = read_organization_keys(*made);
     if (organization.has_error())
       return organization.error();
     made->organization = std::move(*organization);
+    if (auto read = read_settings(*made); read.has_error())
+      return read.error();
   }
   identity_ptr out = std::move(made);
   remember(out);
@@ -238,6 +243,26 @@ catalog::read_organization_keys(const scope_identity& identity) const {
   if (keys->signing.empty())
     return damaged("an organization's secrets record");
   return std::shared_ptr<const organization_keys>{std::move(keys)};
+}
+
+result<void> catalog::read_settings(const scope_identity& organization) const {
+  auto key = organization.space().key(record_kind::settings);
+  auto sealed = records_.get(key);
+  if (sealed.has_error())
+    return sealed.error();
+  organization_settings settings;
+  if (*sealed) {
+    auto plain
+      = crypto::open(organization.keys.control, key.view(), **sealed);
+    if (plain.has_error())
+      return plain.error();
+    auto decoded = decode_settings(*plain);
+    if (decoded.has_error())
+      return decoded.error();
+    settings = *decoded;
+  }
+  organization.settings->become(settings);
+  return {};
 }
 
 result<identity_ptr> catalog::organization_at(bytes_view locator) const {
@@ -319,7 +344,10 @@ result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
   auto child = std::make_shared<scope_identity>(
     scope_identity{name, tag, partition, state->incarnation,
                    crypto::random_array<16>(), now, *slot, scope_keys::random(),
-                   parent ? parent->organization : nullptr, parent});
+                   parent ? parent->organization : nullptr,
+                   parent ? parent->settings
+                          : std::make_shared<shared_settings>(),
+                   parent});
   batch.write_slot(wrapped_slot(wrapping_of(parent), *slot, tag,
                                 parent ? 0 : node_->master_version,
                                 child->keys));

@@ -68,6 +68,9 @@ public:
   result<identity_ptr> open_child(const identity_ptr& parent,
                                   const scope_tag& tag) const;
 
+  /// Reads an organization's settings again, for all of its scopes.
+  result<void> read_settings(const scope_identity& organization) const;
+
   /// The organization whose tag begins with these five bytes. Fails with
   /// `not_found`; of several the first is taken.
   result<identity_ptr> organization_at(bytes_view locator) const;

@@ -125,7 +125,7 @@ result<memory_summary> decode_summary(bytes_view data) {
   out.updated_at = {reader.i64()};
   out.type = reader.string();
   out.content = reader.string();
-  reader.string();
+  out.metadata = reader.string();
   reader.string();
   if ((flags & flag_key) != 0)
     out.key = reader.string();

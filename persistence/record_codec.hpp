@@ -36,6 +36,7 @@ struct memory_summary {
   std::optional<timestamp> expires_at;
   std::string_view type;
   std::string_view content;
+  std::string_view metadata;
   std::optional<std::string_view> key;
 };
 

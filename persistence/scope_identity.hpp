@@ -11,6 +11,7 @@
 #include "core/clock.hpp"
 #include "core/scope.hpp"
 #include "crypto/secret_key.hpp"
+#include "persistence/organization_settings.hpp"
 #include "persistence/storage_key.hpp"
 
 namespace cloister::persistence {
@@ -65,6 +66,8 @@ struct scope_identity {
   std::uint64_t slot = 0;
   scope_keys keys;
   std::shared_ptr<const organization_keys> organization;
+  /// Of the organization; shared by all of its scopes.
+  std::shared_ptr<shared_settings> settings;
   /// None for an organization.
   std::shared_ptr<const scope_identity> parent;
 

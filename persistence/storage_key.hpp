@@ -25,6 +25,7 @@ namespace cloister::persistence {
 //         | 'k' API key        rest = keyed hash of the key's id:16
 //         | 'l' locator        rest = descendant's tag:16      (organizations)
 //         | 'm' memory         rest = sequence:be64
+//         | 'o' settings       rest = (nothing)                (organizations)
 //         | 'p' pseudonym      rest = descendant's pseudonym:16 (organizations)
 //         | 'r' old revision   rest = sequence:be64 revision:be32
 //         | 's' secrets        rest = (nothing)          (organizations, node)
@@ -43,6 +44,7 @@ enum class record_kind : char {
   api_key = 'k',
   locator = 'l',
   memory = 'm',
+  settings = 'o',
   pseudonym = 'p',
   revision = 'r',
   secrets = 's',

@@ -48,6 +48,16 @@ result<void> check_page(std::size_t limit) {
   return {};
 }
 
+result<std::optional<memory_filter>>
+parsed_filter(const std::optional<std::string>& text) {
+  if (!text)
+    return std::optional<memory_filter>{};
+  auto parsed = memory_filter::parse(*text);
+  if (parsed.has_error())
+    return parsed.error();
+  return std::optional{std::move(*parsed)};
+}
+
 /// Where a scope is named, nothing must not mean the root.
 result<void> check_named(std::string_view name) {
   if (name.empty())
@@ -234,7 +244,12 @@ result<memory_list> client::list_memories(list_options options) const {
     = covered(*impl_, operation::list_memories, options.reach, options.scopes);
   if (scopes.has_error())
     return scopes.error();
-  auto at = position_of(options.cursor, *scopes);
+  auto filter = parsed_filter(options.filter);
+  if (filter.has_error())
+    return filter.error();
+  auto asked = options.memory_type.value_or("") + '\n'
+               + options.filter.value_or("");
+  auto at = position_of(options.cursor, *scopes, asked);
   if (at.has_error())
     return at.error();
   memory_list out;
@@ -242,13 +257,13 @@ result<memory_list> client::list_memories(list_options options) const {
     auto room = options.limit - out.results.size();
     auto& where = *(*scopes)[i];
     if (room == 0) {
-      out.cursor = make_cursor(where.name(), std::nullopt);
+      out.cursor = make_cursor(where.name(), asked, std::nullopt);
       return out;
     }
     auto before = i == at->scope ? at->before : std::nullopt;
     auto page = perform<engine::memory_page>(
       *impl_, where, operation::list_memories,
-      engine::list_memories{options.memory_type, room, before});
+      engine::list_memories{options.memory_type, *filter, room, before});
     if (page.has_error())
       return page.error();
     if (!*page)
@@ -256,7 +271,7 @@ result<memory_list> client::list_memories(list_options options) const {
     for (auto& value : (*page)->memories)
       out.results.push_back({std::move(value), where.name()});
     if ((*page)->next) {
-      out.cursor = make_cursor(where.name(), (*page)->next);
+      out.cursor = make_cursor(where.name(), asked, (*page)->next);
       return out;
     }
   }
@@ -278,6 +293,9 @@ result<search_results> client::search_memories(search_options options) const {
   if (options.memory_type)
     if (auto ok = validate_type(*options.memory_type); ok.has_error())
       return ok.error();
+  auto filter = parsed_filter(options.filter);
+  if (filter.has_error())
+    return filter.error();
   auto scopes = covered(*impl_, operation::search_memories, options.reach,
                         options.scopes);
   if (scopes.has_error())
@@ -286,6 +304,7 @@ result<search_results> client::search_memories(search_options options) const {
   what.query = std::move(options.query);
   what.limit = options.limit;
   what.type = std::move(options.memory_type);
+  what.filter = std::move(*filter);
   what.min_score = options.min_score;
   auto hits = impl_->node->gateway->search(*scopes, impl_->who, std::move(what),
                                            options.timeout);

@@ -14,8 +14,8 @@ namespace {
 
 using path_hash = crypto::short_digest;
 
-path_hash hash_of(const scope& name) {
-  auto whole = crypto::hash({"list cursor", name.path()});
+path_hash hash_of(const scope& name, std::string_view asked) {
+  auto whole = crypto::hash({"list cursor", name.path(), asked});
   path_hash out;
   std::copy_n(whole.begin(), out.size(), out.begin());
   return out;
@@ -23,22 +23,24 @@ path_hash hash_of(const scope& name) {
 
 } // namespace
 
-std::string make_cursor(const scope& next,
+std::string make_cursor(const scope& next, std::string_view asked,
                         std::optional<std::uint64_t> before) {
   bytes data;
   byte_writer writer{data};
-  writer.raw(hash_of(next));
+  writer.raw(hash_of(next, asked));
   writer.u64(before.value_or(0));
   return to_base32(data);
 }
 
 result<list_position> position_of(const std::optional<std::string>& cursor,
-                                  const bindings& scopes) {
+                                  const bindings& scopes,
+                                  std::string_view asked) {
   list_position at;
   if (!cursor)
     return at;
   error foreign{errc::invalid_argument,
-                "not a cursor of this list; begin again without one"};
+                "not a cursor of this list; give the options of the page before, or "
+                "begin again without one"};
   auto data = from_base32(*cursor);
   path_hash wanted{};
   if (!data || data->size() != wanted.size() + sizeof(std::uint64_t))
@@ -49,7 +51,7 @@ result<list_position> position_of(const std::optional<std::string>& cursor,
     at.before = before;
   auto found
     = std::find_if(scopes.begin(), scopes.end(), [&](const auto& each) {
-        return hash_of(each->name()) == wanted;
+        return hash_of(each->name(), asked) == wanted;
       });
   if (found == scopes.end())
     return foreign;

@@ -14,10 +14,13 @@ namespace cloister {
 
 using bindings = std::vector<std::shared_ptr<actors::scope_binding>>;
 
-// A list's cursor: base32 of a hash of the path of the scope to go on with, and
-// of the sequence number to go on before. Other scopes may come and go.
+// A list's cursor: base32 of a hash of what is asked for and of the path of the
+// scope to go on with, and of the sequence number to go on before. Memories and
+// other scopes may come and go.
 
-std::string make_cursor(const scope& next, std::optional<std::uint64_t> before);
+/// `asked` is what narrows the list: a cursor of another list is none of this.
+std::string make_cursor(const scope& next, std::string_view asked,
+                        std::optional<std::uint64_t> before);
 
 struct list_position {
   /// An index into the scopes that are listed.
@@ -28,6 +31,7 @@ struct list_position {
 /// Where among these scopes a cursor goes on. Fails with `invalid_argument` if
 /// its scope is not among them.
 result<list_position> position_of(const std::optional<std::string>& cursor,
-                                  const bindings& scopes);
+                                  const bindings& scopes,
+                                  std::string_view asked);
 
 } // namespace cloister

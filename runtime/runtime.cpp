@@ -157,6 +157,29 @@ result<client> organization::client(std::string_view user_id) const {
   return make_client(impl_->node, impl_->who, user_id);
 }
 
+result<organization_settings>
+organization::configure(const organization_changes& changes) const {
+  actors::scope_binding root{impl_->who->root};
+  auto done = impl_->node->gateway->perform_on_organization(
+    root, root.name(), impl_->who, auth::operation::configure_organization,
+    engine::configure_organization{changes.search_language});
+  if (done.has_error())
+    return done.error();
+  return organization_settings{
+    std::get<persistence::organization_settings>(*done).search_language};
+}
+
+result<organization_settings> organization::settings() const {
+  actors::scope_binding root{impl_->who->root};
+  auto done = impl_->node->gateway->perform_on_organization(
+    root, root.name(), impl_->who, auth::operation::show_settings,
+    engine::show_settings{});
+  if (done.has_error())
+    return done.error();
+  return organization_settings{
+    std::get<persistence::organization_settings>(*done).search_language};
+}
+
 result<new_key> organization::create_key(key_options options) const {
   auto root = client();
   if (root.has_error())

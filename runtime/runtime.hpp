@@ -89,6 +89,12 @@ public:
   result<cloister::client> client(std::string_view user_id = {}) const;
   result<new_key> create_key(key_options options) const;
 
+  result<organization_settings> settings() const;
+  /// Answers the settings that hold from now on. After another language was
+  /// chosen, each scope is indexed again when it is used next.
+  result<organization_settings>
+  configure(const organization_changes& changes) const;
+
   struct impl;
   explicit organization(std::shared_ptr<impl> parts);
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/language.hpp"
 #include "core/limits.hpp"
 #include "core/memory.hpp"
 #include "core/scope.hpp"
@@ -55,6 +56,8 @@ struct search_options {
   std::string query;
   std::size_t limit = limits::search_results_default;
   std::optional<std::string> memory_type;
+  /// JSON, e.g. {"metadata.priority": {"gte": 2}}; see core/filter.hpp.
+  std::optional<std::string> filter;
   double min_score = 0;
   visibility reach = visibility::self;
   /// Other scopes, as user_ids, to search together; replaces the bound one.
@@ -64,6 +67,8 @@ struct search_options {
 
 struct list_options {
   std::optional<std::string> memory_type;
+  /// JSON, as for searches.
+  std::optional<std::string> filter;
   std::size_t limit = limits::page_results_default;
   /// From the page before.
   std::optional<std::string> cursor;
@@ -92,6 +97,17 @@ struct memory_list {
   std::vector<located_memory> results;
   /// Give it to get the next page; none after the last.
   std::optional<std::string> cursor;
+};
+
+/// What an organization has set.
+struct organization_settings {
+  /// Whose words its memories are stemmed by.
+  language search_language = language::english;
+};
+
+/// What to change of it.
+struct organization_changes {
+  std::optional<language> search_language;
 };
 
 struct key_options {

@@ -3,220 +3,147 @@
 
 #include "search/analyzer.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <functional>
-#include <memory>
-
-#include <libstemmer.h>
-#include <unicode/brkiter.h>
-#include <unicode/normalizer2.h>
-#include <unicode/uchar.h>
-#include <unicode/unistr.h>
-
-#include "core/limits.hpp"
+#include "search/compound.hpp"
+#include "search/script_runs.hpp"
 
 namespace cloister::search {
 
 namespace {
 
-bool is_ascii_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+/// Longer runs of letters are no words; what is beyond is passed over.
+constexpr std::size_t word_bytes_max = 512;
 
-bool is_ascii_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-/// Snowball's English stemmer with a small memory of its own, because the same
-/// words come again and again. One per thread.
-class stemmer {
+/// Reads text from the left and hands its words on.
+class scanner {
 public:
-  stemmer() : impl_(sb_stemmer_new("english", "UTF_8"), sb_stemmer_delete) {}
+  scanner(std::string_view text, term_writer& out) : text_(text), out_(out) {}
 
-  void stem(std::string& word) {
-    if (word.size() > cached_bytes_max) {
-      compute(word);
-      return;
+  void run() {
+    while (at_ < text_.size()) {
+      auto c = character_at(text_, at_);
+      switch (c.kind) {
+        case character_kind::letter:
+        case character_kind::digit:
+          read_word();
+          break;
+        case character_kind::ideographic:
+          chunk_.finish(out_);
+          read_ideographic();
+          break;
+        case character_kind::symbol:
+          chunk_.finish(out_);
+          out_.as_it_is(text_.substr(at_, c.bytes));
+          at_ += c.bytes;
+          break;
+        default:
+          at_ += c.bytes;
+      }
     }
-    auto& entry = cache_[std::hash<std::string_view>{}(word) % cache_.size()];
-    if (entry.word != word) {
-      entry.word = word;
-      entry.stem = word;
-      compute(entry.stem);
-    }
-    word = entry.stem;
+    chunk_.finish(out_);
   }
 
 private:
-  static constexpr std::size_t cached_bytes_max = 15; // Fits without a heap.
-
-  struct cached {
-    std::string word;
-    std::string stem;
-  };
-
-  void compute(std::string& word) {
-    auto data = reinterpret_cast<const sb_symbol*>(word.data());
-    auto stem
-      = sb_stemmer_stem(impl_.get(), data, static_cast<int>(word.size()));
-    if (stem == nullptr)
-      return;
-    auto length = static_cast<std::size_t>(sb_stemmer_length(impl_.get()));
-    word.assign(reinterpret_cast<const char*>(stem), length);
-  }
-
-  std::unique_ptr<sb_stemmer, void (*)(sb_stemmer*)> impl_;
-  std::array<cached, 4096> cache_;
-};
-
-void add_term(std::string word, bool stemmable, std::vector<std::string>& out) {
-  // The cache alone is 256 KiB: too much for a thread-local object's own place.
-  thread_local auto words = std::make_unique<stemmer>();
-  if (word.size() > limits::term_bytes_max) {
-    auto end = limits::term_bytes_max;
-    while (end > 0 && (static_cast<unsigned char>(word[end]) & 0xc0) == 0x80)
-      --end;
-    word.resize(end);
-  }
-  if (stemmable)
-    words->stem(word);
-  if (!word.empty())
-    out.push_back(std::move(word));
-}
-
-/// Words of pure ASCII text.
-void analyze_ascii(std::string_view text, std::vector<std::string>& out) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    std::string word;
-    bool stemmable = true;
-    for (; i < text.size(); ++i) {
-      auto c = text[i];
-      auto letter = is_ascii_letter(c);
-      auto joins = c == '\'' && !word.empty() && is_ascii_letter(word.back())
-                   && i + 1 < text.size() && is_ascii_letter(text[i + 1]);
-      if (!letter && !is_ascii_digit(c) && !joins)
+  void read_word() {
+    auto from = at_;
+    word_part part;
+    auto last = read_plain(part);
+    while (at_ < text_.size()) {
+      auto c = character_at(text_, at_);
+      auto belongs = c.kind == character_kind::letter
+                     || c.kind == character_kind::digit
+                     || (c.kind == character_kind::apostrophe
+                         && last == character_kind::letter
+                         && character_at(text_, at_ + c.bytes).kind
+                              == character_kind::letter);
+      if (!belongs)
         break;
-      stemmable = stemmable && (letter || joins);
-      word.push_back(lower(c));
+      part.ascii = part.ascii && c.bytes == 1;
+      part.letters = part.letters && c.kind != character_kind::digit;
+      part.digits = part.digits && c.kind == character_kind::digit;
+      part.needs_dictionary = part.needs_dictionary || c.needs_dictionary;
+      last = c.kind;
+      at_ += c.bytes;
     }
-    if (!word.empty())
-      add_term(std::move(word), stemmable, out);
+    auto raw = text_.substr(from, at_ - from);
+    if (part.needs_dictionary) {
+      chunk_.finish(out_);
+      write_dictionary_words(raw, out_);
+      return;
+    }
+    part.text = raw.substr(0, cut_at(raw, word_bytes_max));
+    read_suffix(part);
+    // A single character in between ties words together, if it may.
+    if (from == 0 || from != word_end_ + 1 || !chunk_.joins(text_[from - 1]))
+      chunk_.finish(out_);
     else
-      ++i;
+      part.joiner = text_[from - 1];
+    chunk_.add(part, out_);
+    word_end_ = at_;
   }
-}
 
-bool is_word_character(UChar32 c) {
-  constexpr auto marks = U_GC_M_MASK;
-  return u_isalnum(c) || (U_GET_GC_MASK(c) & marks) != 0;
-}
-
-bool is_apostrophe(UChar32 c) {
-  return c == 0x27 || c == 0x2019 || c == 0xff07;
-}
-
-/// Folds one word and removes combining diacritics.
-std::string folded(const icu::UnicodeString& word) {
-  UErrorCode status = U_ZERO_ERROR;
-  auto fold = icu::Normalizer2::getNFKCCasefoldInstance(status);
-  auto decompose = icu::Normalizer2::getNFDInstance(status);
-  auto compose = icu::Normalizer2::getNFCInstance(status);
-  if (U_FAILURE(status))
-    return {};
-  auto plain = decompose->normalize(fold->normalize(word, status), status);
-  icu::UnicodeString kept;
-  for (int32_t i = 0; i < plain.length(); ++i)
-    if (plain[i] < 0x300 || plain[i] > 0x36f)
-      kept.append(is_apostrophe(plain[i]) ? u'\'' : plain[i]);
-  std::string out;
-  compose->normalize(kept, status).toUTF8String(out);
-  return out;
-}
-
-bool is_stemmable(std::string_view word) {
-  return std::all_of(word.begin(), word.end(),
-                     [](char c) { return is_ascii_letter(c) || c == '\''; });
-}
-
-/// Cuts one segment of ICU's at everything that is not part of a word, just as
-/// the ASCII path does.
-void analyze_segment(const icu::UnicodeString& text, int32_t from, int32_t to,
-                     std::vector<std::string>& out) {
-  icu::UnicodeString word;
-  UChar32 last = 0;
-  auto finish = [&] {
-    if (!word.isEmpty()) {
-      auto term = folded(word);
-      auto stemmable = is_stemmable(term);
-      add_term(std::move(term), stemmable, out);
+  /// Reads the letters and digits of ASCII that a word begins with, which is
+  /// mostly all of it. Answers what the last one is.
+  character_kind read_plain(word_part& part) {
+    auto last = character_kind::other;
+    for (; at_ < text_.size(); ++at_) {
+      auto c = static_cast<unsigned char>(text_[at_]);
+      auto kind = c < ascii_size ? ascii_kinds[c] : character_kind::other;
+      if (kind != character_kind::letter && kind != character_kind::digit)
+        break;
+      part.letters = part.letters && kind == character_kind::letter;
+      part.digits = part.digits && kind == character_kind::digit;
+      last = kind;
     }
-    word.remove();
-    last = 0;
-  };
-  for (auto i = from; i < to; i = text.moveIndex32(i, 1)) {
-    auto c = text.char32At(i);
-    auto next = text.moveIndex32(i, 1);
-    auto joins = is_apostrophe(c) && last != 0 && u_isalpha(last) && next < to
-                 && u_isalpha(text.char32At(next));
-    if (is_word_character(c) || joins) {
-      word.append(c);
-      last = c;
-    } else {
-      finish();
+    return last;
+  }
+
+  /// "C++", "F#": a letter alone says nothing.
+  void read_suffix(word_part& part) {
+    if (part.text.size() != 1 || !part.letters)
+      return;
+    auto rest = text_.substr(at_);
+    std::size_t suffix = rest.starts_with("++") ? 2 : rest.starts_with('#');
+    auto follows = character_at(text_, at_ + suffix).kind;
+    if (suffix == 0 || follows == character_kind::letter
+        || follows == character_kind::digit)
+      return;
+    part.text = text_.substr(at_ - 1, 1 + suffix);
+    part.letters = false;
+    at_ += suffix;
+  }
+
+  void read_ideographic() {
+    auto from = at_;
+    while (at_ < text_.size()) {
+      auto c = character_at(text_, at_);
+      if (c.kind != character_kind::ideographic)
+        break;
+      at_ += c.bytes;
     }
+    write_character_pairs(text_.substr(from, at_ - from), out_);
   }
-  finish();
-}
 
-/// One break iterator per thread; making one costs more than using it.
-icu::BreakIterator* word_breaks() {
-  thread_local std::unique_ptr<icu::BreakIterator> iterator = [] {
-    UErrorCode status = U_ZERO_ERROR;
-    std::unique_ptr<icu::BreakIterator> made{
-      icu::BreakIterator::createWordInstance(icu::Locale::getRoot(), status)};
-    return U_SUCCESS(status) ? std::move(made) : nullptr;
-  }();
-  return iterator.get();
-}
-
-void analyze_unicode(std::string_view utf8, std::vector<std::string>& out) {
-  auto text = icu::UnicodeString::fromUTF8(
-    icu::StringPiece{utf8.data(), static_cast<int32_t>(utf8.size())});
-  auto breaks = word_breaks();
-  if (breaks == nullptr) {
-    analyze_segment(text, 0, text.length(), out);
-    return;
-  }
-  breaks->setText(text);
-  auto from = breaks->first();
-  for (auto to = breaks->next(); to != icu::BreakIterator::DONE;
-       to = breaks->next()) {
-    analyze_segment(text, from, to, out);
-    from = to;
-  }
-}
-
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x80;
-  });
-}
+  std::string_view text_;
+  term_writer& out_;
+  compound chunk_;
+  std::size_t at_ = 0;
+  std::size_t word_end_ = 0;
+};
 
 } // namespace
 
-void analyze(std::string_view text, std::vector<std::string>& out) {
+void analyze(std::string_view text, language in,
+             std::vector<std::string>& out) {
   out.clear();
-  if (is_ascii(text))
-    analyze_ascii(text, out);
-  else
-    analyze_unicode(text, out);
+  term_writer writer{in, out};
+  scanner{text, writer}.run();
+}
+
+void analyze(std::string_view text, language in,
+             std::vector<query_word>& out) {
+  out.clear();
+  term_writer writer{in, out};
+  scanner{text, writer}.run();
 }
 
 } // namespace cloister::search

@@ -7,19 +7,34 @@
 #include <string_view>
 #include <vector>
 
+#include "search/word_forms.hpp"
+
 namespace cloister::search {
 
 /// Turns text into index terms. The text must be UTF-8.
 ///
 /// A word is a run of letters, digits and marks; an apostrophe between letters
-/// belongs to it. Text beyond ASCII is first cut at the word boundaries of
-/// UAX #29 as ICU finds them, which separates Chinese, Japanese and Thai words.
-/// Words are folded by NFKC_Casefold and lose the combining diacritics
-/// U+0300..U+036F; words of ASCII letters are then stemmed by Snowball's
-/// English stemmer (M. F. Porter, "Snowball", 2001). A word is cut after
-/// `limits::term_bytes_max` bytes.
+/// belongs to it. What term_writer makes of a word is its term. Besides:
+///
+///   getUserName, HTTPServer   the whole, and each of its words
+///   e-mail, AT&T              the words, and "email", "at&t" for a short one
+///   U.S.A., e.g.              "usa", "eg"
+///   3.14, 192.168.0.1         the numbers, and the whole
+///   1,000,000                 "1000000"
+///   2024-05-07                the year, the month's name (in English), the day
+///   7th                       "7" (in English)
+///   C++, F#                   "c++", "f#"
+///   Chinese, Japanese, Korean pairs of neighbouring characters, and each
+///                             ideograph (J. Y. Nie et al., "On the use of words
+///                             and n-grams for Chinese information retrieval",
+///                             2000)
+///   Thai, Lao, Khmer, Burmese words as ICU's dictionaries find them
+///   emoji                     each by itself
 ///
 /// The terms replace what `out` holds, in the order of the text. Thread-safe.
-void analyze(std::string_view text, std::vector<std::string>& out);
+void analyze(std::string_view text, language in, std::vector<std::string>& out);
+
+/// The same for a query, and which of the terms are stop words.
+void analyze(std::string_view text, language in, std::vector<query_word>& out);
 
 } // namespace cloister::search

@@ -3,37 +3,16 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "search/inverted_index.hpp"
+#include "search/query.hpp"
+#include "search/scorer.hpp"
 
 namespace cloister::search {
-
-/// A query's distinct terms.
-struct query {
-  std::vector<std::string> terms;
-};
-
-/// Analyzes a query like a memory; keeps `limits::query_terms_max` terms.
-query parse_query(std::string_view text);
-
-/// What BM25 needs to know of a collection: of one scope or, so that hits of
-/// several scopes compare fairly, of all of them together.
-struct corpus_statistics {
-  std::uint64_t documents = 0;
-  std::uint64_t total_length = 0;
-  /// For each of the query's terms, in how many documents it occurs.
-  std::vector<std::uint64_t> document_frequencies;
-
-  void add(const corpus_statistics& other);
-};
-
-corpus_statistics statistics_of(const inverted_index& index,
-                                const query& wanted);
 
 struct scored_document {
   document doc = 0;
@@ -48,35 +27,86 @@ struct candidate {
   std::uint64_t order = 0;
 };
 
-/// One search in progress: BM25 (S. Robertson and H. Zaragoza, "The
-/// Probabilistic Relevance Framework: BM25 and Beyond", 2009) over all postings
-/// of all terms. May be interrupted and resumed; documents may be added, which
-/// it does not see, and removed, which `best` is asked about. One thread at a
-/// time, the index's.
+/// A memory that was written next to another in the same conversation.
+struct neighbour {
+  document doc = 0;
+  /// How many of that conversation lie between them, plus one.
+  std::size_t distance = 1;
+};
+
+/// What a search asks about the documents it meets.
+struct search_view {
+  /// Must not admit documents that were removed.
+  std::function<candidate(document)> judge;
+  /// Appends a document's neighbours; empty where nothing is a conversation.
+  std::function<void(document, std::vector<neighbour>&)> neighbours;
+  std::function<bool()> must_yield;
+  /// Judges few documents at a time, so that it can yield.
+  bool is_judge_slow = false;
+};
+
+/// One search in progress, for the best documents by `scorer`.
+///
+/// Documents are looked at in windows of their numbers. Terms whose bounds do
+/// not together reach the score of the worst hit so far are only looked up for
+/// documents that have another term: MaxScore (H. Turtle and J. Flood, "Query
+/// evaluation: strategies and optimizations", 1995) with bounds for blocks of
+/// postings (S. Ding and T. Suel, "Faster top-k document retrieval using
+/// block-max indexes", 2011). What is found is exactly what scoring every
+/// document would find.
+///
+/// In a conversation an answer seldom repeats the words of its question. So
+/// where there are neighbours, the best documents and their neighbours are
+/// ranked again by
+///
+///   score(d) + max over neighbours of  context(distance) * score(neighbour)
+///
+/// May be interrupted and resumed; documents may come and go meanwhile. One
+/// thread at a time, the index's.
 class ranked_search {
 public:
-  ranked_search(query wanted, corpus_statistics statistics, std::size_t limit);
+  ranked_search(const query& wanted, const corpus_statistics& statistics,
+                std::size_t limit);
 
-  /// Goes on until done or until `must_yield` says so. Returns whether done.
-  bool step(const inverted_index& index,
-            const std::function<bool()>& must_yield);
+  /// Goes on until done or until told to yield. Returns whether done.
+  bool step(const inverted_index& index, const search_view& view);
 
-  /// The best documents, best first, once `step` returned true. `judge` must
-  /// not admit those that were removed.
-  std::vector<scored_document>
-  best(const std::function<candidate(document)>& judge) const;
+  /// The best documents, best first, once `step` returned true; valid as long
+  /// as the index does not change.
+  std::vector<scored_document> best() const;
+
+  /// What a neighbour's score adds, in percent, by its distance less one.
+  static constexpr std::array<points, 2> context_percent{40, 28};
 
 private:
-  void restart(const inverted_index& index);
-  void score(const inverted_index& index, std::span<const posting> postings);
+  struct hit {
+    points score = 0;
+    std::uint64_t order = 0;
+    document doc = 0;
+    friend bool operator<(const hit& a, const hit& b) {
+      // "Less" is "better", so that the worst is on top of a heap.
+      return a.score != b.score ? a.score > b.score : a.order > b.order;
+    }
+  };
+
+  /// A hit that scores less does not count.
+  points threshold() const {
+    return kept_.size() < pool_ ? 1 : kept_.front().score;
+  }
+  void restart(const inverted_index& index, const search_view& view);
+  void offer(points score, document doc, const inverted_index& index,
+             const search_view& view);
+  void rank_in_context(const inverted_index& index, const search_view& view);
 
   query query_;
-  corpus_statistics statistics_;
+  scorer scorer_;
   std::size_t limit_;
-  std::vector<float> scores_;
-  std::size_t term_ = 0;
-  /// The first document of the current term that was not looked at.
-  document next_document_ = 0;
+  /// How many hits are kept on the way.
+  std::size_t pool_;
+  /// A heap.
+  std::vector<hit> kept_;
+  /// Where to go on.
+  document next_ = 0;
   std::uint64_t removals_ = 0;
   int restarts_ = 0;
   bool started_ = false;

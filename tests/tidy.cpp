@@ -35,7 +35,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> doors{
   {"libstemmer.h", {"search/"}},
   {"unicode/", {"search/", "core/utf8.cpp"}},
   {"CLI/", {"cli/"}},
-  {"boost/json", {"core/json_text.cpp", "cli/"}},
+  {"boost/json", {"core/json_text.cpp", "core/filter", "cli/"}},
   {"boost/beast", {"server/"}},
 };
 

@@ -39,7 +39,8 @@ constexpr operation asked_by_clients[]
      operation::list_keys,           operation::revoke_key,
      operation::list_scopes,         operation::show_scope,
      operation::list_audit,          operation::verify_audit,
-     operation::read_subtree};
+     operation::read_subtree,        operation::show_settings,
+     operation::configure_organization};
 
 } // namespace
 

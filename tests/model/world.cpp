@@ -201,11 +201,63 @@ memory_draft world::random_draft() {
   for (std::size_t i = 0; i <= pick(5); ++i)
     out.content += words[pick(words.size())] + ' ';
   out.memory_type = pick(2) == 0 ? "fact" : "policy";
+  if (pick(3) != 0)
+    out.metadata = R"({"n":)" + std::to_string(pick(8)) + "}";
   if (pick(4) == 0)
     out.key = "key" + std::to_string(pick(3));
   if (pick(6) == 0)
     out.expires_at = node_.time->now() + std::chrono::minutes{1 + pick(60)};
   return out;
+}
+
+model_filter world::random_filter(std::size_t depth) {
+  auto n = static_cast<std::int64_t>(pick(8));
+  auto text = std::to_string(n);
+  auto word = model_words()[pick(model_words().size())];
+  switch (pick(depth < 3 ? 9 : 6)) {
+    case 0:
+      return {std::nullopt, [](const auto&) { return true; }};
+    case 1:
+      return {R"({"memory_type":"fact"})",
+              [](const auto& m) { return m.now.type == "fact"; }};
+    case 2:
+      return {R"({"metadata.n":{"gte":)" + text + "}}",
+              [n](const auto& m) { return m.now.n && *m.now.n >= n; }};
+    case 3:
+      return {R"({"metadata.n":{"nin":[)" + text + ",3]}}",
+              [n](const auto& m) { return m.now.n != n && m.now.n != 3; }};
+    case 4:
+      return {R"({"content":{"contains":")" + word + R"("}})",
+              [word](const auto& m) {
+                return m.now.content.find(word) != std::string::npos;
+              }};
+    case 5:
+      return {R"({"metadata.n":{"exists":true},"revision":{"gt":1}})",
+              [](const auto& m) { return m.now.n && m.revision > 1; }};
+    default: {
+      auto a = random_filter(depth + 1);
+      auto b = random_filter(depth + 1);
+      auto both = a.json.value_or("{}") + "," + b.json.value_or("{}");
+      if (pick(3) == 0)
+        return {R"({"NOT":[)" + both + "]}", [a, b](const auto& m) {
+                  return !a.admits(m) && !b.admits(m);
+                }};
+      if (pick(2) == 0)
+        return {R"({"OR":[)" + both + "]}", [a, b](const auto& m) {
+                  return a.admits(m) || b.admits(m);
+                }};
+      return {R"({"AND":[)" + both + "]}", [a, b](const auto& m) {
+                return a.admits(m) && b.admits(m);
+              }};
+    }
+  }
+}
+
+std::optional<std::int64_t> model_number(const std::string& metadata) {
+  constexpr std::string_view before = R"({"n":)";
+  if (!metadata.starts_with(before))
+    return std::nullopt;
+  return std::stoll(metadata.substr(before.size()));
 }
 
 } // namespace cloister::test

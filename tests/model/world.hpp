@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <random>
 
@@ -15,6 +16,8 @@ namespace cloister::test {
 struct model_state {
   std::string content;
   std::string type;
+  /// As in its metadata, {"n": …}; none for {}.
+  std::optional<std::int64_t> n;
 };
 
 /// What a store with these scopes should hold, kept as plainly as possible.
@@ -44,6 +47,12 @@ struct principal {
   bool reaches(const std::string& path) const;
 };
 
+/// A filter, and what it means.
+struct model_filter {
+  std::optional<std::string> json;
+  std::function<bool(const model_memory&)> admits;
+};
+
 /// A request with an idempotency key that was answered.
 struct model_request {
   std::string path;
@@ -70,6 +79,7 @@ private:
   std::string random_path();
   memory_id some_id(const std::string& path);
   memory_draft random_draft();
+  model_filter random_filter(std::size_t depth = 0);
 
   // -- principals (world.cpp) --
   void make_principals(const std::string& org);
@@ -109,7 +119,9 @@ private:
   void search(const principal& who, const std::string& path,
               const client& bound);
   void list(const principal& who, const std::string& path, const client& bound);
-  void list_pages(const std::string& path, const client& bound);
+  void list_pages(const std::string& path, const client& bound,
+                  const model_filter& filter);
+  void write_unseen(const std::string& path);
   void compare(const std::string& path, const client& bound);
   /// The scopes that a search should cover; none where it is refused.
   std::optional<std::vector<std::string>>
@@ -135,6 +147,9 @@ const std::vector<std::string>& model_words();
 
 /// All scopes of an organization that the model uses, itself included.
 std::vector<std::string> model_paths(const std::string& org);
+
+/// The number of {"n": …}, if it has one.
+std::optional<std::int64_t> model_number(const std::string& metadata);
 
 /// "org_a" of "org_a/team_t".
 std::string organization_of(const std::string& path);

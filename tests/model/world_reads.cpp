@@ -82,6 +82,8 @@ void world::search(const principal& who, const std::string& path,
   else
     for (std::size_t i = 0; i <= pick(3); ++i)
       options.scopes.push_back(random_path());
+  auto filter = random_filter();
+  options.filter = filter.json;
   auto reach = expected_reach(who, path, options);
   auto found = bound.search_memories(options);
   REQUIRE(found.has_value() == reach.has_value());
@@ -98,12 +100,19 @@ void world::search(const principal& who, const std::string& path,
     auto id = hit.memory.id.to_string();
     REQUIRE(scope.contains(id));
     CHECK(scope.at(id).now.content == hit.memory.content);
+    CHECK(filter.admits(scope.at(id)));
     CHECK(seen.insert(id).second);
   }
   std::size_t expected = 0;
   for (const auto& where : covered)
-    for (const auto& [id, known] : live(where))
-      expected += known.now.content.find(options.query) != std::string::npos;
+    for (const auto& [id, known] : live(where)) {
+      auto has_word
+        = known.now.content.find(options.query) != std::string::npos;
+      expected += has_word && filter.admits(known);
+      // Neighbours in a conversation are found for their context.
+      if (!has_word && where.find("/session_") != std::string::npos)
+        expected += seen.contains(id);
+    }
   CHECK(seen.size() == std::min(expected, options.limit));
 }
 
@@ -113,24 +122,31 @@ void world::list(const principal& who, const std::string& path,
   options.limit = 1000;
   if (pick(2) == 0)
     options.memory_type = "fact";
+  auto filter = random_filter();
+  options.filter = filter.json;
   auto found = bound.list_memories(options);
   REQUIRE(found.has_value() == who.may(permissions::read, path));
   if (!found)
     return;
   std::size_t expected = 0;
   for (const auto& [id, known] : live(path))
-    expected += !options.memory_type || known.now.type == "fact";
+    expected += (!options.memory_type || known.now.type == "fact")
+                && filter.admits(known);
   CHECK(found->results.size() == std::min(expected, options.limit));
   if (pick(4) == 0)
-    list_pages(path, bound);
+    list_pages(path, bound, filter);
 }
 
-/// Page by page, each memory once.
-void world::list_pages(const std::string& path, const client& bound) {
+/// Page by page, each memory once, while others are written.
+void world::list_pages(const std::string& path, const client& bound,
+                       const model_filter& filter) {
   const auto& scope = live(path);
   std::set<std::string> seen;
   list_options options;
   options.limit = 1 + pick(20);
+  options.filter = filter.json;
+  auto before = scope;
+  std::size_t written = 0;
   do {
     auto page = bound.list_memories(options).value();
     CHECK(page.results.size() <= options.limit);
@@ -140,8 +156,22 @@ void world::list_pages(const std::string& path, const client& bound) {
       CHECK(seen.insert(id).second);
     }
     options.cursor = page.cursor;
+    // What comes and goes meanwhile moves nothing else.
+    if (pick(2) == 0 && written++ < 3)
+      write_unseen(path);
   } while (options.cursor);
-  CHECK(seen.size() == scope.size());
+  for (const auto& [id, known] : before)
+    CHECK(seen.contains(id) == filter.admits(known));
+}
+
+/// The operator writes something that is new, and so comes before every page.
+void world::write_unseen(const std::string& path) {
+  auto wanted = random_draft();
+  wanted.key = std::nullopt;
+  auto org = runtime_->organization(organization_of(path)).value();
+  auto writer = org.client(path).value();
+  auto made = writer.create_memory(wanted).value();
+  stored(path, wanted, made);
 }
 
 void world::compare(const std::string& path, const client& bound) {

@@ -32,7 +32,8 @@ void world::stored(const std::string& path, const memory_draft& wanted,
                                 })
                  : scope.end();
   CHECK(made.content == wanted.content);
-  model_state state{wanted.content, wanted.memory_type};
+  model_state state{wanted.content, wanted.memory_type,
+                    model_number(wanted.metadata)};
   if (known == scope.end()) {
     CHECK(made.revision == 1);
     REQUIRE_FALSE(scope.contains(made.id.to_string()));
@@ -134,6 +135,8 @@ void world::update(const principal& who, const std::string& path,
   auto known = scope.find(id.to_string());
   memory_patch patch;
   patch.content = model_words()[pick(model_words().size())];
+  if (pick(3) == 0)
+    patch.metadata = R"({"n":)" + std::to_string(pick(8)) + "}";
   std::optional<std::uint32_t> revision;
   if (pick(3) == 0)
     revision = static_cast<std::uint32_t>(1 + pick(3));
@@ -146,8 +149,11 @@ void world::update(const principal& who, const std::string& path,
   require_outcome(changed, expected);
   if (!changed)
     return;
-  auto type = known->second.now.type;
-  known->second.replace({*patch.content, std::move(type)});
+  auto next = known->second.now;
+  next.content = *patch.content;
+  if (patch.metadata)
+    next.n = model_number(*patch.metadata);
+  known->second.replace(std::move(next));
   CHECK(changed->revision == known->second.revision);
 }
 

@@ -26,7 +26,7 @@ TEST_CASE("a key reaches its root and nothing else", "[runtime][keys]") {
         .value();
   auto sarah = runtime.client(key.api_key).value();
   CHECK(sarah.bound_to().path() == "org_acme/user_sarah");
-  CHECK(sarah.create_memory(draft("hers"))->author == "sarah's agent");
+  CHECK(sarah.create_memory(draft("lavender"))->author == "sarah's agent");
   CHECK(runtime.client(key.api_key, "user_bob").error().code
         == errc::forbidden);
   CHECK(runtime.client(key.api_key, "org_other/user_sarah").error().code
@@ -37,7 +37,7 @@ TEST_CASE("a key reaches its root and nothing else", "[runtime][keys]") {
   CHECK(sarah.list_keys().error().code == errc::forbidden);
   CHECK(sarah.list_audit().error().code == errc::forbidden);
   search_options everywhere;
-  everywhere.query = "foreign hers bob";
+  everywhere.query = "foreign lavender bob";
   everywhere.reach = visibility::subtree;
   CHECK(sarah.search_memories(everywhere).error().code == errc::forbidden);
   everywhere.reach = visibility::inherited;
