@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <thread>
 
 #include "actors/gateway_impl.hpp"
 #include "persistence/locator.hpp"
@@ -60,7 +61,9 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
   } else {
     parts->system = parts->options.system;
   }
-  parts->callers = std::make_unique<caller_pool>(*parts->system);
+  auto threads = std::max(1u, std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < threads; ++i)
+    parts->dispatchers.push_back(spawn_dispatcher(*parts->system));
   const auto& o = parts->options;
   parts->supervisor = spawn_supervisor(
     *parts->system,
@@ -68,13 +71,12 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
      parts->usage, parts->core, o.loader_threads, o.memory_budget_bytes,
      o.idle_after, o.sweep_interval});
   {
-    auto caller = parts->callers->take();
-    (*caller)
-      ->request(parts->supervisor, caf::infinite, await_core{})
+    caf::scoped_actor caller{*parts->system};
+    caller->request(parts->supervisor, caf::infinite, await_core{})
       .receive([](const core_state&) {}, [](const caf::error&) {});
   }
   std::unique_ptr<gateway> made{new gateway{std::move(parts)}};
-  if (auto started = made->perform_on_node(engine::start_node{});
+  if (auto started = wait_for(made->perform_on_node(engine::start_node{}));
       started.has_error())
     return started.error();
   made->bring_journal_home();
@@ -83,14 +85,15 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
 
 gateway::~gateway() {
   {
-    auto caller = impl_->callers->take();
-    (*caller)
-      ->request(impl_->supervisor, caf::infinite, shut_down{})
+    caf::scoped_actor caller{*impl_->system};
+    caller->request(impl_->supervisor, caf::infinite, shut_down{})
       .receive([](const slept&) {}, [](const caf::error&) {});
   }
   impl_->supervisor = nullptr;
   impl_->core->set({});
-  impl_->callers.reset();
+  for (auto& dispatcher : impl_->dispatchers)
+    caf::anon_send_exit(dispatcher, caf::exit_reason::user_shutdown);
+  impl_->dispatchers.clear();
 }
 
 namespace {
@@ -130,129 +133,183 @@ void gateway::bring_journal_home() {
     auto name = owner_of(impl_->with.catalog, left);
     if (name.has_error())
       continue;
-    auto found = impl_->find(*name, if_absent::report);
+    auto found = wait_for(impl_->find(*name, if_absent::report));
     if (found && found->handle)
-      impl_->let_sleep(found->handle);
+      static_cast<void>(wait_for(impl_->let_sleep(found->handle)));
   }
 }
 
-result<gateway_answer> gateway::perform(scope_binding& binding,
-                                        const auth::authority_ptr& who,
-                                        auth::operation kind,
-                                        engine::operation what,
-                                        std::chrono::milliseconds timeout) {
+task<result<gateway_answer>>
+gateway::perform(std::shared_ptr<scope_binding> binding,
+                 auth::authority_ptr who, auth::operation kind,
+                 engine::operation what, std::chrono::milliseconds timeout) {
   auto id = auth::make_request_id();
   auto grant
-    = auth::decide(who, kind, binding.name(), impl_->options.time->now(), id);
+    = auth::decide(who, kind, binding->name(), impl_->options.time->now(), id);
   if (grant.has_error())
-    return impl_->refused(who, kind, id, grant.error(), binding.name(),
-                          engine::targets_of(what));
+    co_return co_await impl_->refused(
+      who, kind, id, grant.error(), binding->name(), engine::targets_of(what));
   auto otherwise = creates(what) ? if_absent::create : if_absent::report;
-  std::optional<found_scope> absent;
-  auto asked = impl_->make_request(*grant, std::move(what), timeout);
-  auto done = impl_->ask(binding, asked, otherwise, absent);
+  gateway_call call{impl_->make_request(*grant, std::move(what), timeout), {}};
+  auto done = co_await impl_->ask(binding, otherwise, call);
   if (done.has_error())
-    return impl_->told(asked, binding.name(), done.error());
+    co_return co_await impl_->told(call.asked, binding->name(), done.error());
   if (*done)
-    return gateway_answer{std::move(**done)};
+    co_return gateway_answer{std::move(**done)};
   // It was never written to: the nearest ancestor remembers who asked.
   engine::note_access access{errc::not_found,
                              {},
-                             binding.name(),
-                             engine::targets_of(asked->what),
+                             binding->name(),
+                             engine::targets_of(call.asked->what),
                              who,
                              kind,
                              id};
-  if (auto noted = impl_->note(*absent->nearest, std::move(access));
-      noted.has_error())
-    return noted.error();
-  return gateway_answer{absent_scope{}};
+  auto noted = co_await impl_->note(*call.absent->nearest, std::move(access));
+  if (noted.has_error())
+    co_return noted.error();
+  co_return gateway_answer{absent_scope{}};
 }
 
-result<void> gateway::check(const auth::authority_ptr& who,
-                            auth::operation kind, const scope& target) {
+task<result<void>> gateway::check(auth::authority_ptr who, auth::operation kind,
+                                  scope target) {
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (grant.has_error())
-    return impl_->refused(who, kind, id, grant.error(), target);
-  return {};
+    co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
+  co_return result<void>{};
 }
 
-error gateway::refuse(const auth::authority_ptr& who, auth::operation kind,
-                      const error& why) {
-  return impl_->refused(who, kind, auth::make_request_id(), why, who->root);
+task<error> gateway::refuse(auth::authority_ptr who, auth::operation kind,
+                            error why) {
+  return impl_->refused(who, kind, auth::make_request_id(), std::move(why),
+                        who->root, {});
 }
 
-result<engine::answer>
-gateway::perform_on_organization(scope_binding& organization,
-                                 const scope& target,
-                                 const auth::authority_ptr& who,
+task<result<engine::answer>>
+gateway::perform_on_organization(std::shared_ptr<scope_binding> organization,
+                                 scope target, auth::authority_ptr who,
                                  auth::operation kind, engine::operation what) {
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (grant.has_error())
-    return impl_->refused(who, kind, id, grant.error(), target);
-  std::optional<found_scope> absent;
-  auto asked = impl_->make_request(*grant, std::move(what), {});
-  auto done = impl_->ask(organization, asked, if_absent::report, absent);
+    co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
+  gateway_call call{
+    impl_->make_request(*grant, std::move(what), std::chrono::milliseconds{0}),
+    {}};
+  auto done = co_await impl_->ask(organization, if_absent::report, call);
   if (done.has_error())
-    return impl_->told(asked, target, done.error());
+    co_return co_await impl_->told(call.asked, target, done.error());
   if (!*done)
-    return error{errc::not_found, "no such organization"};
-  return std::move(**done);
+    co_return error{errc::not_found, "no such organization"};
+  co_return std::move(**done);
 }
 
-result<engine::answer> gateway::perform_on_node(engine::node_operation what) {
-  auto node = impl_->core->get().node;
-  if (!node)
-    return starting_error();
-  auto asked = std::make_shared<engine::node_operation>(std::move(what));
-  std::shared_ptr<result<engine::answer>> outcome;
-  auto caller = impl_->callers->take();
-  (*caller)
-    ->request(node, caf::infinite, actors::perform_on_node{asked})
-    .receive([&](const performed& done) { outcome = done.outcome; },
-             [](const caf::error&) {});
-  return outcome ? std::move(*outcome) : unknown_outcome();
+task<result<engine::answer>>
+gateway::perform_on_node(engine::node_operation what) {
+  return impl_->perform_on_node(std::move(what));
 }
 
-result<auth::authority_ptr> gateway::authenticate(std::string_view api_key) {
-  auto refused = [this](error why) -> error {
-    static_cast<void>(perform_on_node(engine::note_node{
-      auth::operation::authenticate, auth::principal_kind::anonymous, why.code,
-      why.detail}));
-    return why;
-  };
-  auto key = auth::parse_api_key(api_key);
+namespace {
+
+error unknown_key() {
+  return {errc::unauthenticated, "the API key is not known here; see that "
+                                 "it belongs to this store"};
+}
+
+/// The organization that a key is a genuine one of.
+result<persistence::identity_ptr>
+issuer_of(const persistence::catalog& catalog,
+          const result<auth::presented_key>& key) {
   if (key.has_error())
-    return refused(key.error());
-  error unknown{errc::unauthenticated,
-                "the API key is not known here; see that "
-                "it belongs to this store"};
-  auto organization
-    = impl_->with.catalog.organization_at(key->organization_locator());
-  if (organization.has_error()) {
-    if (organization.error().code == errc::not_found)
-      return refused(unknown);
-    return organization.error();
-  }
+    return key.error();
+  auto organization = catalog.organization_at(key->organization_locator());
+  if (organization.has_error() && organization.error().code == errc::not_found)
+    return unknown_key();
+  if (organization.has_error())
+    return organization;
   const auto& signing = (*organization)->organization->signing;
   auto signer = std::find_if(signing.begin(), signing.end(), [&](auto& s) {
     return s.first == key->signing_version();
   });
   if (signer == signing.end() || !auth::is_genuine(*key, signer->second))
-    return refused(unknown);
+    return unknown_key();
   if (!key->restrictions.empty())
-    return refused(
-      {errc::unauthenticated, "this version does not know narrowed keys"});
-  scope_binding binding{(*organization)->name};
-  auto who = auth::system_authority((*organization)->name);
-  auto done = perform_on_organization(binding, (*organization)->name, who,
-                                      auth::operation::authenticate,
-                                      engine::authenticate{key->id});
+    return error{errc::unauthenticated,
+                 "this version does not know narrowed keys"};
+  return organization;
+}
+
+} // namespace
+
+task<result<auth::authority_ptr>> gateway::authenticate(std::string api_key) {
+  auto key = auth::parse_api_key(api_key);
+  auto organization = issuer_of(impl_->with.catalog, key);
+  if (organization.has_error()) {
+    auto why = organization.error();
+    if (why.code == errc::unauthenticated) {
+      engine::note_node refusal{auth::operation::authenticate,
+                                auth::principal_kind::anonymous, why.code,
+                                why.detail};
+      static_cast<void>(co_await impl_->perform_on_node(std::move(refusal)));
+    }
+    co_return why;
+  }
+  auto name = (*organization)->name;
+  auto who = auth::system_authority(name);
+  auto done = co_await perform_on_organization(
+    std::make_shared<scope_binding>(name), name, who,
+    auth::operation::authenticate, engine::authenticate{key->id});
   if (done.has_error())
-    return done.error();
-  return std::get<auth::authority_ptr>(*done);
+    co_return done.error();
+  co_return std::move(std::get<auth::authority_ptr>(*done));
+}
+
+task<result<void>> gateway::impl::note(scope where,
+                                       engine::note_access access) {
+  auto grant
+    = auth::decide(auth::system_authority(where.organization()), access.what,
+                   where, options.time->now(), access.request);
+  if (grant.has_error())
+    co_return grant.error();
+  gateway_call call{
+    make_request(*grant, std::move(access), std::chrono::milliseconds{0}), {}};
+  auto done = co_await ask(std::make_shared<scope_binding>(where),
+                           if_absent::report, call);
+  if (done.has_error())
+    co_return done.error();
+  co_return result<void>{};
+}
+
+task<error> gateway::impl::refused(auth::authority_ptr who,
+                                   auth::operation kind,
+                                   auth::request_id request, error why,
+                                   scope target,
+                                   std::vector<memory_id> targets) {
+  engine::note_access access{why.code, why.detail, target, std::move(targets),
+                             who,      kind,       request};
+  auto noted = co_await note(who->root.organization(), std::move(access));
+  if (noted.has_error())
+    co_return noted.error();
+  co_return why;
+}
+
+task<error> gateway::impl::told(std::shared_ptr<engine::request> asked,
+                                scope target, error why) {
+  auto passing = why.code == errc::overloaded || why.code == errc::unavailable
+                 || why.code == errc::timeout;
+  if (asked->started || passing)
+    co_return why;
+  auto told = co_await refused(asked->grant.who_ptr(), asked->grant.what(),
+                               asked->grant.request(), why, target,
+                               engine::targets_of(asked->what));
+  if (told.code == errc::unavailable)
+    co_return told;
+  co_return why;
+}
+
+void gateway::dispatch(std::function<void()> work) {
+  impl_->dispatch(
+    [work = std::move(work)](dispatcher_actor::pointer) { work(); });
 }
 
 void gateway::sweep() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/admission.hpp"
+#include "actors/task.hpp"
 #include "engine/node_engine.hpp"
 #include "engine/requests.hpp"
 #include "engine/services.hpp"
@@ -64,8 +65,10 @@ struct absent_scope {};
 
 using gateway_answer = std::variant<engine::answer, absent_scope>;
 
-/// The way from ordinary threads to the actors of one node: decides, admits,
-/// asks, and waits. Everything that is refused is audited here. Thread-safe.
+/// The way from ordinary threads to the actors of one node: decides, admits and
+/// asks. Everything that is refused is audited here. Operations are tasks,
+/// which whoever starts them waits for or not; they must end before the gateway
+/// does. Thread-safe.
 class gateway {
 public:
   /// Starts the actors over an opened store, which must outlive the gateway.
@@ -78,38 +81,41 @@ public:
 
   /// Does an operation on a scope. A scope that does not exist is created if
   /// `what` writes to it.
-  result<gateway_answer> perform(scope_binding& binding,
-                                 const auth::authority_ptr& who,
-                                 auth::operation kind, engine::operation what,
-                                 std::chrono::milliseconds timeout);
+  task<result<gateway_answer>> perform(std::shared_ptr<scope_binding> binding,
+                                       auth::authority_ptr who,
+                                       auth::operation kind,
+                                       engine::operation what,
+                                       std::chrono::milliseconds timeout);
 
   /// Whether an operation would be allowed; a refusal is audited.
-  result<void> check(const auth::authority_ptr& who, auth::operation kind,
-                     const scope& target);
+  task<result<void>> check(auth::authority_ptr who, auth::operation kind,
+                           scope target);
 
   /// Does an operation that concerns `target` on the organization's actor,
   /// which keeps keys and refusals.
-  result<engine::answer> perform_on_organization(scope_binding& organization,
-                                                 const scope& target,
-                                                 const auth::authority_ptr& who,
-                                                 auth::operation kind,
-                                                 engine::operation what);
+  task<result<engine::answer>>
+  perform_on_organization(std::shared_ptr<scope_binding> organization,
+                          scope target, auth::authority_ptr who,
+                          auth::operation kind, engine::operation what);
 
   /// Searches scopes together: scored as one collection, best first.
-  result<std::vector<located_hit>>
-  search(const std::vector<std::shared_ptr<scope_binding>>& scopes,
-         const auth::authority_ptr& who, engine::search_memories what,
+  task<result<std::vector<located_hit>>>
+  search(std::vector<std::shared_ptr<scope_binding>> scopes,
+         auth::authority_ptr who, engine::search_memories what,
          std::chrono::milliseconds timeout);
 
   /// Remembers a refusal that was decided before there was anybody to ask, in
   /// the chain of the key's organization; answers it.
-  error refuse(const auth::authority_ptr& who, auth::operation kind,
-               const error& why);
+  task<error> refuse(auth::authority_ptr who, auth::operation kind, error why);
 
-  result<engine::answer> perform_on_node(engine::node_operation what);
+  task<result<engine::answer>> perform_on_node(engine::node_operation what);
 
   /// What an API key may do. Fails with `unauthenticated`.
-  result<auth::authority_ptr> authenticate(std::string_view api_key);
+  task<result<auth::authority_ptr>> authenticate(std::string api_key);
+
+  /// Runs something on the actors' threads that must not keep a caller waiting,
+  /// such as a caller's handler.
+  void dispatch(std::function<void()> work);
 
   /// Removes what has expired by now, in the background.
   void sweep();

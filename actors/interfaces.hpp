@@ -16,6 +16,8 @@ using scope_actor = caf::typed_actor<
   // Does one operation. Replies once it is audited and, if it changed
   // anything, on disk.
   caf::replies_to<perform>::with<performed>,
+  // The same for a caller that is no actor: its completion is the reply.
+  caf::reacts_to<perform_for>,
   // To itself: goes on with a long operation.
   caf::reacts_to<resume>,
   // To itself: brings the audit entries of reads into the chain.
@@ -39,7 +41,9 @@ using loader_actor = caf::typed_actor<
   // Runs a job on one of a few threads.
   caf::replies_to<load_job>::with<load_done>,
   // From a worker: it is free.
-  caf::reacts_to<loader_idle>>;
+  caf::reacts_to<loader_idle>,
+  // From the supervisor: replies once there is no job left.
+  caf::replies_to<drain_loaders>::with<load_done>>;
 
 /// One thread of the loader.
 using loader_worker = caf::typed_actor<

@@ -51,6 +51,12 @@ struct loader_state {
   std::deque<waiting_job> waiting;
   /// Heavy jobs wait apart: one worker is always left to the others.
   std::deque<waiting_job> waiting_heavy;
+  std::vector<caf::typed_response_promise<load_done>> draining;
+
+  bool is_drained() const {
+    return idle.size() == workers.size() && waiting.empty()
+           && waiting_heavy.empty();
+  }
 
   bool may_start_heavy() const {
     auto busy = std::count(heavy.begin(), heavy.end(), true);
@@ -98,6 +104,18 @@ void hand_out_next(loader_self self, std::size_t worker) {
   state.heavy[worker] = false;
   state.idle.push_back(worker);
   give_out(self);
+  if (state.is_drained())
+    for (auto& waiting : std::exchange(state.draining, {}))
+      waiting.deliver(load_done{});
+}
+
+caf::result<load_done> drain(loader_self self) {
+  auto promise = self->make_response_promise<load_done>();
+  if (self->state.is_drained())
+    promise.deliver(load_done{});
+  else
+    self->state.draining.push_back(promise);
+  return promise;
 }
 
 loader_actor::behavior_type loader_behavior(loader_self self,
@@ -112,6 +130,7 @@ loader_actor::behavior_type loader_behavior(loader_self self,
   return {
     [self](const load_job& job) { return hand_out(self, job); },
     [self](const loader_idle& free) { hand_out_next(self, free.worker); },
+    [self](const drain_loaders&) { return drain(self); },
   };
 }
 

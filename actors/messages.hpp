@@ -12,6 +12,7 @@
 #include <caf/fwd.hpp>
 
 #include "actors/admission.hpp"
+#include "actors/completion.hpp"
 #include "engine/node_engine.hpp"
 #include "engine/requests.hpp"
 #include "engine/step.hpp"
@@ -24,6 +25,12 @@ namespace cloister::actors {
 /// Do one operation of a scope.
 struct perform {
   std::shared_ptr<engine::request> asked;
+};
+
+/// The same, for a caller outside the actors.
+struct perform_for {
+  std::shared_ptr<engine::request> asked;
+  completion_ptr caller;
 };
 
 /// Do one operation of the node.
@@ -63,6 +70,7 @@ struct load_job {
   bool heavy = false;
 };
 struct load_done {};
+struct drain_loaders {};
 struct loader_idle {
   std::size_t worker = 0;
 };
@@ -114,6 +122,7 @@ struct shut_down {};
 } // namespace cloister::actors
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::perform)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::perform_for)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::perform_on_node)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::performed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::resume)
@@ -123,6 +132,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::slept)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::reload)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::load_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::load_done)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::drain_loaders)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::loader_idle)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::commit_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::commit_outcome)

@@ -72,6 +72,10 @@ scope_behavior(scope_self self,
       return start(self, what.asked,
                    self->state.engine->waits_for_reload(*what.asked));
     },
+    [self](const perform_for& what) {
+      auto must_wait = self->state.engine->waits_for_reload(*what.asked);
+      start_job(self, add_job(self, what.caller), what.asked, must_wait);
+    },
     [self](const resume& later) { on_resume(self, later); },
     [self](const flush_audit&) { on_flush(self); },
     [self](const reload&) { on_reload(self); },

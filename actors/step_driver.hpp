@@ -41,6 +41,23 @@ inline error crashed_error() {
           limits::overload_retry_hint};
 }
 
+inline void answer(caf::typed_response_promise<performed>& waiting,
+                   result<engine::answer> outcome) {
+  if (waiting.pending())
+    waiting.deliver(to_performed(std::move(outcome)));
+}
+
+inline void answer(const completion_ptr& waiting,
+                   result<engine::answer> outcome) {
+  waiting->deliver(std::move(outcome));
+}
+
+inline void answer(
+  std::variant<caf::typed_response_promise<performed>, completion_ptr>& waiting,
+  result<engine::answer> outcome) {
+  std::visit([&](auto& each) { answer(each, std::move(outcome)); }, waiting);
+}
+
 /// What an actor with an engine keeps. `Engine` is scope_engine or node_engine,
 /// `Asked` what it is asked.
 template <class Engine, class Asked>
@@ -57,7 +74,9 @@ struct driver_state {
   committer_actor committer;
   /// Reads the engine's state again, on a loader; answers what to do with it.
   std::function<std::function<result<void>(Engine&)>()> read_again;
-  std::unordered_map<std::uint64_t, promise> jobs;
+  /// Who waits for a job: an actor, or somebody else.
+  using caller = std::variant<promise, completion_ptr>;
+  std::unordered_map<std::uint64_t, caller> jobs;
   std::uint64_t last_job = 0;
   /// Changes that wait for a reload.
   std::vector<parked_job> parked;
@@ -76,8 +95,7 @@ struct driver_state {
   /// waits for a job hears of it here.
   ~driver_state() {
     for (auto& [job, waiting] : jobs)
-      if (waiting.pending())
-        waiting.deliver(to_performed(crashed_error()));
+      answer(waiting, crashed_error());
   }
 
   /// Called after every piece of work; scopes tell what memory they use.
@@ -89,10 +107,9 @@ void finish(Self self, std::uint64_t job, result<engine::answer> outcome) {
   auto found = self->state.jobs.find(job);
   if (found == self->state.jobs.end())
     return;
-  auto promise = std::move(found->second);
+  auto waiting = std::move(found->second);
   self->state.jobs.erase(found);
-  if (promise.pending())
-    promise.deliver(to_performed(std::move(outcome)));
+  answer(waiting, std::move(outcome));
 }
 
 /// Answers everybody and ends; the supervisor decides what is next. What the
@@ -215,10 +232,11 @@ void drive(Self self, std::uint64_t job, engine::step next) {
 }
 
 template <class Self>
-std::uint64_t add_job(Self self,
-                      caf::typed_response_promise<performed> promise) {
+std::uint64_t add_job(
+  Self self,
+  std::variant<caf::typed_response_promise<performed>, completion_ptr> caller) {
   auto job = ++self->state.last_job;
-  self->state.jobs.emplace(job, std::move(promise));
+  self->state.jobs.emplace(job, std::move(caller));
   return job;
 }
 
@@ -237,16 +255,21 @@ begin(engine::node_engine& engine,
 }
 
 template <class Self, class Asked>
-caf::result<performed> start(Self self, const std::shared_ptr<Asked>& asked,
-                             bool must_wait) {
-  auto promise = self->template make_response_promise<performed>();
-  auto job = add_job(self, promise);
+void start_job(Self self, std::uint64_t job,
+               const std::shared_ptr<Asked>& asked, bool must_wait) {
   if (must_wait) {
     self->state.parked.push_back({job, asked});
     after_work(self);
   } else {
     guarded(self, [&] { drive(self, job, begin(*self->state.engine, asked)); });
   }
+}
+
+template <class Self, class Asked>
+caf::result<performed> start(Self self, const std::shared_ptr<Asked>& asked,
+                             bool must_wait) {
+  auto promise = self->template make_response_promise<performed>();
+  start_job(self, add_job(self, promise), asked, must_wait);
   return promise;
 }
 
@@ -258,7 +281,7 @@ void on_resume(Self self, const resume& later) {
 template <class Self>
 void on_flush(Self self) {
   self->state.flush_scheduled = false;
-  auto job = add_job(self, {});
+  auto job = add_job(self, caf::typed_response_promise<performed>{});
   guarded(self, [&] { drive(self, job, self->state.engine->flush_audit()); });
 }
 

@@ -3,6 +3,8 @@
 
 #include "actors/supervisor.hpp"
 
+#include <set>
+
 #include <caf/all.hpp>
 
 #include "actors/committer.hpp"
@@ -29,9 +31,10 @@ struct supervisor_state {
 
   std::shared_ptr<supervisor_options> options;
   std::vector<caf::actor> children;
-  /// Children that were told to end and have not yet: what they are in the
-  /// middle of must not go on beside their successors.
-  std::size_t ending = 0;
+  /// Children that have not ended: what they are in the middle of must not go
+  /// on beside their successors, nor beside a store that is closed.
+  std::set<caf::actor_addr> living;
+  bool ending = false;
   committer_actor committer;
   loader_actor loaders;
   std::chrono::milliseconds pause = first_pause;
@@ -46,6 +49,7 @@ using supervisor_self = supervisor_actor::stateful_pointer<supervisor_state>;
 template <class Handle>
 void watch(supervisor_self self, const Handle& child) {
   self->monitor(child);
+  self->state.living.insert(child.address());
   self->state.children.push_back(caf::actor_cast<caf::actor>(child));
 }
 
@@ -84,7 +88,7 @@ void start_all(supervisor_self self) {
 
 void stop_children(supervisor_self self) {
   auto children = std::exchange(self->state.children, {});
-  self->state.ending = children.size();
+  self->state.ending = true;
   for (auto& child : children)
     self->send_exit(child, caf::exit_reason::kill);
   self->state.options->core->set({});
@@ -92,17 +96,32 @@ void stop_children(supervisor_self self) {
   self->state.loaders = nullptr;
 }
 
+void finish_end(supervisor_self self) {
+  self->state.ended.deliver(slept{true});
+  self->quit();
+}
+
+void stop_all(supervisor_self self) {
+  stop_children(self);
+  if (self->state.living.empty())
+    finish_end(self);
+}
+
 /// One of the core died: its siblings may wait for its answers for ever, so all
 /// start anew. What was being written is unknown.
-void on_down(supervisor_self self) {
+void on_down(supervisor_self self, const caf::down_msg& down) {
   auto& state = self->state;
-  if (state.shutting_down)
+  state.living.erase(down.source);
+  if (state.shutting_down) {
+    if (state.ending && state.living.empty())
+      finish_end(self);
     return;
-  if (state.ending == 0)
+  }
+  if (!state.ending)
     stop_children(self);
-  // This one's own message counts too.
-  if (state.ending == 0 || --state.ending > 0)
+  if (!state.living.empty())
     return;
+  state.ending = false;
   state.options->records->poison();
   // One that lived for long is no sign that the next one will not.
   if (state.options->with.time->steady() - state.started_at > healthy_life)
@@ -111,10 +130,16 @@ void on_down(supervisor_self self) {
   state.pause = std::min(state.pause * 2, longest_pause);
 }
 
+/// Nobody is left who could touch the store once the loaders are idle.
 void end(supervisor_self self) {
-  stop_children(self);
-  self->state.ended.deliver(slept{true});
-  self->quit();
+  auto loaders = self->state.loaders;
+  if (!loaders) {
+    stop_all(self);
+    return;
+  }
+  self->request(loaders, load_timeout, drain_loaders{})
+    .then([self](const load_done&) { stop_all(self); },
+          [self](const caf::error&) { stop_all(self); });
 }
 
 /// All scopes sleep: the node's chain is the last to be written.
@@ -151,13 +176,14 @@ supervisor_actor::behavior_type
 supervisor_behavior(supervisor_self self,
                     std::shared_ptr<supervisor_options> options) {
   silence(self);
-  self->set_down_handler([self](const caf::down_msg&) { on_down(self); });
+  self->set_down_handler(
+    [self](const caf::down_msg& down) { on_down(self, down); });
   self->state.options = std::move(options);
   start_all(self);
   return {
     [self](const start_core&) {
       auto& state = self->state;
-      if (!state.children.empty() || state.ending > 0 || state.shutting_down)
+      if (!state.children.empty() || state.ending || state.shutting_down)
         return;
       // A scope of the former core must not go on beside its successor.
       if (state.options->usage->living_scopes > 0)

@@ -3,6 +3,8 @@
 
 #include "runtime/runtime.hpp"
 
+#include <thread>
+
 #include "runtime/init.hpp"
 #include "runtime/open_parts.hpp"
 #include "runtime/runtime_impl.hpp"
@@ -33,17 +35,17 @@ actors::gateway_options to_gateway_options(const runtime_options& options) {
   out.content_cache_bytes = options.content_cache_bytes;
   out.idle_after = options.scope_idle;
   out.sweep_interval = options.sweep_interval;
+  out.system = options.system;
   return out;
 }
 
-result<scope> parse_organization(std::string_view name) {
-  auto parsed = scope::parse(name);
-  if (parsed.has_error())
-    return parsed.error();
-  if (parsed->kind() != scope_kind::org)
-    return error{errc::invalid_argument,
-                 "an organization is one segment, e.g. org_acme"};
-  return parsed;
+/// A runtime may end where its last handle is dropped, but not on one of its
+/// own threads, which it waits for.
+void end(runtime::impl* parts) {
+  if (actors::actor_thread_mark::is_set())
+    std::thread{[parts] { delete parts; }}.detach();
+  else
+    delete parts;
 }
 
 } // namespace
@@ -59,7 +61,7 @@ result<runtime> runtime::open(const runtime_options& options) {
 
 result<runtime> make_runtime(persistence::node_store store,
                              actors::gateway_options options) {
-  auto parts = std::make_shared<runtime::impl>();
+  std::shared_ptr<runtime::impl> parts{new runtime::impl, end};
   parts->store = std::move(store);
   auto gateway = actors::gateway::start(parts->store, std::move(options));
   if (gateway.has_error())
@@ -68,123 +70,128 @@ result<runtime> make_runtime(persistence::node_store store,
   return runtime{std::move(parts)};
 }
 
-using opening = engine::create_organization::mode;
-
 result<organization> runtime::organization(std::string_view name) const {
-  return open_organization(name, static_cast<int>(opening::create_or_open));
+  return wait(impl::open_organization(impl_, std::string{name},
+                                      impl::opening::create_or_open));
+}
+
+void runtime::organization(
+  std::string_view name,
+  completion_handler<cloister::organization> done) const {
+  start(impl_, impl_,
+        impl::open_organization(impl_, std::string{name},
+                                impl::opening::create_or_open),
+        std::move(done));
 }
 
 result<organization>
 runtime::existing_organization(std::string_view name) const {
-  return open_organization(name, static_cast<int>(opening::open));
+  return wait(
+    impl::open_organization(impl_, std::string{name}, impl::opening::open));
 }
 
-result<organization> runtime::open_organization(std::string_view name,
-                                                int how) const {
-  auto parsed = parse_organization(name);
-  if (parsed.has_error())
-    return parsed.error();
-  auto made = impl_->gateway->perform_on_node(
-    engine::create_organization{*parsed, static_cast<opening>(how)});
-  if (made.has_error())
-    return made.error();
-  return cloister::organization{std::make_shared<cloister::organization::impl>(
-    cloister::organization::impl{impl_, auth::operator_authority(*parsed)})};
+void runtime::existing_organization(
+  std::string_view name,
+  completion_handler<cloister::organization> done) const {
+  start(impl_, impl_,
+        impl::open_organization(impl_, std::string{name}, impl::opening::open),
+        std::move(done));
 }
 
 result<new_key> runtime::create_organization(std::string_view name) const {
-  auto parsed = parse_organization(name);
-  if (parsed.has_error())
-    return parsed.error();
-  auto made
-    = impl_->gateway->perform_on_node(engine::create_organization{*parsed});
-  if (made.has_error() && made.error().code == errc::conflict)
-    return error{errc::conflict, std::string{name}
-                                   + " exists already; for a new key of it, "
-                                     "without an API key: `cloister key create "
-                                     "--scope "
-                                   + std::string{name} + " --permissions all`"};
-  if (made.has_error())
-    return made.error();
-  auto handle = organization(name);
-  if (handle.has_error())
-    return handle.error();
-  return handle->create_key({.label = "admin"});
+  return wait(impl::make_organization(impl_, std::string{name}));
+}
+
+void runtime::create_organization(std::string_view name,
+                                  completion_handler<new_key> done) const {
+  start(impl_, impl_, impl::make_organization(impl_, std::string{name}),
+        std::move(done));
 }
 
 result<scope_listing> runtime::list_organizations() const {
-  auto done = impl_->gateway->perform_on_node(engine::list_organizations{});
-  if (done.has_error())
-    return done.error();
-  return to_listing(std::get<engine::scope_list>(*done));
+  return wait(impl_->organizations());
+}
+
+void runtime::list_organizations(completion_handler<scope_listing> done) const {
+  start(impl_, impl_, impl_->organizations(), std::move(done));
 }
 
 result<client> runtime::client(std::string_view api_key,
                                std::string_view user_id) const {
-  auto who = impl_->gateway->authenticate(api_key);
-  if (who.has_error())
-    return who.error();
-  return make_client(impl_, *who, user_id);
+  return wait(
+    impl::open_client(impl_, std::string{api_key}, std::string{user_id}));
 }
 
-result<audit_list>
-runtime::list_node_audit(const audit_options& options) const {
-  auto wanted = to_list_audit(options);
-  if (wanted.has_error())
-    return wanted.error();
-  auto done = impl_->gateway->perform_on_node(
-    engine::list_node_audit{std::move(*wanted)});
-  if (done.has_error())
-    return done.error();
-  return to_audit_list(std::move(std::get<engine::audit_page>(*done)));
+void runtime::client(std::string_view api_key, std::string_view user_id,
+                     completion_handler<cloister::client> done) const {
+  start(impl_, impl_,
+        impl::open_client(impl_, std::string{api_key}, std::string{user_id}),
+        std::move(done));
+}
+
+result<audit_list> runtime::list_node_audit(audit_options options) const {
+  return wait(impl_->node_audit(std::move(options)));
+}
+
+void runtime::list_node_audit(audit_options options,
+                              completion_handler<audit_list> done) const {
+  start(impl_, impl_, impl_->node_audit(std::move(options)), std::move(done));
 }
 
 result<audit_verification> runtime::verify_all() const {
-  auto done = impl_->gateway->perform_on_node(engine::verify_node_audit{});
-  if (done.has_error())
-    return done.error();
-  return to_verification(std::get<engine::audit_report>(*done));
+  return wait(impl_->verify());
+}
+
+void runtime::verify_all(completion_handler<audit_verification> done) const {
+  start(impl_, impl_, impl_->verify(), std::move(done));
 }
 
 void runtime::sweep() const {
   impl_->gateway->sweep();
 }
 
-organization::organization(std::shared_ptr<impl> parts)
+organization::organization(std::shared_ptr<const impl> parts)
   : impl_(std::move(parts)) {}
 
 result<client> organization::client(std::string_view user_id) const {
-  return make_client(impl_->node, impl_->who, user_id);
+  return wait(bind_client(impl_->node, impl_->who, std::string{user_id}));
 }
 
-result<organization_settings>
-organization::configure(const organization_changes& changes) const {
-  actors::scope_binding root{impl_->who->root};
-  auto done = impl_->node->gateway->perform_on_organization(
-    root, root.name(), impl_->who, auth::operation::configure_organization,
-    engine::configure_organization{changes.search_language});
-  if (done.has_error())
-    return done.error();
-  return organization_settings{
-    std::get<persistence::organization_settings>(*done).search_language};
-}
-
-result<organization_settings> organization::settings() const {
-  actors::scope_binding root{impl_->who->root};
-  auto done = impl_->node->gateway->perform_on_organization(
-    root, root.name(), impl_->who, auth::operation::show_settings,
-    engine::show_settings{});
-  if (done.has_error())
-    return done.error();
-  return organization_settings{
-    std::get<persistence::organization_settings>(*done).search_language};
+void organization::client(std::string_view user_id,
+                          completion_handler<cloister::client> done) const {
+  start(impl_, impl_->node,
+        bind_client(impl_->node, impl_->who, std::string{user_id}),
+        std::move(done));
 }
 
 result<new_key> organization::create_key(key_options options) const {
-  auto root = client();
-  if (root.has_error())
-    return root.error();
-  return root->create_key(std::move(options));
+  return wait(make_key(impl_, std::move(options)));
+}
+
+void organization::create_key(key_options options,
+                              completion_handler<new_key> done) const {
+  start(impl_, impl_->node, make_key(impl_, std::move(options)),
+        std::move(done));
+}
+
+result<organization_settings> organization::settings() const {
+  return wait(impl_->settings());
+}
+
+void organization::settings(
+  completion_handler<organization_settings> done) const {
+  start(impl_, impl_->node, impl_->settings(), std::move(done));
+}
+
+result<organization_settings>
+organization::configure(organization_changes changes) const {
+  return wait(impl_->configure(changes));
+}
+
+void organization::configure(
+  organization_changes changes,
+  completion_handler<organization_settings> done) const {
+  start(impl_, impl_->node, impl_->configure(changes), std::move(done));
 }
 
 } // namespace cloister

@@ -3,16 +3,35 @@
 
 #pragma once
 
+#include "actors/completion.hpp"
 #include "actors/gateway.hpp"
+#include "actors/wait_for.hpp"
 #include "persistence/node_store.hpp"
 #include "runtime/runtime.hpp"
 
 namespace cloister {
 
+/// One call of the public interface.
+template <class T>
+using call = actors::task<result<T>>;
+
 /// Members are destroyed in reverse: the actors end before the store closes.
 struct runtime::impl {
   persistence::node_store store;
   std::unique_ptr<actors::gateway> gateway;
+
+  // -- what the operator does (operator_calls.cpp) --
+  using opening = engine::create_organization::mode;
+  static call<cloister::organization>
+  open_organization(std::shared_ptr<impl> self, std::string name, opening how);
+  static call<new_key> make_organization(std::shared_ptr<impl> self,
+                                         std::string name);
+  static call<cloister::client> open_client(std::shared_ptr<impl> self,
+                                            std::string api_key,
+                                            std::string user_id);
+  call<scope_listing> organizations();
+  call<audit_list> node_audit(audit_options options);
+  call<audit_verification> verify();
 };
 
 /// For tests and benchmarks that look beneath.
@@ -22,16 +41,14 @@ struct runtime_access {
   }
 };
 
+/// An organization and what the operator does to it. Must outlive its tasks.
 struct organization::impl {
   std::shared_ptr<runtime::impl> node;
   auth::authority_ptr who;
-};
+  std::shared_ptr<actors::scope_binding> root;
 
-struct client::impl {
-  std::shared_ptr<runtime::impl> node;
-  auth::authority_ptr who;
-  std::shared_ptr<actors::scope_binding> binding;
-  std::shared_ptr<actors::scope_binding> organization;
+  call<organization_settings> settings() const;
+  call<organization_settings> configure(organization_changes changes) const;
 };
 
 /// A runtime over an opened store, for `runtime::open` and for tests that
@@ -39,9 +56,45 @@ struct client::impl {
 result<runtime> make_runtime(persistence::node_store store,
                              actors::gateway_options options);
 
-result<client> make_client(const std::shared_ptr<runtime::impl>& node,
-                           const auth::authority_ptr& who,
-                           std::string_view user_id);
+/// A client within an authority; refuses what is outside of it.
+call<client> bind_client(std::shared_ptr<runtime::impl> node,
+                         auth::authority_ptr who, std::string user_id);
+
+/// A key of an organization, by the operator.
+call<new_key> make_key(std::shared_ptr<const organization::impl> of,
+                       key_options options);
+
+/// Waits for a call. Fails where that would wait for itself: on one of the
+/// runtime's own threads.
+template <class T>
+result<T> wait(call<T> work) {
+  if (actors::actor_thread_mark::is_set())
+    return error{errc::invalid_argument,
+                 "a completion handler must not block; use the calls that take "
+                 "a handler"};
+  return actors::wait_for(std::move(work));
+}
+
+/// Runs a call and hands what comes of it to `done`. What the call works on is
+/// kept until then.
+template <class T>
+actors::detached_task start(std::shared_ptr<const void> keep,
+                            std::shared_ptr<runtime::impl> node, call<T> work,
+                            completion_handler<T> done) {
+  auto outcome = std::make_shared<result<T>>(
+    error{errc::unavailable, "the call failed; try again"});
+  try {
+    *outcome = co_await work;
+  } catch (...) { // NOLINT(bugprone-empty-catch)
+    // Nothing but want of memory comes here; the outcome says so.
+  }
+  auto& gateway = *node->gateway;
+  gateway.dispatch([keep = std::move(keep), node = std::move(node),
+                    outcome = std::move(outcome), done = std::move(done)] {
+    if (done)
+      done(std::move(*outcome));
+  });
+}
 
 key_info to_key_info(const auth::key_record& record);
 scope_summary to_summary(const engine::scope_info& info);

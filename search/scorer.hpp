@@ -12,8 +12,8 @@
 namespace cloister::search {
 
 /// A score, as a share of what an ideal document would have. In whole numbers,
-/// because their sum does not depend on the order: a search that prunes comes to
-/// the same score as one that looks at everything.
+/// because their sum does not depend on the order: a search that prunes comes
+/// to the same score as one that looks at everything.
 using points = std::uint32_t;
 constexpr points full_score = 1u << 28;
 
@@ -37,9 +37,9 @@ constexpr float share_of(points score) {
 class scorer {
 public:
   static constexpr double k1 = 1.2;
-  static constexpr double b = 0.75;
-  static constexpr double k3 = 7;
-  static constexpr double pivot = 20;
+  static constexpr double b = 0.8;
+  static constexpr double k3 = 1000;
+  static constexpr double pivot = 25;
 
   scorer(const query& wanted, const corpus_statistics& statistics);
 

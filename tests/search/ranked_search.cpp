@@ -80,8 +80,8 @@ struct corpus {
       auto length = encode_length(static_cast<std::uint32_t>(terms.size()));
       points score = 0;
       for (std::size_t i = 0; i < wanted.terms.size(); ++i) {
-        auto count = std::count(terms.begin(), terms.end(),
-                                wanted.terms[i].term);
+        auto count
+          = std::count(terms.begin(), terms.end(), wanted.terms[i].term);
         if (count > 0)
           score += by.of(i, static_cast<std::uint32_t>(count), length);
       }
@@ -208,13 +208,12 @@ TEST_CASE("scores are those of BM25's definition", "[search]") {
     for (std::size_t i = 0; i < wanted.terms.size(); ++i) {
       auto df = static_cast<double>(statistics.frequencies[i].documents);
       auto count = static_cast<double>(wanted.terms[i].count);
-      auto weight
-        = std::log(1 + (n - df + 0.5) / (df + 0.5)) * count * 8 / (count + 7);
+      auto weight = std::log(1 + (n - df + 0.5) / (df + 0.5)) * count * 1001
+                    / (count + 1000);
       auto tf = static_cast<double>(
         std::count(terms.begin(), terms.end(), wanted.terms[i].term));
-      auto norm = 0.25
-                  + 0.75 * (static_cast<double>(terms.size()) + 20)
-                      / (average + 20);
+      auto norm
+        = 0.2 + 0.8 * (static_cast<double>(terms.size()) + 25) / (average + 25);
       expected += weight * tf / (tf + 1.2 * norm);
       ideal += weight;
     }
@@ -254,8 +253,7 @@ TEST_CASE("a search goes on while documents come and go", "[search]") {
   CHECK(best[1].doc == (removing ? 9'998 : 9'999));
 }
 
-TEST_CASE("a search begins anew when documents get other numbers",
-          "[search]") {
+TEST_CASE("a search begins anew when documents get other numbers", "[search]") {
   inverted_index index{in};
   for (document doc = 0; doc < 10'000; ++doc)
     index.add(doc, "common " + std::to_string(doc));

@@ -1,0 +1,212 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+// How the gateway asks actors, and waits for them without keeping a thread.
+
+#include "actors/gateway_impl.hpp"
+
+namespace cloister::actors {
+
+void gateway::impl::dispatch(dispatched_work work) {
+  auto next = next_dispatcher.fetch_add(1, std::memory_order_relaxed);
+  caf::anon_send(dispatchers[next % dispatchers.size()],
+                 run_work{std::make_shared<dispatched_work>(std::move(work))});
+}
+
+void gateway::impl::dispatch_after(std::chrono::milliseconds pause,
+                                   dispatched_work work) {
+  auto later = std::make_shared<dispatched_work>(std::move(work));
+  dispatch([pause, later](dispatcher_actor::pointer self) {
+    self->delayed_send(dispatcher_actor{self}, pause, run_work{later});
+  });
+}
+
+template <class Reply, class Actor, class Message>
+struct gateway::impl::asking {
+  impl& node;
+  Actor to;
+  Message what;
+  std::optional<Reply> reply;
+
+  bool await_ready() const noexcept {
+    return false;
+  }
+  void await_suspend(std::coroutine_handle<> then) {
+    node.dispatch([this, then](dispatcher_actor::pointer self) {
+      self->request(to, caf::infinite, std::move(what))
+        .then(
+          [this, then](const Reply& found) {
+            actor_thread_mark mark;
+            reply = found;
+            then.resume();
+          },
+          [then](const caf::error&) {
+            actor_thread_mark mark;
+            then.resume();
+          });
+    });
+  }
+  std::optional<Reply> await_resume() {
+    return std::move(reply);
+  }
+};
+
+/// The way of every operation: the scope's own thread goes on with it.
+struct gateway::impl::performing {
+  impl& node;
+  scope_actor to;
+  std::shared_ptr<engine::request> asked;
+  completion::outcome outcome;
+
+  bool await_ready() const noexcept {
+    return false;
+  }
+  void await_suspend(std::coroutine_handle<> then) {
+    auto caller
+      = std::make_shared<completion>([this, then](completion::outcome done) {
+          if (!done) {
+            // The actor is being taken apart: not in the middle of that.
+            node.dispatch([then](dispatcher_actor::pointer) { then.resume(); });
+            return;
+          }
+          outcome = std::move(done);
+          then.resume();
+        });
+    // Once it is sent this coroutine may be gone before `anon_send` returns.
+    auto handle = to;
+    perform_for message{asked, std::move(caller)};
+    caf::anon_send(handle, std::move(message));
+  }
+  completion::outcome await_resume() {
+    return std::move(outcome);
+  }
+};
+
+struct gateway::impl::pausing {
+  impl& node;
+  std::chrono::milliseconds pause;
+
+  bool await_ready() const noexcept {
+    return false;
+  }
+  void await_suspend(std::coroutine_handle<> then) {
+    node.dispatch_after(pause,
+                        [then](dispatcher_actor::pointer) { then.resume(); });
+  }
+  void await_resume() {}
+};
+
+task<result<found_scope>> gateway::impl::find(scope name, if_absent otherwise) {
+  auto directory = core->get().directory;
+  if (!directory)
+    co_return starting_error();
+  asking<found_scope, directory_actor, find_scope> question{
+    *this, directory, find_scope{name, otherwise}, {}};
+  auto found = co_await question;
+  if (!found)
+    co_return starting_error();
+  if (found->failure)
+    co_return *found->failure;
+  co_return std::move(*found);
+}
+
+std::optional<scope_binding::target>
+gateway::impl::known_target(scope_binding& binding) {
+  std::lock_guard guard{binding.mutex_};
+  if (!binding.target_)
+    return std::nullopt;
+  return *binding.target_;
+}
+
+void gateway::impl::remember(scope_binding& binding,
+                             const scope_binding::target& target) {
+  std::lock_guard guard{binding.mutex_};
+  binding.target_ = std::make_unique<scope_binding::target>(target);
+}
+
+void gateway::impl::forget(scope_binding& binding) {
+  std::lock_guard guard{binding.mutex_};
+  binding.target_.reset();
+}
+
+result<admission> gateway::impl::enter(const scope_binding::target& target,
+                                       const engine::operation& what) {
+  target.usage->last_used.store(options.time->steady().count(),
+                                std::memory_order_relaxed);
+  return admission::enter(usage, target.usage, engine::carried_bytes(what));
+}
+
+task<result<scope_binding::target>>
+gateway::impl::target_of(std::shared_ptr<scope_binding> binding,
+                         if_absent otherwise, gateway_call& call) {
+  auto found = co_await find(binding->name(), otherwise);
+  if (found.has_error())
+    co_return found.error();
+  if (!found->handle) {
+    call.absent = std::move(*found);
+    co_return scope_binding::target{};
+  }
+  scope_binding::target target{found->handle, found->usage};
+  remember(*binding, target);
+  co_return target;
+}
+
+task<result<std::optional<engine::answer>>>
+gateway::impl::ask(std::shared_ptr<scope_binding> binding, if_absent otherwise,
+                   gateway_call& call) {
+  for (int tries = 0; tries < tries_max; ++tries) {
+    auto target = known_target(*binding);
+    if (!target) {
+      auto found = co_await target_of(binding, otherwise, call);
+      if (found.has_error())
+        co_return found.error();
+      if (call.absent)
+        co_return std::optional<engine::answer>{};
+      target = std::move(*found);
+    }
+    auto place = enter(*target, call.asked->what);
+    if (place.has_error())
+      co_return place.error();
+    performing operation{*this, target->handle, call.asked, {}};
+    auto outcome = co_await operation;
+    if (outcome && outcome->has_error())
+      co_return outcome->error();
+    if (outcome)
+      co_return std::optional<engine::answer>{std::move(**outcome)};
+    forget(*binding);
+    if (call.asked->started)
+      co_return unknown_outcome();
+    // The directory hears of the end of an actor in a moment.
+    pausing pause{*this, first_retry_pause * (1 << tries)};
+    co_await pause;
+  }
+  co_return starting_error();
+}
+
+task<result<engine::answer>>
+gateway::impl::perform_on_node(engine::node_operation what) {
+  auto node = core->get().node;
+  if (!node)
+    co_return starting_error();
+  auto asked = std::make_shared<engine::node_operation>(std::move(what));
+  asking<performed, node_actor, actors::perform_on_node> question{
+    *this, node, actors::perform_on_node{asked}, {}};
+  auto done = co_await question;
+  if (!done)
+    co_return unknown_outcome();
+  co_return std::move(*done->outcome);
+}
+
+task<result<void>> gateway::impl::let_sleep(scope_actor handle) {
+  for (int tries = 0; tries < sleep_tries; ++tries) {
+    asking<slept, scope_actor, sleep> question{*this, handle, sleep{}, {}};
+    auto outcome = co_await question;
+    if (!outcome || outcome->asleep)
+      break;
+    pausing pause{*this, std::chrono::milliseconds{1}};
+    co_await pause;
+  }
+  co_return result<void>{};
+}
+
+} // namespace cloister::actors

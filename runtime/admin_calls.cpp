@@ -1,0 +1,130 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/client_impl.hpp"
+
+namespace cloister {
+
+using auth::operation;
+
+namespace {
+
+/// What a key is asked to be; its root is known.
+result<engine::create_key> to_create_key(const auth::authority& who,
+                                         const scope& root,
+                                         key_options options) {
+  engine::create_key what{root,
+                          auth::permission_set::from_bits(
+                            static_cast<std::uint8_t>(options.permissions)),
+                          options.expires_at,
+                          std::move(options.label),
+                          {},
+                          std::nullopt};
+  if (what.permissions.empty())
+    return error{errc::invalid_argument, "at least one permission is needed"};
+  if (options.ancestors == "none") {
+    what.ancestors.which = auth::ancestor_bound::kind::none;
+  } else if (options.ancestors != "all") {
+    auto limit = named_scope(who, options.ancestors);
+    if (limit.has_error())
+      return limit.error();
+    what.ancestors = {auth::ancestor_bound::kind::up_to, *limit};
+  }
+  if (options.promote_to) {
+    auto target = named_scope(who, *options.promote_to);
+    if (target.has_error())
+      return target.error();
+    what.promote_to = *target;
+  }
+  return what;
+}
+
+} // namespace
+
+call<new_key> client::impl::make_key(key_options options) const {
+  // Below the client's scope where that has it, else as the key sees it.
+  auto root = binding->name().resolve(options.root);
+  if (root.has_error() && root.error().code == errc::forbidden)
+    root = who->root.resolve(options.root);
+  if (root.has_error())
+    co_return co_await refused_name(operation::create_key, root.error());
+  auto wanted = to_create_key(*who, *root, std::move(options));
+  if (wanted.has_error())
+    co_return wanted.error();
+  engine::operation what{std::move(*wanted)};
+  auto done = co_await node->gateway->perform_on_organization(
+    organization, *root, who, operation::create_key, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  auto& made = std::get<engine::created_key>(*done);
+  co_return new_key{to_key_info(made.record), std::move(made.api_key)};
+}
+
+call<std::vector<key_info>> client::impl::keys() const {
+  engine::operation what{engine::list_keys{}};
+  auto done = co_await node->gateway->perform_on_organization(
+    organization, binding->name(), who, operation::list_keys, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  std::vector<key_info> out;
+  for (const auto& record : std::get<engine::key_list>(*done).keys)
+    out.push_back(to_key_info(record));
+  co_return out;
+}
+
+call<key_info> client::impl::revoke(std::string key_id) const {
+  auto id = auth::parse_key_id(key_id);
+  if (id.has_error())
+    co_return id.error();
+  engine::operation what{engine::revoke_key{*id}};
+  auto done = co_await node->gateway->perform_on_organization(
+    organization, binding->name(), who, operation::revoke_key, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return to_key_info(std::get<engine::created_key>(*done).record);
+}
+
+call<scope_listing> client::impl::scopes() const {
+  engine::operation what{engine::list_scopes{limits::subtree_scopes_max}};
+  auto done = co_await perform<engine::scope_list>(
+    binding, operation::list_scopes, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return *done ? to_listing(**done) : scope_listing{};
+}
+
+call<scope_summary> client::impl::show() const {
+  engine::operation what{engine::show_scope{}};
+  auto done = co_await perform<engine::scope_info>(
+    binding, operation::show_scope, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  if (!*done)
+    co_return error{errc::not_found,
+                    "nothing was ever written to this scope; `cloister scope "
+                    "list` has those there are"};
+  co_return to_summary(**done);
+}
+
+call<audit_list> client::impl::audit(audit_options options) const {
+  auto wanted = to_list_audit(options);
+  if (wanted.has_error())
+    co_return wanted.error();
+  engine::operation what{std::move(*wanted)};
+  auto done = co_await perform<engine::audit_page>(
+    binding, operation::list_audit, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return *done ? to_audit_list(std::move(**done)) : audit_list{};
+}
+
+call<audit_verification> client::impl::verify() const {
+  engine::operation what{engine::verify_audit{}};
+  auto done = co_await perform<engine::audit_report>(
+    binding, operation::verify_audit, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return to_verification(*done ? **done : engine::audit_report{});
+}
+
+} // namespace cloister

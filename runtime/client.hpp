@@ -1,0 +1,151 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/types.hpp"
+
+namespace cloister {
+
+/// Called once with the outcome of a call, on one of the runtime's threads,
+/// which it must not keep: a blocking call from there fails with
+/// `invalid_argument`. It may start further calls. What it throws is swallowed.
+template <class T>
+using completion_handler = std::function<void(result<T>)>;
+
+/// Memories of one scope, within what its authority allows. A scope that was
+/// never written to reads as empty.
+///
+/// Every call exists twice: one that blocks and answers, and one that returns
+/// at once and calls a handler. Both are thread-safe, and answer values instead
+/// of throwing. Any call can fail with `forbidden` (the key does not allow it),
+/// `unauthenticated` (it was revoked or has expired), `overloaded` (try again
+/// after `error.retry_after`), `unavailable` (outcome unknown, try again),
+/// `timeout`, `quarantined` or `corrupted`.
+///
+/// A client keeps its runtime open, and so does a call until its handler has
+/// returned. Copies are cheap.
+class client {
+public:
+  /// The scope whose memories these are.
+  const scope& bound_to() const;
+
+  /// Stores a memory; one with the same `key` is replaced by a new revision.
+  /// Returns once it is durable. Fails with `invalid_argument` or `too_large`,
+  /// or `conflict` if its idempotency key was used for something else.
+  result<memory> create_memory(memory_draft draft) const;
+  void create_memory(memory_draft draft, completion_handler<memory> done) const;
+
+  /// All or none; at most `limits::batch_memories_max`.
+  result<std::vector<memory>>
+  create_memories(std::vector<memory_draft> drafts) const;
+  void create_memories(std::vector<memory_draft> drafts,
+                       completion_handler<std::vector<memory>> done) const;
+
+  /// Like `create_memories`, for drafts with idempotency keys: passes over
+  /// those that were stored before, even if they were deleted since. Answers
+  /// how many were stored.
+  result<std::size_t> import_memories(std::vector<memory_draft> drafts) const;
+  void import_memories(std::vector<memory_draft> drafts,
+                       completion_handler<std::size_t> done) const;
+
+  /// Fails with `not_found`, for a memory of another scope as for none.
+  result<memory> get_memory(const memory_id& id) const;
+  void get_memory(const memory_id& id, completion_handler<memory> done) const;
+
+  /// Newest first, a page at a time; of several scopes one after the other.
+  result<memory_list> list_memories(list_options options = {}) const;
+  void list_memories(list_options options,
+                     completion_handler<memory_list> done) const;
+
+  /// Best first.
+  result<search_results> search_memories(search_options options) const;
+  void search_memories(search_options options,
+                       completion_handler<search_results> done) const;
+
+  /// Fails with `not_found`, or `conflict` if `if_revision` is not the newest
+  /// one.
+  result<memory> update_memory(const memory_id& id, memory_patch patch,
+                               std::optional<std::uint32_t> if_revision
+                               = {}) const;
+  void update_memory(const memory_id& id, memory_patch patch,
+                     std::optional<std::uint32_t> if_revision,
+                     completion_handler<memory> done) const;
+
+  /// Fails like `update_memory`.
+  result<void> delete_memory(const memory_id& id,
+                             std::optional<std::uint32_t> if_revision
+                             = {}) const;
+  void delete_memory(const memory_id& id,
+                     std::optional<std::uint32_t> if_revision,
+                     completion_handler<void> done) const;
+
+  /// Answers how many were deleted.
+  result<std::uint64_t> delete_all_memories() const;
+  void delete_all_memories(completion_handler<std::uint64_t> done) const;
+
+  /// All revisions of a memory, newest first. Fails with `not_found`.
+  result<std::vector<memory>> memory_history(const memory_id& id) const;
+  void memory_history(const memory_id& id,
+                      completion_handler<std::vector<memory>> done) const;
+
+  /// Makes an old revision's content the newest. Fails with `not_found`.
+  result<memory> restore_memory(const memory_id& id,
+                                std::uint32_t revision) const;
+  void restore_memory(const memory_id& id, std::uint32_t revision,
+                      completion_handler<memory> done) const;
+
+  /// Copies a memory to another scope, named like a user_id. Needs `share` here
+  /// and `write` there. Fails with `not_found`.
+  result<located_memory> share_memory(const memory_id& id,
+                                      std::string_view to) const;
+  void share_memory(const memory_id& id, std::string_view to,
+                    completion_handler<located_memory> done) const;
+
+  // -- keys, scopes and audit; each needs `admin` or `audit` --
+
+  /// The secret is answered once and stored nowhere. A key cannot give more
+  /// than it has.
+  result<new_key> create_key(key_options options) const;
+  void create_key(key_options options, completion_handler<new_key> done) const;
+
+  /// Keys rooted at this scope or below, revoked ones too.
+  result<std::vector<key_info>> list_keys() const;
+  void list_keys(completion_handler<std::vector<key_info>> done) const;
+
+  /// From then on whoever holds the key is refused. Fails with `not_found`.
+  result<key_info> revoke_key(std::string_view key_id) const;
+  void revoke_key(std::string_view key_id,
+                  completion_handler<key_info> done) const;
+
+  /// The scopes below this one.
+  result<scope_listing> list_scopes() const;
+  void list_scopes(completion_handler<scope_listing> done) const;
+
+  /// Fails with `not_found` if nothing was ever written to this scope.
+  result<scope_summary> show_scope() const;
+  void show_scope(completion_handler<scope_summary> done) const;
+
+  /// Who did what in this scope, newest first.
+  result<audit_list> list_audit(audit_options options = {}) const;
+  void list_audit(audit_options options,
+                  completion_handler<audit_list> done) const;
+
+  /// Verifies the chain of this scope and of all below.
+  result<audit_verification> verify_audit() const;
+  void verify_audit(completion_handler<audit_verification> done) const;
+
+  struct impl;
+  explicit client(std::shared_ptr<const impl> parts);
+
+private:
+  std::shared_ptr<const impl> impl_;
+};
+
+} // namespace cloister

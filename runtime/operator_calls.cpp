@@ -1,0 +1,136 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/client_impl.hpp"
+
+namespace cloister {
+
+namespace {
+
+result<scope> parse_organization(std::string_view name) {
+  auto parsed = scope::parse(name);
+  if (parsed.has_error())
+    return parsed.error();
+  if (parsed->kind() != scope_kind::org)
+    return error{errc::invalid_argument,
+                 "an organization is one segment, e.g. org_acme"};
+  return parsed;
+}
+
+error exists_already(const std::string& name) {
+  return {errc::conflict, name
+                            + " exists already; for a new key of it, without "
+                              "an API key: `cloister key create --scope "
+                            + name + " --permissions all`"};
+}
+
+} // namespace
+
+call<cloister::organization>
+runtime::impl::open_organization(std::shared_ptr<impl> self, std::string name,
+                                 opening how) {
+  auto parsed = parse_organization(name);
+  if (parsed.has_error())
+    co_return parsed.error();
+  engine::node_operation what{engine::create_organization{*parsed, how}};
+  auto made = co_await self->gateway->perform_on_node(std::move(what));
+  if (made.has_error())
+    co_return made.error();
+  co_return cloister::organization{
+    std::make_shared<const cloister::organization::impl>(
+      cloister::organization::impl{self, auth::operator_authority(*parsed),
+                                   bind(*parsed)})};
+}
+
+call<new_key> runtime::impl::make_organization(std::shared_ptr<impl> self,
+                                               std::string name) {
+  auto parsed = parse_organization(name);
+  if (parsed.has_error())
+    co_return parsed.error();
+  engine::node_operation what{engine::create_organization{*parsed}};
+  auto made = co_await self->gateway->perform_on_node(std::move(what));
+  if (made.has_error() && made.error().code == errc::conflict)
+    co_return exists_already(name);
+  if (made.has_error())
+    co_return made.error();
+  auto handle = std::make_shared<const cloister::organization::impl>(
+    cloister::organization::impl{self, auth::operator_authority(*parsed),
+                                 bind(*parsed)});
+  key_options options;
+  options.label = "admin";
+  co_return co_await make_key(handle, std::move(options));
+}
+
+call<client> runtime::impl::open_client(std::shared_ptr<impl> self,
+                                        std::string api_key,
+                                        std::string user_id) {
+  auto who = co_await self->gateway->authenticate(std::move(api_key));
+  if (who.has_error())
+    co_return who.error();
+  co_return co_await bind_client(self, *who, std::move(user_id));
+}
+
+call<scope_listing> runtime::impl::organizations() {
+  engine::node_operation what{engine::list_organizations{}};
+  auto done = co_await gateway->perform_on_node(std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return to_listing(std::get<engine::scope_list>(*done));
+}
+
+call<audit_list> runtime::impl::node_audit(audit_options options) {
+  auto wanted = to_list_audit(options);
+  if (wanted.has_error())
+    co_return wanted.error();
+  engine::node_operation what{engine::list_node_audit{std::move(*wanted)}};
+  auto done = co_await gateway->perform_on_node(std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return to_audit_list(std::move(std::get<engine::audit_page>(*done)));
+}
+
+call<audit_verification> runtime::impl::verify() {
+  engine::node_operation what{engine::verify_node_audit{}};
+  auto done = co_await gateway->perform_on_node(std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return to_verification(std::get<engine::audit_report>(*done));
+}
+
+call<new_key> make_key(std::shared_ptr<const organization::impl> of,
+                       key_options options) {
+  client::impl root{of->node, of->who, of->root, of->root};
+  co_return co_await root.make_key(std::move(options));
+}
+
+namespace {
+
+organization_settings
+to_settings(const persistence::organization_settings& from) {
+  return {from.search_language};
+}
+
+} // namespace
+
+call<organization_settings> organization::impl::settings() const {
+  engine::operation what{engine::show_settings{}};
+  auto done = co_await node->gateway->perform_on_organization(
+    root, root->name(), who, auth::operation::show_settings, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return to_settings(std::get<persistence::organization_settings>(*done));
+}
+
+call<organization_settings>
+organization::impl::configure(organization_changes changes) const {
+  engine::operation what{
+    engine::configure_organization{changes.search_language}};
+  auto done = co_await node->gateway->perform_on_organization(
+    root, root->name(), who, auth::operation::configure_organization,
+    std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return to_settings(std::get<persistence::organization_settings>(*done));
+}
+
+} // namespace cloister

@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/utf8.hpp"
+#include "runtime/client_impl.hpp"
+
+namespace cloister {
+
+using auth::operation;
+
+namespace {
+
+result<void> check_page(std::size_t limit) {
+  if (limit < 1 || limit > limits::page_results_max)
+    return error{errc::invalid_argument, "limit is 1 to 1000"};
+  return {};
+}
+
+result<std::optional<memory_filter>>
+parsed_filter(const std::optional<std::string>& text) {
+  if (!text)
+    return std::optional<memory_filter>{};
+  auto parsed = memory_filter::parse(*text);
+  if (parsed.has_error())
+    return parsed.error();
+  return std::optional{std::move(*parsed)};
+}
+
+/// What lists and searches have in common.
+template <class Options>
+result<std::optional<memory_filter>> check_narrowing(const Options& options) {
+  if (auto ok = check_page(options.limit); ok.has_error())
+    return ok.error();
+  if (options.memory_type)
+    if (auto ok = validate_type(*options.memory_type); ok.has_error())
+      return ok.error();
+  return parsed_filter(options.filter);
+}
+
+result<void> check_query(const search_options& options) {
+  if (options.query.empty())
+    return error{errc::invalid_argument,
+                 "the query is empty; give some words, or list the memories"};
+  if (!(options.min_score >= 0 && options.min_score <= 1))
+    return error{errc::invalid_argument, "min_score is 0 to 1"};
+  if (options.query.size() > limits::query_bytes_max)
+    return error{errc::too_large, "the query exceeds 64 KiB"};
+  if (!is_utf8(options.query))
+    return error{errc::invalid_argument, "the query is not valid UTF-8"};
+  return {};
+}
+
+} // namespace
+
+call<memory_list> client::impl::list(list_options options) const {
+  auto filter = check_narrowing(options);
+  if (filter.has_error())
+    co_return filter.error();
+  auto scopes = co_await covered(operation::list_memories, options.reach,
+                                 std::move(options.scopes));
+  if (scopes.has_error())
+    co_return scopes.error();
+  auto asked
+    = options.memory_type.value_or("") + '\n' + options.filter.value_or("");
+  auto at = position_of(options.cursor, *scopes, asked);
+  if (at.has_error())
+    co_return at.error();
+  memory_list out;
+  for (auto i = at->scope; i < scopes->size(); ++i) {
+    auto room = options.limit - out.results.size();
+    auto where = (*scopes)[i];
+    if (room == 0) {
+      out.cursor = make_cursor(where->name(), asked, std::nullopt);
+      co_return out;
+    }
+    auto before = i == at->scope ? at->before : std::nullopt;
+    engine::operation what{
+      engine::list_memories{options.memory_type, *filter, room, before}};
+    auto page = co_await perform<engine::memory_page>(
+      where, operation::list_memories, std::move(what));
+    if (page.has_error())
+      co_return page.error();
+    if (!*page)
+      continue;
+    for (auto& value : (*page)->memories)
+      out.results.push_back({std::move(value), where->name()});
+    if ((*page)->next) {
+      out.cursor = make_cursor(where->name(), asked, (*page)->next);
+      co_return out;
+    }
+  }
+  co_return out;
+}
+
+call<search_results> client::impl::search(search_options options) const {
+  if (auto ok = check_query(options); ok.has_error())
+    co_return ok.error();
+  auto filter = check_narrowing(options);
+  if (filter.has_error())
+    co_return filter.error();
+  auto scopes = co_await covered(operation::search_memories, options.reach,
+                                 std::move(options.scopes));
+  if (scopes.has_error())
+    co_return scopes.error();
+  engine::search_memories what;
+  what.query = std::move(options.query);
+  what.limit = options.limit;
+  what.type = std::move(options.memory_type);
+  what.filter = std::move(*filter);
+  what.min_score = options.min_score;
+  auto hits = co_await node->gateway->search(std::move(*scopes), who,
+                                             std::move(what), options.timeout);
+  if (hits.has_error())
+    co_return hits.error();
+  search_results out;
+  for (auto& found : *hits)
+    out.results.push_back(
+      {std::move(found.hit.memory), found.where, found.hit.score});
+  co_return out;
+}
+
+} // namespace cloister
