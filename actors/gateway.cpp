@@ -54,27 +54,7 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
   // The supervisor would wait for damage to get better.
   if (auto node = engine::load_node(parts->with); node.has_error())
     return node.error();
-  if (parts->options.system == nullptr) {
-    parts->config = make_config(parts->options.scheduler_threads);
-    parts->own_system = std::make_unique<caf::actor_system>(*parts->config);
-    parts->system = parts->own_system.get();
-  } else {
-    parts->system = parts->options.system;
-  }
-  auto threads = std::max(1u, std::thread::hardware_concurrency());
-  for (unsigned i = 0; i < threads; ++i)
-    parts->dispatchers.push_back(spawn_dispatcher(*parts->system));
-  const auto& o = parts->options;
-  parts->supervisor = spawn_supervisor(
-    *parts->system,
-    {parts->with, over.records.get(), over.slots.get(), over.directory.get(),
-     parts->usage, parts->core, o.loader_threads, o.memory_budget_bytes,
-     o.idle_after, o.sweep_interval});
-  {
-    caf::scoped_actor caller{*parts->system};
-    caller->request(parts->supervisor, caf::infinite, await_core{})
-      .receive([](const core_state&) {}, [](const caf::error&) {});
-  }
+  parts->home.run([&parts] { parts->start_actors(); });
   std::unique_ptr<gateway> made{new gateway{std::move(parts)}};
   if (auto started = wait_for(made->perform_on_node(engine::start_node{}));
       started.has_error())
@@ -84,16 +64,41 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
 }
 
 gateway::~gateway() {
+  impl_->home.run([this] { impl_->end_actors(); });
+}
+
+void gateway::impl::start_actors() {
+  if (options.system == nullptr) {
+    config = make_config(options.scheduler_threads);
+    own_system = std::make_unique<caf::actor_system>(*config);
+    system = own_system.get();
+  } else {
+    system = options.system;
+  }
+  auto threads = std::max(1u, std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < threads; ++i)
+    dispatchers.push_back(spawn_dispatcher(*system));
+  supervisor = spawn_supervisor(
+    *system, {with, over.records.get(), over.slots.get(), over.directory.get(),
+              usage, core, options.loader_threads, options.memory_budget_bytes,
+              options.idle_after, options.sweep_interval});
+  caf::scoped_actor caller{*system};
+  caller->request(supervisor, caf::infinite, await_core{})
+    .receive([](const core_state&) {}, [](const caf::error&) {});
+}
+
+void gateway::impl::end_actors() {
   {
-    caf::scoped_actor caller{*impl_->system};
-    caller->request(impl_->supervisor, caf::infinite, shut_down{})
+    caf::scoped_actor caller{*system};
+    caller->request(supervisor, caf::infinite, shut_down{})
       .receive([](const slept&) {}, [](const caf::error&) {});
   }
-  impl_->supervisor = nullptr;
-  impl_->core->set({});
-  for (auto& dispatcher : impl_->dispatchers)
+  supervisor = nullptr;
+  core->set({});
+  for (auto& dispatcher : dispatchers)
     caf::anon_send_exit(dispatcher, caf::exit_reason::user_shutdown);
-  impl_->dispatchers.clear();
+  dispatchers.clear();
+  own_system.reset();
 }
 
 namespace {

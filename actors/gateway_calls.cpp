@@ -9,7 +9,9 @@ namespace cloister::actors {
 
 void gateway::impl::dispatch(dispatched_work work) {
   auto next = next_dispatcher.fetch_add(1, std::memory_order_relaxed);
-  caf::anon_send(dispatchers[next % dispatchers.size()],
+  // The work may be done, and this gateway gone, before the call returns.
+  auto to = dispatchers[next % dispatchers.size()];
+  caf::anon_send(to,
                  run_work{std::make_shared<dispatched_work>(std::move(work))});
 }
 

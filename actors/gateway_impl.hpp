@@ -11,6 +11,7 @@
 
 #include "actors/dispatcher.hpp"
 #include "actors/gateway.hpp"
+#include "actors/home_thread.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/wait_for.hpp"
 #include "core/limits.hpp"
@@ -60,6 +61,11 @@ struct gateway::impl {
   std::vector<dispatcher_actor> dispatchers;
   std::atomic<std::size_t> next_dispatcher{0};
   supervisor_actor supervisor;
+  home_thread home;
+
+  // -- life (gateway.cpp); on the home thread --
+  void start_actors();
+  void end_actors();
 
   // -- asking actors (gateway.cpp) --
 

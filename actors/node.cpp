@@ -41,8 +41,8 @@ node_behavior(node_self self,
   after_work(self);
   return {
     [self](const perform_on_node& what) {
-      auto must_wait = engine::is_change(*what.asked)
-                       && self->state.engine->needs_reload();
+      auto must_wait
+        = engine::is_change(*what.asked) && self->state.engine->needs_reload();
       return start(self, what.asked, must_wait);
     },
     [self](const resume& later) { on_resume(self, later); },

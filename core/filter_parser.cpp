@@ -243,9 +243,8 @@ private:
 
 result<memory_filter> memory_filter::parse(std::string_view text) {
   if (text.size() > limits::filter_bytes_max)
-    return too_large("exceeds "
-                     + std::to_string(limits::filter_bytes_max / 1024)
-                     + " KiB");
+    return too_large(
+      "exceeds " + std::to_string(limits::filter_bytes_max / 1024) + " KiB");
   if (!is_utf8(text))
     return invalid("it is not valid UTF-8");
   json::parse_options options;

@@ -115,9 +115,9 @@ result<persistence::record_set>
 count_registry(const services& with, const persistence::key_space& space,
                const crypto::secret_key& fingerprint) {
   persistence::record_set found;
-  for (auto kind : {record_kind::child, record_kind::tombstone,
-                    record_kind::api_key, record_kind::secrets,
-                    record_kind::settings}) {
+  for (auto kind :
+       {record_kind::child, record_kind::tombstone, record_kind::api_key,
+        record_kind::secrets, record_kind::settings}) {
     auto done = with.records.scan(
       space.range(kind), {}, [&](bytes_view key, bytes_view value) {
         found.add(fingerprint, key, crypto::tag_of(value));

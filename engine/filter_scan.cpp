@@ -39,12 +39,12 @@ result<filter_verdicts> scan_filter(const persistence::store& records,
             filter.matches(*value));
     return {};
   };
-  auto done = records.scan(
-    identity.space().range(persistence::record_kind::memory), {},
-    [&](bytes_view key, bytes_view sealed) {
-      failure = visit(key, sealed);
-      return failure.has_value();
-    });
+  auto done
+    = records.scan(identity.space().range(persistence::record_kind::memory), {},
+                   [&](bytes_view key, bytes_view sealed) {
+                     failure = visit(key, sealed);
+                     return failure.has_value();
+                   });
   if (done.has_error())
     return done.error();
   if (failure.has_error())

@@ -171,13 +171,12 @@ struct note_access {
   auth::request_id request{};
 };
 
-using operation
-  = std::variant<create_memories, get_memory, list_memories, search_memories,
-                 gather_statistics, update_memory, delete_memory,
-                 delete_all_memories, memory_history, restore_memory,
-                 share_memory, expire_memories, create_key, list_keys,
-                 configure_organization, show_settings, revoke_key, authenticate, open_child, show_scope, list_scopes,
-                 list_audit, verify_audit, note_access>;
+using operation = std::variant<
+  create_memories, get_memory, list_memories, search_memories,
+  gather_statistics, update_memory, delete_memory, delete_all_memories,
+  memory_history, restore_memory, share_memory, expire_memories, create_key,
+  list_keys, configure_organization, show_settings, revoke_key, authenticate,
+  open_child, show_scope, list_scopes, list_audit, verify_audit, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {
@@ -319,11 +318,11 @@ struct audit_report {
   std::string reason;
 };
 
-using answer = std::variant<nothing, memory, shared_memory, stored_memories,
-                            memory_page, memory_hits, search::corpus_statistics,
-                            deleted_count, created_key, key_list,
-                            auth::authority_ptr, persistence::identity_ptr,
-                            scope_info, scope_list, audit_page, audit_report,
-                            persistence::organization_settings>;
+using answer
+  = std::variant<nothing, memory, shared_memory, stored_memories, memory_page,
+                 memory_hits, search::corpus_statistics, deleted_count,
+                 created_key, key_list, auth::authority_ptr,
+                 persistence::identity_ptr, scope_info, scope_list, audit_page,
+                 audit_report, persistence::organization_settings>;
 
 } // namespace cloister::engine

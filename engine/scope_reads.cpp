@@ -98,8 +98,7 @@ step scope_engine::list_on(const std::shared_ptr<request>& asked,
   bool yielded = false;
   memories_.newest_first(run->before, [&](std::uint32_t at) {
     const auto& row = memories_.at(at);
-    if (what.filter
-        && with_.time->steady() - started > limits::engine_budget) {
+    if (what.filter && with_.time->steady() - started > limits::engine_budget) {
       yielded = true;
       return false;
     }
@@ -195,17 +194,16 @@ step scope_engine::search_on(
   };
   view.is_judge_slow = what.filter.has_value();
   if (memories_.has_conversations())
-    view.neighbours = [&](search::document doc,
-                          std::vector<search::neighbour>& out) {
-      memories_.neighbours(doc, search::ranked_search::context_percent.size(),
-                           out);
-      std::erase_if(out, [&](const search::neighbour& near) {
-        return !is_live(memories_.at(near.doc));
-      });
-    };
-  view.must_yield = [&] {
-    return with_.time->steady() - started > limits::engine_budget;
-  };
+    view.neighbours
+      = [&](search::document doc, std::vector<search::neighbour>& out) {
+          memories_.neighbours(
+            doc, search::ranked_search::context_percent.size(), out);
+          std::erase_if(out, [&](const search::neighbour& near) {
+            return !is_live(memories_.at(near.doc));
+          });
+        };
+  view.must_yield
+    = [&] { return with_.time->steady() - started > limits::engine_budget; };
   auto done = run->step(memories_.index(), view);
   if (unknown)
     return scan_for_filter(asked, *what.filter);

@@ -188,13 +188,10 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
     partition
       = static_cast<partition_id>((hash[0] << 8 | hash[1]) % partition_count);
   }
-  auto made = std::make_shared<scope_identity>(
-    scope_identity{std::move(*name), tag, partition, incarnation, pseudonym,
-                   created, slot_number, std::move(*keys),
-                   parent ? parent->organization : nullptr,
-                   parent ? parent->settings
-                          : std::make_shared<shared_settings>(),
-                   parent});
+  auto made = std::make_shared<scope_identity>(scope_identity{
+    std::move(*name), tag, partition, incarnation, pseudonym, created,
+    slot_number, std::move(*keys), parent ? parent->organization : nullptr,
+    parent ? parent->settings : std::make_shared<shared_settings>(), parent});
   if (!parent) {
     auto organization = read_organization_keys(*made);
     if (organization.has_error())
@@ -252,8 +249,7 @@ result<void> catalog::read_settings(const scope_identity& organization) const {
     return sealed.error();
   organization_settings settings;
   if (*sealed) {
-    auto plain
-      = crypto::open(organization.keys.control, key.view(), **sealed);
+    auto plain = crypto::open(organization.keys.control, key.view(), **sealed);
     if (plain.has_error())
       return plain.error();
     auto decoded = decode_settings(*plain);
@@ -341,13 +337,10 @@ result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
     partition
       = static_cast<partition_id>((hash[0] << 8 | hash[1]) % partition_count);
   }
-  auto child = std::make_shared<scope_identity>(
-    scope_identity{name, tag, partition, state->incarnation,
-                   crypto::random_array<16>(), now, *slot, scope_keys::random(),
-                   parent ? parent->organization : nullptr,
-                   parent ? parent->settings
-                          : std::make_shared<shared_settings>(),
-                   parent});
+  auto child = std::make_shared<scope_identity>(scope_identity{
+    name, tag, partition, state->incarnation, crypto::random_array<16>(), now,
+    *slot, scope_keys::random(), parent ? parent->organization : nullptr,
+    parent ? parent->settings : std::make_shared<shared_settings>(), parent});
   batch.write_slot(wrapped_slot(wrapping_of(parent), *slot, tag,
                                 parent ? 0 : node_->master_version,
                                 child->keys));

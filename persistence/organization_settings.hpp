@@ -24,7 +24,8 @@ struct organization_settings {
   language search_language = language::english;
 
   friend bool operator==(const organization_settings&,
-                         const organization_settings&) = default;
+                         const organization_settings&)
+    = default;
 };
 
 bytes encode_settings(const organization_settings& settings);

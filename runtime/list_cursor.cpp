@@ -38,9 +38,10 @@ result<list_position> position_of(const std::optional<std::string>& cursor,
   list_position at;
   if (!cursor)
     return at;
-  error foreign{errc::invalid_argument,
-                "not a cursor of this list; give the options of the page before, or "
-                "begin again without one"};
+  error foreign{
+    errc::invalid_argument,
+    "not a cursor of this list; give the options of the page before, or "
+    "begin again without one"};
   auto data = from_base32(*cursor);
   path_hash wanted{};
   if (!data || data->size() != wanted.size() + sizeof(std::uint64_t))

@@ -122,6 +122,11 @@ result<client> runtime::client(std::string_view api_key,
     impl::open_client(impl_, std::string{api_key}, std::string{user_id}));
 }
 
+result<client> runtime::client(const new_key& key,
+                               std::string_view user_id) const {
+  return client(key.api_key, user_id);
+}
+
 void runtime::client(std::string_view api_key, std::string_view user_id,
                      completion_handler<cloister::client> done) const {
   start(impl_, impl_,

@@ -80,6 +80,9 @@ public:
   /// `invalid_argument` or `forbidden`.
   result<cloister::client> client(std::string_view api_key,
                                   std::string_view user_id = {}) const;
+  /// The same with a key that was just made.
+  result<cloister::client> client(const new_key& key,
+                                  std::string_view user_id = {}) const;
   void client(std::string_view api_key, std::string_view user_id,
               completion_handler<cloister::client> done) const;
 

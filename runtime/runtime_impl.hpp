@@ -88,9 +88,10 @@ actors::detached_task start(std::shared_ptr<const void> keep,
   } catch (...) { // NOLINT(bugprone-empty-catch)
     // Nothing but want of memory comes here; the outcome says so.
   }
-  auto& gateway = *node->gateway;
-  gateway.dispatch([keep = std::move(keep), node = std::move(node),
-                    outcome = std::move(outcome), done = std::move(done)] {
+  auto here = node;
+  here->gateway->dispatch([keep = std::move(keep), node = std::move(node),
+                           outcome = std::move(outcome),
+                           done = std::move(done)] {
     if (done)
       done(std::move(*outcome));
   });

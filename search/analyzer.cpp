@@ -139,8 +139,7 @@ void analyze(std::string_view text, language in,
   scanner{text, writer}.run();
 }
 
-void analyze(std::string_view text, language in,
-             std::vector<query_word>& out) {
+void analyze(std::string_view text, language in, std::vector<query_word>& out) {
   out.clear();
   term_writer writer{in, out};
   scanner{text, writer}.run();

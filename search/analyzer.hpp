@@ -25,9 +25,9 @@ namespace cloister::search {
 ///   7th                       "7" (in English)
 ///   C++, F#                   "c++", "f#"
 ///   Chinese, Japanese, Korean pairs of neighbouring characters, and each
-///                             ideograph (J. Y. Nie et al., "On the use of words
-///                             and n-grams for Chinese information retrieval",
-///                             2000)
+///                             ideograph (J. Y. Nie et al., "On the use of
+///                             words and n-grams for Chinese information
+///                             retrieval", 2000)
 ///   Thai, Lao, Khmer, Burmese words as ICU's dictionaries find them
 ///   emoji                     each by itself
 ///

@@ -149,9 +149,9 @@ bool compound::are_initials() const {
 bool compound::is_grouped_number() const {
   return std::all_of(parts_.begin(), parts_.begin() + size_, [](auto& part) {
     return part.digits && part.ascii
-           && (part.joiner == 0 ? part.text.size() <= digit_group
-                                : part.joiner == ','
-                                    && part.text.size() == digit_group);
+           && (part.joiner == 0
+                 ? part.text.size() <= digit_group
+                 : part.joiner == ',' && part.text.size() == digit_group);
   });
 }
 

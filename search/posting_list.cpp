@@ -46,8 +46,8 @@ void make_room(Vector& vector, std::size_t for_more, std::size_t first) {
 length_code encode_length(std::uint32_t terms) {
   if (terms < exact_below)
     return static_cast<length_code>(terms);
-  auto octave = static_cast<unsigned>(std::bit_width(terms)) - 1
-                - mantissa_bits;
+  auto octave
+    = static_cast<unsigned>(std::bit_width(terms)) - 1 - mantissa_bits;
   auto code = (octave << mantissa_bits) + (terms >> octave);
   return static_cast<length_code>(
     std::min<std::uint32_t>(code, block_bounds::none - 1));
@@ -152,9 +152,8 @@ posting_list::read(std::size_t which,
     doc = before.last;
     from = before.end;
   }
-  auto count = which < full_blocks()
-                 ? block_postings_max
-                 : size_ - which * block_postings_max;
+  auto count = which < full_blocks() ? block_postings_max
+                                     : size_ - which * block_postings_max;
   auto at = data().data() + from;
   for (std::size_t i = 0; i < count; ++i) {
     auto code = read_varint(at);
@@ -177,9 +176,8 @@ std::vector<posting> posting_list::all() const {
   return out;
 }
 
-std::ptrdiff_t
-posting_list::renumber(const std::vector<document>& numbers,
-                       const std::vector<length_code>& lengths) {
+std::ptrdiff_t posting_list::renumber(const std::vector<document>& numbers,
+                                      const std::vector<length_code>& lengths) {
   auto before = static_cast<std::ptrdiff_t>(heap_bytes());
   posting_list kept;
   for (const auto& each : all())

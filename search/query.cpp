@@ -53,9 +53,9 @@ void corpus_statistics::add(const corpus_statistics& other) {
 }
 
 std::uint64_t corpus_statistics::frequency_of(std::string_view term) const {
-  auto found
-    = std::find_if(frequencies.begin(), frequencies.end(),
-                   [&](const term_frequency& each) { return each.term == term; });
+  auto found = std::find_if(
+    frequencies.begin(), frequencies.end(),
+    [&](const term_frequency& each) { return each.term == term; });
   return found == frequencies.end() ? 0 : found->documents;
 }
 

@@ -21,10 +21,7 @@ constexpr std::size_t context_pool_min = 20;
 ranked_search::ranked_search(const query& wanted,
                              const corpus_statistics& statistics,
                              std::size_t limit)
-  : query_(wanted),
-    scorer_(wanted, statistics),
-    limit_(limit),
-    pool_(limit) {}
+  : query_(wanted), scorer_(wanted, statistics), limit_(limit), pool_(limit) {}
 
 void ranked_search::restart(const inverted_index& index,
                             const search_view& view) {
@@ -121,9 +118,9 @@ void ranked_search::rank_in_context(const inverted_index& index,
     for (const auto& near : each.around)
       if (near.distance <= context_percent.size())
         context = std::max(
-          context, static_cast<points>(std::uint64_t{score_of(near.doc)}
-                                       * context_percent[near.distance - 1]
-                                       / 100));
+          context,
+          static_cast<points>(std::uint64_t{score_of(near.doc)}
+                              * context_percent[near.distance - 1] / 100));
     auto verdict = view.judge(each.doc);
     if (verdict.admitted && !index.is_removed(each.doc))
       kept_.push_back({score_of(each.doc) + context, verdict.order, each.doc});

@@ -75,8 +75,8 @@ character wide_character_at(std::string_view text, std::size_t at) {
   else if (u_hasBinaryProperty(c, UCHAR_EXTENDED_PICTOGRAPHIC) != 0)
     out.kind = character_kind::symbol;
   if (out.kind == character_kind::letter)
-    out.needs_dictionary = u_getIntPropertyValue(c, UCHAR_LINE_BREAK)
-                           == U_LB_COMPLEX_CONTEXT;
+    out.needs_dictionary
+      = u_getIntPropertyValue(c, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT;
   return out;
 }
 

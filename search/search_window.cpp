@@ -53,8 +53,7 @@ search_window::search_window(const inverted_index& index, const query& wanted,
   parts_.resize(cursors_.size());
 }
 
-void search_window::look_at(document from, document count,
-                            points threshold) {
+void search_window::look_at(document from, document count, points threshold) {
   from_ = from;
   count_ = count;
   threshold_ = threshold;
@@ -98,8 +97,8 @@ points search_window::complete(document doc, points score) {
     auto& cursor = cursors_[parts_[i].cursor];
     auto found = cursor.seek(doc);
     if (found != nullptr && found->doc == doc)
-      score += scorer_.of(cursor.term(), found->frequency,
-                          index_.length_of(doc));
+      score
+        += scorer_.of(cursor.term(), found->frequency, index_.length_of(doc));
   }
   return score;
 }

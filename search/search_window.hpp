@@ -52,7 +52,8 @@ private:
 };
 
 /// Scores a query's documents, a window of their numbers at a time, and leaves
-/// out those that cannot reach a threshold. Used while the index stays as it is.
+/// out those that cannot reach a threshold. Used while the index stays as it
+/// is.
 class search_window {
 public:
   search_window(const inverted_index& index, const query& wanted,
@@ -68,8 +69,8 @@ public:
   void for_each(Visit visit) {
     for (std::size_t i = 0; i < touched_.size(); ++i)
       for (auto bits = touched_[i]; bits != 0; bits &= bits - 1) {
-        auto at = i * word_bits
-                  + static_cast<std::size_t>(std::countr_zero(bits));
+        auto at
+          = i * word_bits + static_cast<std::size_t>(std::countr_zero(bits));
         auto score = complete(from_ + static_cast<document>(at), scores_[at]);
         scores_[at] = 0;
         if (score >= threshold_)

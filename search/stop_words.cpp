@@ -145,7 +145,8 @@ constexpr std::string_view words_of_finnish
     "olen olet on olemme olette ovat oli olivat ollut en et ei emme ette eivät "
     "mikä minkä mitä missä mistä mihin kuka kenen ketä kuka milloin miksi "
     "miten kuinka joka jonka jota jotka ja tai vai mutta sekä että kun jos "
-    "koska vaan kuin niin myös vain jo vielä hyvin kaikki muu muut tässä siellä "
+    "koska vaan kuin niin myös vain jo vielä hyvin kaikki muu muut tässä "
+    "siellä "
     "täällä nyt sitten kanssa ilman ennen jälkeen";
 
 constexpr std::string_view words_of_hungarian
@@ -182,11 +183,10 @@ constexpr std::string_view words_of_turkish
     "burada orada şimdi olan olarak oldu olur";
 
 constexpr std::array all_words{
-  std::string_view{},  words_of_english,   words_of_german,  words_of_french,
-  words_of_spanish,    words_of_italian,   words_of_portuguese,
-  words_of_dutch,      words_of_swedish,   words_of_norwegian,
-  words_of_danish,     words_of_finnish,   words_of_hungarian,
-  words_of_romanian,   words_of_russian,   words_of_turkish,
+  std::string_view{}, words_of_english,   words_of_german,     words_of_french,
+  words_of_spanish,   words_of_italian,   words_of_portuguese, words_of_dutch,
+  words_of_swedish,   words_of_norwegian, words_of_danish,     words_of_finnish,
+  words_of_hungarian, words_of_romanian,  words_of_russian,    words_of_turkish,
 };
 static_assert(all_words.size() == language_names.size());
 

@@ -37,11 +37,12 @@ public:
     if (!of_language)
       return;
     auto data = reinterpret_cast<const sb_symbol*>(word.data());
-    auto stem = sb_stemmer_stem(of_language.get(), data,
-                                static_cast<int>(word.size()));
+    auto stem
+      = sb_stemmer_stem(of_language.get(), data, static_cast<int>(word.size()));
     if (stem == nullptr)
       return;
-    auto length = static_cast<std::size_t>(sb_stemmer_length(of_language.get()));
+    auto length
+      = static_cast<std::size_t>(sb_stemmer_length(of_language.get()));
     word.assign(reinterpret_cast<const char*>(stem), length);
   }
 
@@ -69,8 +70,7 @@ std::string without_marks(const std::string& word) {
   auto compose = icu::Normalizer2::getNFCInstance(status);
   if (U_FAILURE(status))
     return word;
-  auto plain
-    = decompose->normalize(icu::UnicodeString::fromUTF8(word), status);
+  auto plain = decompose->normalize(icu::UnicodeString::fromUTF8(word), status);
   icu::UnicodeString kept;
   for (int32_t i = 0; i < plain.length(); ++i)
     if (!is_optional_mark(plain[i]))
@@ -160,8 +160,8 @@ std::string folded(std::string_view utf8) {
   icu::StringByteSink<std::string> sink{&out};
   if (U_SUCCESS(status))
     fold->normalizeUTF8(
-      0, icu::StringPiece{utf8.data(), static_cast<int32_t>(utf8.size())},
-      sink, nullptr, status);
+      0, icu::StringPiece{utf8.data(), static_cast<int32_t>(utf8.size())}, sink,
+      nullptr, status);
   constexpr std::string_view typographic = "\xe2\x80\x99";
   for (auto at = out.find(typographic); at != std::string::npos;
        at = out.find(typographic, at))

@@ -31,7 +31,9 @@ const std::map<std::string, std::set<std::string>> may_include{
 const std::vector<std::pair<std::string, std::vector<std::string>>> doors{
   {"leveldb/", {"persistence/leveldb_"}},
   {"sodium.h", {"crypto/sodium.hpp"}},
-  {"caf/", {"actors/"}},
+  {"caf/",
+   {"actors/", "runtime/caf.hpp", "runtime/client_actor.cpp",
+    "runtime/runtime.cpp"}},
   {"libstemmer.h", {"search/"}},
   {"unicode/", {"search/", "core/utf8.cpp"}},
   {"CLI/", {"cli/"}},

@@ -29,18 +29,27 @@ errc verdict(const authority_ptr& who, operation what,
   return decided ? errc::ok : decided.error().code;
 }
 
-constexpr operation asked_by_clients[]
-  = {operation::create_memory,       operation::get_memory,
-     operation::list_memories,       operation::search_memories,
-     operation::update_memory,       operation::delete_memory,
-     operation::delete_all_memories, operation::memory_history,
-     operation::restore_memory,      operation::share_memory,
-     operation::receive_memory,      operation::create_key,
-     operation::list_keys,           operation::revoke_key,
-     operation::list_scopes,         operation::show_scope,
-     operation::list_audit,          operation::verify_audit,
-     operation::read_subtree,        operation::show_settings,
-     operation::configure_organization};
+constexpr operation asked_by_clients[] = {operation::create_memory,
+                                          operation::get_memory,
+                                          operation::list_memories,
+                                          operation::search_memories,
+                                          operation::update_memory,
+                                          operation::delete_memory,
+                                          operation::delete_all_memories,
+                                          operation::memory_history,
+                                          operation::restore_memory,
+                                          operation::share_memory,
+                                          operation::receive_memory,
+                                          operation::create_key,
+                                          operation::list_keys,
+                                          operation::revoke_key,
+                                          operation::list_scopes,
+                                          operation::show_scope,
+                                          operation::list_audit,
+                                          operation::verify_audit,
+                                          operation::read_subtree,
+                                          operation::show_settings,
+                                          operation::configure_organization};
 
 } // namespace
 

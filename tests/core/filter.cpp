@@ -104,15 +104,27 @@ TEST_CASE("each operator holds where it should and nowhere else", "[core]") {
 }
 
 TEST_CASE("a filter that means nothing is refused, and says why", "[core]") {
-  for (auto text :
-       {"", "[]", "null", "{", R"({"colour":"red"})", R"({"content.x":1})",
-        R"({"metadata.":1})", R"({"metadata..a":1})",
-        R"({"revision":{"above":1}})", R"({"revision":{}})",
-        R"({"AND":{}})", R"({"OR":[]})", R"({"NOT":3})", R"({"AND":[3]})",
-        R"({"memory_type":{"in":"fact"}})", R"({"key":{"exists":1}})",
-        R"({"created_at":"yesterday"})", R"({"created_at":{"in":[1]}})",
-        R"({"created_at":{"contains":"2026"}})",
-        R"({"metadata.a":{"gt":[1]}})", "{\"content\":\"\xff\"}"}) {
+  for (auto text : {"",
+                    "[]",
+                    "null",
+                    "{",
+                    R"({"colour":"red"})",
+                    R"({"content.x":1})",
+                    R"({"metadata.":1})",
+                    R"({"metadata..a":1})",
+                    R"({"revision":{"above":1}})",
+                    R"({"revision":{}})",
+                    R"({"AND":{}})",
+                    R"({"OR":[]})",
+                    R"({"NOT":3})",
+                    R"({"AND":[3]})",
+                    R"({"memory_type":{"in":"fact"}})",
+                    R"({"key":{"exists":1}})",
+                    R"({"created_at":"yesterday"})",
+                    R"({"created_at":{"in":[1]}})",
+                    R"({"created_at":{"contains":"2026"}})",
+                    R"({"metadata.a":{"gt":[1]}})",
+                    "{\"content\":\"\xff\"}"}) {
     INFO(text);
     CHECK(refusal(text) == errc::invalid_argument);
   }

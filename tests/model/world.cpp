@@ -239,16 +239,13 @@ model_filter world::random_filter(std::size_t depth) {
       auto b = random_filter(depth + 1);
       auto both = a.json.value_or("{}") + "," + b.json.value_or("{}");
       if (pick(3) == 0)
-        return {R"({"NOT":[)" + both + "]}", [a, b](const auto& m) {
-                  return !a.admits(m) && !b.admits(m);
-                }};
+        return {R"({"NOT":[)" + both + "]}",
+                [a, b](const auto& m) { return !a.admits(m) && !b.admits(m); }};
       if (pick(2) == 0)
-        return {R"({"OR":[)" + both + "]}", [a, b](const auto& m) {
-                  return a.admits(m) || b.admits(m);
-                }};
-      return {R"({"AND":[)" + both + "]}", [a, b](const auto& m) {
-                return a.admits(m) && b.admits(m);
-              }};
+        return {R"({"OR":[)" + both + "]}",
+                [a, b](const auto& m) { return a.admits(m) || b.admits(m); }};
+      return {R"({"AND":[)" + both + "]}",
+              [a, b](const auto& m) { return a.admits(m) && b.admits(m); }};
     }
   }
 }

@@ -73,8 +73,7 @@ TEST_CASE("numbers and dates are found however they are written", "[search]") {
 
 TEST_CASE("names and code are found by their parts and as a whole",
           "[search]") {
-  CHECK(terms("getUserName()")
-        == words{"getusernam", "get", "user", "name"});
+  CHECK(terms("getUserName()") == words{"getusernam", "get", "user", "name"});
   CHECK(found_by("call getUserName first", "getUserName"));
   CHECK(found_by("call getUserName first", "user name"));
   CHECK(found_by("the HTTPServer class", "http server"));

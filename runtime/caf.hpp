@@ -1,0 +1,135 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/error.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "runtime/client.hpp"
+
+/// Cloister for programs that are CAF actors themselves: the one public header
+/// with CAF in it. Open the runtime with `.system = &system`, so that all
+/// actors share one scheduler, and talk to a client's memories by message.
+///
+///   auto memories = cloister::spawn_client(system, client);
+///   self->request(memories, timeout, cloister::search_memory{{.query = "…"}})
+///     .then([=](const cloister::search_results& found) { … },
+///           [=](caf::error& failure) { … });
+///
+/// Messages are for actors of the same process: they are not serialized.
+namespace cloister {
+
+// -- what can be asked; see `client` for what each does and how it fails --
+
+struct create_memory {
+  memory_draft draft;
+};
+struct create_memories {
+  std::vector<memory_draft> drafts;
+};
+struct get_memory {
+  memory_id id;
+};
+struct list_memory {
+  list_options options;
+};
+struct search_memory {
+  search_options options;
+};
+struct update_memory {
+  memory_id id;
+  memory_patch patch;
+  std::optional<std::uint32_t> if_revision;
+};
+struct delete_memory {
+  memory_id id;
+  std::optional<std::uint32_t> if_revision;
+};
+struct delete_all_memories {};
+struct memory_history {
+  memory_id id;
+};
+struct restore_memory {
+  memory_id id;
+  std::uint32_t revision = 0;
+};
+struct share_memory {
+  memory_id id;
+  /// A scope, named like a user_id.
+  std::string to;
+};
+
+/// Several memories: stored ones, or the revisions of one.
+struct memory_batch {
+  std::vector<memory> memories;
+};
+struct deleted_count {
+  std::uint64_t deleted = 0;
+};
+
+/// To itself: an outcome has come.
+struct outcome_arrived {
+  std::shared_ptr<std::function<void()>> deliver;
+};
+
+/// Does what a client does, and answers when it is done. Requests are not done
+/// one after the other: several may be on their way. Errors are `caf::error`s;
+/// `to_error` reads them.
+using client_actor = caf::typed_actor<
+  // Stores a memory; replies once it is durable.
+  caf::replies_to<create_memory>::with<memory>,
+  // Stores all or none.
+  caf::replies_to<create_memories>::with<memory_batch>,
+  caf::replies_to<get_memory>::with<memory>,
+  // Newest first, a page at a time.
+  caf::replies_to<list_memory>::with<memory_list>,
+  // Best first.
+  caf::replies_to<search_memory>::with<search_results>,
+  caf::replies_to<update_memory>::with<memory>,
+  caf::replies_to<delete_memory>::with<deleted_count>,
+  caf::replies_to<delete_all_memories>::with<deleted_count>,
+  // All revisions, newest first.
+  caf::replies_to<memory_history>::with<memory_batch>,
+  caf::replies_to<restore_memory>::with<memory>,
+  // Copies a memory to another scope.
+  caf::replies_to<share_memory>::with<located_memory>,
+  // To itself.
+  caf::reacts_to<outcome_arrived>>;
+
+/// Starts an actor that does what `bound` may do. It ends when nobody refers to
+/// it any more, or when it is told to.
+client_actor spawn_client(caf::actor_system& system, client bound);
+
+/// An error of Cloister as CAF carries it, and back. Another error of CAF's
+/// becomes `unavailable`.
+caf::error to_caf_error(const error& failure);
+error to_error(const caf::error& failure);
+
+} // namespace cloister
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::create_memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::create_memories)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::get_memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::list_memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::search_memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::update_memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::delete_memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::delete_all_memories)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::memory_history)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::restore_memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::share_memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::outcome_arrived)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::memory_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::memory_list)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::search_results)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::deleted_count)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::located_memory)

@@ -1,0 +1,166 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <caf/all.hpp>
+
+#include "runtime/caf.hpp"
+
+namespace cloister {
+
+namespace {
+
+/// What CAF names errors by.
+constexpr auto error_category = caf::atom("cloister");
+
+struct client_state {
+  static inline const char* name = "cloister.client";
+};
+
+using client_self = client_actor::stateful_pointer<client_state>;
+
+template <class T>
+void deliver(caf::typed_response_promise<T>& promise, result<T>& outcome) {
+  if (outcome)
+    promise.deliver(std::move(*outcome));
+  else
+    promise.deliver(to_caf_error(outcome.error()));
+}
+
+/// Answers with the outcome of a call. It comes on a thread of the runtime;
+/// promises belong to the actor, so it is sent there.
+template <class T>
+struct reply {
+  client_actor self;
+  caf::typed_response_promise<T> promise;
+
+  template <class Outcome, class Convert>
+  void operator()(result<Outcome> outcome, Convert convert) const {
+    auto converted = outcome ? result<T>{convert(std::move(*outcome))}
+                             : result<T>{outcome.error()};
+    auto shared = std::make_shared<result<T>>(std::move(converted));
+    auto work = std::make_shared<std::function<void()>>(
+      [promise = promise, shared]() mutable { deliver(promise, *shared); });
+    caf::anon_send(self, outcome_arrived{std::move(work)});
+  }
+
+  void operator()(result<T> outcome) const {
+    (*this)(std::move(outcome), [](T value) { return value; });
+  }
+};
+
+template <class T>
+reply<T> replying(client_self self) {
+  return {client_actor{self}, self->make_response_promise<T>()};
+}
+
+memory_batch to_batch(std::vector<memory> memories) {
+  return {std::move(memories)};
+}
+
+/// Batches and counts have types of their own among messages.
+template <class T, class Outcome, class Convert>
+completion_handler<Outcome> converting(const reply<T>& to, Convert convert) {
+  return
+    [to, convert](result<Outcome> outcome) { to(std::move(outcome), convert); };
+}
+
+client_actor::behavior_type client_behavior(client_self self,
+                                            const client& bound) {
+  // CAF's own would print what it does not know.
+  self->set_default_handler(
+    [](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> {
+      return caf::sec::unexpected_message;
+    });
+  return {
+    [self, bound](create_memory& what) {
+      auto to = replying<memory>(self);
+      bound.create_memory(std::move(what.draft), to);
+      return to.promise;
+    },
+    [self, bound](create_memories& what) {
+      auto to = replying<memory_batch>(self);
+      bound.create_memories(
+        std::move(what.drafts),
+        converting<memory_batch, std::vector<memory>>(to, to_batch));
+      return to.promise;
+    },
+    [self, bound](const get_memory& what) {
+      auto to = replying<memory>(self);
+      bound.get_memory(what.id, to);
+      return to.promise;
+    },
+    [self, bound](list_memory& what) {
+      auto to = replying<memory_list>(self);
+      bound.list_memories(std::move(what.options), to);
+      return to.promise;
+    },
+    [self, bound](search_memory& what) {
+      auto to = replying<search_results>(self);
+      bound.search_memories(std::move(what.options), to);
+      return to.promise;
+    },
+    [self, bound](update_memory& what) {
+      auto to = replying<memory>(self);
+      bound.update_memory(what.id, std::move(what.patch), what.if_revision, to);
+      return to.promise;
+    },
+    [self, bound](const delete_memory& what) {
+      auto to = replying<deleted_count>(self);
+      bound.delete_memory(what.id, what.if_revision, [to](result<void> gone) {
+        to(gone ? result<deleted_count>{deleted_count{1}} : gone.error());
+      });
+      return to.promise;
+    },
+    [self, bound](const delete_all_memories&) {
+      auto to = replying<deleted_count>(self);
+      bound.delete_all_memories(converting<deleted_count, std::uint64_t>(
+        to, [](std::uint64_t count) { return deleted_count{count}; }));
+      return to.promise;
+    },
+    [self, bound](const memory_history& what) {
+      auto to = replying<memory_batch>(self);
+      bound.memory_history(
+        what.id, converting<memory_batch, std::vector<memory>>(to, to_batch));
+      return to.promise;
+    },
+    [self, bound](const restore_memory& what) {
+      auto to = replying<memory>(self);
+      bound.restore_memory(what.id, what.revision, to);
+      return to.promise;
+    },
+    [self, bound](const share_memory& what) {
+      auto to = replying<located_memory>(self);
+      bound.share_memory(what.id, what.to, to);
+      return to.promise;
+    },
+    [](const outcome_arrived& arrived) { (*arrived.deliver)(); },
+  };
+}
+
+} // namespace
+
+client_actor spawn_client(caf::actor_system& system, client bound) {
+  return system.spawn(client_behavior, std::move(bound));
+}
+
+caf::error to_caf_error(const error& failure) {
+  return {static_cast<std::uint8_t>(failure.code), error_category,
+          caf::make_message(failure.detail, static_cast<std::int64_t>(
+                                              failure.retry_after.count()))};
+}
+
+error to_error(const caf::error& failure) {
+  error out{errc::unavailable, caf::to_string(failure)};
+  if (failure.category() != error_category)
+    return out;
+  out.code = static_cast<errc>(failure.code());
+  const auto& context = failure.context();
+  if (context.match_elements<std::string, std::int64_t>()) {
+    out.detail = context.get_as<std::string>(0);
+    out.retry_after
+      = std::chrono::milliseconds{context.get_as<std::int64_t>(1)};
+  }
+  return out;
+}
+
+} // namespace cloister
