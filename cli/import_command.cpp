@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/context.hpp"
+#include "cli/progress_bar.hpp"
 #include "core/json_text.hpp"
 #include "core/rfc3339.hpp"
 #include "core/utf8.hpp"
@@ -30,7 +32,6 @@ constexpr std::size_t waiting_lines_max = 10'000;
 constexpr std::size_t waiting_bytes_max = 32 * 1024 * 1024;
 /// As good as for ever: a file may be imported again years later.
 constexpr std::chrono::hours remembered{24 * 365 * 20};
-constexpr std::chrono::milliseconds progress_interval{200};
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 struct import_line {
@@ -240,15 +241,32 @@ private:
   std::size_t known_ = 0;
 };
 
-void show_progress(std::size_t lines, bool last) {
-  static auto shown = std::chrono::steady_clock::now();
-  if (::isatty(STDERR_FILENO) == 0)
-    return;
-  auto now = std::chrono::steady_clock::now();
-  if (!last && now - shown < progress_interval)
-    return;
-  shown = now;
-  std::cerr << "\r" << lines << " lines" << (last ? "\n" : "") << std::flush;
+/// Set by Ctrl-C: what was read is stored, and a later run goes on.
+volatile std::sig_atomic_t interrupted = 0;
+
+class interruption {
+public:
+  interruption() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    // A second one ends the process.
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    ::sigaction(SIGINT, &action, &before_);
+  }
+  interruption(const interruption&) = delete;
+  interruption& operator=(const interruption&) = delete;
+  ~interruption() {
+    ::sigaction(SIGINT, &before_, nullptr);
+  }
+
+private:
+  struct sigaction before_ {};
+};
+
+std::uint64_t size_of(const std::string& path) {
+  std::error_code failed;
+  auto size = std::filesystem::file_size(path, failed);
+  return failed ? 0 : size;
 }
 
 exit_code run_import(context& shared, const std::string& path) {
@@ -268,7 +286,11 @@ exit_code run_import(context& shared, const std::string& path) {
   importer target{*opened, shared};
   std::string line;
   std::size_t number = 0;
-  while (std::getline(in, line)) {
+  std::uint64_t bytes = 0;
+  interruption watched;
+  progress_bar progress{"importing", size_of(path), shared.style.quiet};
+  while (interrupted == 0 && std::getline(in, line)) {
+    bytes += line.size() + 1;
     if (++number == 1 && line.starts_with(byte_order_mark))
       line.erase(0, byte_order_mark.size());
     if (line.find_first_not_of(" \t\r") == std::string::npos)
@@ -281,7 +303,7 @@ exit_code run_import(context& shared, const std::string& path) {
                    done.error().detail + "; " + std::to_string(target.stored())
                      + " memories are stored; run it again when mended"});
     }
-    show_progress(number, false);
+    progress.show(bytes, counted(target.stored(), "memory", "memories"));
   }
   if (in.bad())
     return fail({errc::unavailable, path
@@ -292,7 +314,11 @@ exit_code run_import(context& shared, const std::string& path) {
                  done.error().detail + "; "
                    + counted(target.stored(), "memory is", "memories are")
                    + " stored; run it again when mended"});
-  show_progress(number, true);
+  if (interrupted != 0)
+    return fail({errc::unavailable,
+                 "interrupted after line " + std::to_string(number) + "; "
+                   + counted(target.stored(), "memory is", "memories are")
+                   + " stored; run it again to go on"});
   if (shared.style.json)
     print_json(json::object{{"imported", target.stored()},
                             {"known", target.known()},

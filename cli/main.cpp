@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "cli/completion.hpp"
 #include "cli/context.hpp"
 #include "core/version.hpp"
 
@@ -191,8 +192,15 @@ int run(int argc, char** argv) {
   cloister::cli::add_scope_commands(app, shared);
   cloister::cli::add_audit_commands(app, shared);
   cloister::cli::add_bench_command(app, shared);
+  cloister::cli::add_export_command(app, shared);
   cloister::cli::add_import_command(app, shared);
+  cloister::cli::add_completion_command(app, shared);
   finish_options(app);
+  if (argc > 1
+      && std::string_view{argv[1]} == cloister::cli::complete_command) {
+    cloister::cli::print_completions(app, {argv + 2, argv + argc});
+    return 0;
+  }
   try {
     app.parse(arguments_of(argc, argv));
   } catch (const CLI::CallForHelp& help) {

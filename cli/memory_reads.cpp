@@ -18,10 +18,12 @@ namespace json = boost::json;
 struct read_arguments {
   std::string query;
   std::optional<std::string> type;
+  std::optional<std::string> filter;
   std::string visibility = "self";
   std::vector<std::string> scopes;
   std::optional<std::string> cursor;
   std::size_t limit = 0;
+  bool oldest_first = false;
   double min_score = 0;
 };
 
@@ -51,6 +53,7 @@ exit_code run_search(context& shared, const read_arguments& asked) {
   options.min_score = asked.min_score;
   options.scopes = asked.scopes;
   options.memory_type = asked.type;
+  options.filter = asked.filter;
   auto reach = parse_visibility(asked.visibility);
   if (reach.has_error())
     return fail(reach.error());
@@ -87,6 +90,8 @@ exit_code run_list(context& shared, const read_arguments& asked) {
   options.limit = asked.limit;
   options.scopes = asked.scopes;
   options.memory_type = asked.type;
+  options.filter = asked.filter;
+  options.oldest_first = asked.oldest_first;
   options.cursor = asked.cursor;
   auto reach = parse_visibility(asked.visibility);
   if (reach.has_error())
@@ -134,6 +139,11 @@ exit_code run_history(context& shared, const std::string& text) {
 
 void add_reach_options(CLI::App& command, read_arguments& asked) {
   command.add_option("--type", asked.type, "Only this memory type");
+  command.add_option("--filter", asked.filter,
+                     "A condition in JSON on memory_type, metadata.PATH, key, "
+                     "author, revision, created_at, updated_at or expires_at, "
+                     "with eq ne in nin gt gte lt lte exists contains, AND OR "
+                     "NOT");
   command.add_option("--limit", asked.limit, "1 to 1000")
     ->capture_default_str();
   command
@@ -152,8 +162,10 @@ void add_reach_options(CLI::App& command, read_arguments& asked) {
 void add_memory_reads(CLI::App& memory, context& shared) {
   auto search = memory.add_subcommand("search", "Find memories by words, best "
                                                 "first");
-  search->footer("Example:\n  cloister memory search \"preferences\" --limit 5 "
-                 "--visibility inherited");
+  search->footer(
+    "Examples:\n  cloister memory search \"preferences\" --limit 5 "
+    "--visibility inherited\n  cloister memory search invoices "
+    "--filter '{\"metadata.priority\": {\"gte\": 2}}'");
   auto wanted = std::make_shared<read_arguments>();
   wanted->limit = limits::search_results_default;
   search->add_option("query", wanted->query, "Words; - for standard input")
@@ -167,11 +179,14 @@ void add_memory_reads(CLI::App& memory, context& shared) {
 
   auto list = memory.add_subcommand("list", "List memories, newest first; of "
                                             "several scopes one after another");
-  list->footer("Example:\n  cloister memory list --user-id user_sarah --type "
-               "preference");
+  list->footer("Examples:\n  cloister memory list --user-id user_sarah --type "
+               "preference\n  cloister memory list --filter '{\"created_at\": "
+               "{\"gt\": \"2026-01-31T00:00:00Z\"}}'");
   auto paged = std::make_shared<read_arguments>();
   paged->limit = limits::page_results_default;
   add_reach_options(*list, *paged);
+  list->add_flag("--oldest-first", paged->oldest_first,
+                 "In the order in which they were written");
   list->add_option("--cursor", paged->cursor, "From the page before");
   list->callback([&shared, paged] {
     shared.run = [paged](context& c) { return run_list(c, *paged); };

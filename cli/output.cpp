@@ -4,14 +4,11 @@
 #include "cli/output.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
 #include <iostream>
 
 #include <boost/json.hpp>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
+#include "cli/table.hpp"
 #include "core/encoding.hpp"
 #include "core/json_text.hpp"
 #include "core/rfc3339.hpp"
@@ -26,80 +23,6 @@ json::value optional_time(const std::optional<timestamp>& at) {
   if (!at)
     return nullptr;
   return json::value(to_rfc3339(*at));
-}
-
-/// Columns of the terminal, or 0 where output does not go to one. COLUMNS
-/// overrules it.
-std::size_t terminal_width() {
-  std::size_t columns = 0;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
-  if (auto set = std::getenv("COLUMNS"); set != nullptr) {
-    std::string_view text{set};
-    std::from_chars(text.data(), text.data() + text.size(), columns);
-    return columns;
-  }
-  winsize size{};
-  if (::isatty(STDOUT_FILENO) == 0
-      || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
-    return 0;
-  return size.ws_col;
-}
-
-constexpr std::size_t last_column_min = 16;
-
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(
-    std::count_if(text.begin(), text.end(), [](char c) {
-      return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-    }));
-}
-
-/// Whether a character drives a terminal, or turns the direction of the text
-/// around it: C0, DEL, C1, and Unicode's embeddings, overrides and isolates.
-bool is_control(std::string_view character) {
-  auto at = [&](std::size_t i) {
-    return i < character.size() ? static_cast<unsigned char>(character[i]) : 0u;
-  };
-  if (character.size() == 1)
-    return at(0) < 0x20 || at(0) == 0x7f;
-  if (character.size() == 2)
-    return at(0) == 0xc2 && at(1) < 0xa0;
-  return character.size() == 3 && at(0) == 0xe2
-         && ((at(1) == 0x80 && at(2) >= 0xaa && at(2) <= 0xae)
-             || (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9));
-}
-
-/// One line of printable characters: tenants' text must not drive a terminal.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    auto end = at + 1;
-    while (end < text.size()
-           && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
-      ++end;
-    auto character = text.substr(at, end - at);
-    if (is_control(character))
-      out.push_back(' ');
-    else
-      out.append(character);
-    at = end;
-  }
-  return out;
-}
-
-std::string cut(std::string text, std::size_t width) {
-  if (characters(text) <= width || width < 2)
-    return text;
-  std::size_t kept = 0;
-  std::size_t at = 0;
-  while (at < text.size() && kept + 1 < width) {
-    ++at;
-    while (at < text.size()
-           && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80)
-      ++at;
-    ++kept;
-  }
-  return text.substr(0, at) + "…";
 }
 
 } // namespace
@@ -121,40 +44,6 @@ exit_code exit_code_of(errc code) {
     default:
       return exit_code::refused;
   }
-}
-
-void print_table(const std::vector<std::string>& headings,
-                 const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  widths.reserve(headings.size());
-  for (const auto& heading : headings)
-    widths.push_back(heading.size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], characters(printable(row[i])));
-  auto terminal = terminal_width();
-  auto print_row = [&](const std::vector<std::string>& row) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      auto cell = printable(row[i]);
-      if (i + 1 == row.size()) {
-        auto used = characters(line);
-        auto room = terminal > used ? terminal - used : 0;
-        // What has no room beside the others stands below them.
-        if (terminal > 0 && room < last_column_min && !cell.empty()) {
-          line += "\n  ";
-          room = terminal > 2 ? terminal - 2 : 1;
-        }
-        line += terminal > 0 ? cut(cell, room) : cell;
-      } else {
-        line += cell + std::string(widths[i] - characters(cell) + 2, ' ');
-      }
-    }
-    std::cout << line << '\n';
-  };
-  print_row(headings);
-  for (const auto& row : rows)
-    print_row(row);
 }
 
 void print_fields(

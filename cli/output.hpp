@@ -8,6 +8,7 @@
 
 #include <boost/json/fwd.hpp>
 
+#include "cli/table.hpp"
 #include "core/error.hpp"
 #include "runtime/types.hpp"
 
@@ -29,11 +30,6 @@ struct output_style {
   bool json = false;
   bool quiet = false;
 };
-
-/// Prints rows under headings, padded to the widest cell; the last column is
-/// cut to the width of the terminal if there is one.
-void print_table(const std::vector<std::string>& headings,
-                 const std::vector<std::vector<std::string>>& rows);
 
 /// Prints one "name  value" a line; nothing is cut.
 void print_fields(

@@ -86,6 +86,32 @@ exit_code run_org_list(context& shared) {
   return exit_code::done;
 }
 
+exit_code run_org_configure(context& shared, const std::string& name,
+                            const std::optional<std::string>& in) {
+  organization_changes changes;
+  if (in) {
+    auto parsed = parse_language(*in);
+    if (parsed.has_error())
+      return fail(parsed.error());
+    changes.search_language = *parsed;
+  }
+  auto opened = shared.open_runtime();
+  if (opened.has_error())
+    return fail(opened.error());
+  auto org = opened->existing_organization(name);
+  if (org.has_error())
+    return fail(org.error());
+  auto settings = in ? org->configure(changes) : org->settings();
+  if (settings.has_error())
+    return fail(settings.error());
+  auto chosen = to_string(settings->search_language);
+  if (shared.style.json)
+    print_json(json::object{{"org", name}, {"language", chosen}});
+  else if (!shared.style.quiet)
+    print_fields({{"organization", name}, {"language", std::string{chosen}}});
+  return exit_code::done;
+}
+
 exit_code run_doctor(context& shared, bool repair) {
   auto report = [&] {
     busy_sign busy{repair ? "repairing" : "examining", shared.style.quiet};
@@ -136,6 +162,21 @@ void add_store_commands(CLI::App& app, context& shared) {
   create->add_option("name", *name, "E.g. org_acme")->required();
   create->callback([&shared, name] {
     shared.run = [name](context& c) { return run_org_create(c, *name); };
+  });
+  auto configure = org->add_subcommand(
+    "configure", "Show or change what holds for an organization");
+  configure->footer("Examples:\n  cloister org configure org_acme\n"
+                    "  cloister org configure org_acme --language german");
+  auto in = std::make_shared<std::optional<std::string>>();
+  configure->add_option("name", *name, "E.g. org_acme")->required();
+  std::string languages;
+  for (auto each : language_names)
+    languages += (languages.empty() ? "" : ", ") + std::string{each};
+  configure->add_option("--language", *in,
+                        "Whose words memories are stemmed by: " + languages);
+  configure->callback([&shared, name, in] {
+    shared.run
+      = [name, in](context& c) { return run_org_configure(c, *name, *in); };
   });
   org->add_subcommand("list", "List the organizations")->callback([&shared] {
     shared.run = run_org_list;

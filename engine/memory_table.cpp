@@ -176,6 +176,15 @@ void memory_table::newest_first(
       return;
 }
 
+void memory_table::oldest_first(
+  std::optional<std::uint64_t> after,
+  const std::function<bool(std::uint32_t)>& visit) const {
+  auto at = after ? place_of(*after + 1) : order_.begin();
+  while (at != order_.end())
+    if (!visit(*at++))
+      return;
+}
+
 void memory_table::neighbours(std::uint32_t row, std::size_t reach,
                               std::vector<search::neighbour>& out) const {
   // Other conversations may be written in between, but not without end.

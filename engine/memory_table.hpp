@@ -77,6 +77,10 @@ public:
   void newest_first(std::optional<std::uint64_t> before,
                     const std::function<bool(std::uint32_t)>& visit) const;
 
+  /// The same in ascending order, from above `after` on.
+  void oldest_first(std::optional<std::uint64_t> after,
+                    const std::function<bool(std::uint32_t)>& visit) const;
+
   /// Appends the memories that were written just before and after one in the
   /// same conversation, up to `reach` each way.
   void neighbours(std::uint32_t row, std::size_t reach,

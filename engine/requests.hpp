@@ -39,13 +39,14 @@ struct get_memory {
   memory_id id;
 };
 
-/// Newest first.
+/// In the order in which they were written, or the newest first.
 struct list_memories {
   std::optional<std::string> type;
   std::optional<memory_filter> filter;
   std::size_t limit = 0;
-  /// Only those written before this sequence number.
-  std::optional<std::uint64_t> before;
+  /// Only those that come after this sequence number in that order.
+  std::optional<std::uint64_t> after;
+  bool oldest_first = false;
 };
 
 /// Best first. Scores with the given statistics, or else with its own.

@@ -76,7 +76,8 @@ step scope_engine::scan_for_filter(const std::shared_ptr<request>& asked,
 /// The memories of a page as they are found, by sequence.
 struct scope_engine::page_run {
   std::vector<std::uint64_t> found;
-  std::optional<std::uint64_t> before;
+  /// Where to go on.
+  std::optional<std::uint64_t> after;
   bool more = false;
   bool unknown = false;
 };
@@ -86,7 +87,7 @@ step scope_engine::list(const std::shared_ptr<request>& asked) {
   if (what.filter && !asked->verdicts && !memories_.is_all_cached())
     return scan_for_filter(asked, *what.filter);
   auto run = std::make_shared<page_run>();
-  run->before = what.before;
+  run->after = what.after;
   return list_on(asked, run);
 }
 
@@ -96,13 +97,13 @@ step scope_engine::list_on(const std::shared_ptr<request>& asked,
   auto wanted = what.type ? type_hash(*what.type) : 0;
   auto started = with_.time->steady();
   bool yielded = false;
-  memories_.newest_first(run->before, [&](std::uint32_t at) {
+  auto look_at = [&](std::uint32_t at) {
     const auto& row = memories_.at(at);
     if (what.filter && with_.time->steady() - started > limits::engine_budget) {
       yielded = true;
       return false;
     }
-    run->before = row.sequence;
+    run->after = row.sequence;
     if (!is_live(row) || (what.type && row.type_hash != wanted))
       return true;
     auto admitted = admits(what.filter, *asked, at);
@@ -113,7 +114,11 @@ step scope_engine::list_on(const std::shared_ptr<request>& asked,
     if (!run->more)
       run->found.push_back(row.sequence);
     return !run->more;
-  });
+  };
+  if (what.oldest_first)
+    memories_.oldest_first(run->after, look_at);
+  else
+    memories_.newest_first(run->after, look_at);
   if (run->unknown)
     return scan_for_filter(asked, *what.filter);
   if (yielded) {

@@ -24,11 +24,11 @@ path_hash hash_of(const scope& name, std::string_view asked) {
 } // namespace
 
 std::string make_cursor(const scope& next, std::string_view asked,
-                        std::optional<std::uint64_t> before) {
+                        std::optional<std::uint64_t> after) {
   bytes data;
   byte_writer writer{data};
   writer.raw(hash_of(next, asked));
-  writer.u64(before.value_or(0));
+  writer.u64(after.value_or(0));
   return to_base32(data);
 }
 
@@ -48,8 +48,8 @@ result<list_position> position_of(const std::optional<std::string>& cursor,
     return foreign;
   byte_reader reader{*data};
   wanted = reader.array<wanted.size()>();
-  if (auto before = reader.u64(); before != 0)
-    at.before = before;
+  if (auto after = reader.u64(); after != 0)
+    at.after = after;
   auto found
     = std::find_if(scopes.begin(), scopes.end(), [&](const auto& each) {
         return hash_of(each->name(), asked) == wanted;

@@ -60,8 +60,9 @@ call<memory_list> client::impl::list(list_options options) const {
                                  std::move(options.scopes));
   if (scopes.has_error())
     co_return scopes.error();
-  auto asked
-    = options.memory_type.value_or("") + '\n' + options.filter.value_or("");
+  auto asked = options.memory_type.value_or("") + '\n'
+               + options.filter.value_or("")
+               + (options.oldest_first ? "\noldest first" : "");
   auto at = position_of(options.cursor, *scopes, asked);
   if (at.has_error())
     co_return at.error();
@@ -73,9 +74,9 @@ call<memory_list> client::impl::list(list_options options) const {
       out.cursor = make_cursor(where->name(), asked, std::nullopt);
       co_return out;
     }
-    auto before = i == at->scope ? at->before : std::nullopt;
-    engine::operation what{
-      engine::list_memories{options.memory_type, *filter, room, before}};
+    auto after = i == at->scope ? at->after : std::nullopt;
+    engine::operation what{engine::list_memories{
+      options.memory_type, *filter, room, after, options.oldest_first}};
     auto page = co_await perform<engine::memory_page>(
       where, operation::list_memories, std::move(what));
     if (page.has_error())

@@ -70,6 +70,8 @@ struct list_options {
   /// JSON, as for searches.
   std::optional<std::string> filter;
   std::size_t limit = limits::page_results_default;
+  /// The newest come first otherwise.
+  bool oldest_first = false;
   /// From the page before.
   std::optional<std::string> cursor;
   visibility reach = visibility::self;
