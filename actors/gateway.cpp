@@ -33,6 +33,11 @@ bool creates(const engine::operation& what) {
 
 } // namespace
 
+bool is_stealing(const caf::actor_system& system) {
+  auto stealing = caf::atom("stealing");
+  return caf::get_or(system.config(), "scheduler.policy", stealing) == stealing;
+}
+
 scope_binding::scope_binding(scope name) : name_(std::move(name)) {}
 
 scope_binding::~scope_binding() = default;

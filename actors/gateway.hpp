@@ -54,6 +54,10 @@ struct gateway_options {
   caf::actor_system* system = nullptr;
 };
 
+/// Whether a system runs CAF's default scheduler policy, with which threads
+/// that wait for an actor wait ten times as long.
+bool is_stealing(const caf::actor_system& system);
+
 /// One hit of a search over several scopes.
 struct located_hit {
   scope where;

@@ -21,4 +21,7 @@ std::vector<row> measure_reads(const options& with, const data_folder& in);
 /// Rows 5 and 6: memory of many scopes, and a start with many scopes.
 std::vector<row> measure_scopes(const options& with, const data_folder& in);
 
+/// Rows 7 to 11: searches, and what an index costs.
+std::vector<row> measure_searches(const options& with, const data_folder& in);
+
 } // namespace cloister::bench

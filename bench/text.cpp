@@ -3,8 +3,11 @@
 
 #include "bench/text.hpp"
 
+#include <algorithm>
 #include <array>
+#include <set>
 #include <string_view>
+#include <vector>
 
 namespace cloister::bench {
 
@@ -128,6 +131,83 @@ std::string prose(std::uint64_t number, std::size_t bytes) {
   // Half a sentence short is as near as half a sentence long.
   for (auto half = out.size() / 2; out.size() + half < bytes;)
     out.append(" ").append(sentence_from(random));
+  return out;
+}
+
+namespace {
+
+constexpr std::size_t vocabulary_size = 30'000;
+
+/// Pronounceable, the common ones short; and how often each comes, added up.
+struct vocabulary {
+  std::vector<std::string> words;
+  std::vector<double> cumulative;
+
+  vocabulary() {
+    constexpr std::string_view consonants = "bcdfghklmnprstvw";
+    constexpr std::string_view vowels = "aeiou";
+    generator random{streams_apart};
+    std::set<std::string> known;
+    double total = 0;
+    while (words.size() < vocabulary_size) {
+      std::string word;
+      auto syllables
+        = 1 + words.size() / 64 % 3 + (words.size() > 2000 ? 1 : 0);
+      for (std::size_t i = 0; i < syllables; ++i) {
+        word += consonants[random() % consonants.size()];
+        word += vowels[random() % vowels.size()];
+      }
+      word += consonants[random() % consonants.size()];
+      if (!known.insert(word).second)
+        continue;
+      words.push_back(word);
+      constexpr double shift = 3;
+      total += 1 / (static_cast<double>(words.size()) + shift);
+      cumulative.push_back(total);
+    }
+  }
+
+  const std::string& any(generator& random) const {
+    constexpr double steps = 1 << 30;
+    auto at
+      = static_cast<double>(random() % (1u << 30)) / steps * cumulative.back();
+    auto found = std::upper_bound(cumulative.begin(), cumulative.end(), at);
+    return words[static_cast<std::size_t>(found - cumulative.begin())
+                 % words.size()];
+  }
+};
+
+const vocabulary& all_words() {
+  static const vocabulary words;
+  return words;
+}
+
+std::vector<std::string> zipf_words(std::uint64_t number, std::size_t bytes) {
+  generator random{(number + 1) * streams_apart};
+  std::vector<std::string> out;
+  for (std::size_t size = 0; size < bytes; size += out.back().size() + 1)
+    out.push_back(all_words().any(random));
+  return out;
+}
+
+} // namespace
+
+std::string zipf_text(std::uint64_t number, std::size_t bytes) {
+  std::string out;
+  for (const auto& word : zipf_words(number, bytes))
+    out += (out.empty() ? "" : " ") + word;
+  return out;
+}
+
+std::string zipf_query(std::uint64_t number, std::uint64_t texts,
+                       std::size_t bytes) {
+  constexpr std::size_t words_min = 3;
+  constexpr std::size_t words_more = 6;
+  generator random{~number};
+  auto words = zipf_words(random() % texts, bytes);
+  std::string out;
+  for (auto left = words_min + random() % words_more; left > 0; --left)
+    out += words[random() % words.size()] + ' ';
   return out;
 }
 

@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include <spdlog/spdlog.h>
+
 #include "runtime/init.hpp"
 #include "runtime/open_parts.hpp"
 #include "runtime/runtime_impl.hpp"
@@ -53,6 +55,10 @@ void end(runtime::impl* parts) {
 runtime::runtime(std::shared_ptr<impl> parts) : impl_(std::move(parts)) {}
 
 result<runtime> runtime::open(const runtime_options& options) {
+  if (options.system != nullptr && actors::is_stealing(*options.system))
+    spdlog::warn("the actor system that Cloister joins runs the scheduler "
+                 "policy \"stealing\"; set scheduler.policy to \"sharing\", or "
+                 "blocking calls are ten times slower");
   auto store = open_store(options);
   if (store.has_error())
     return store.error();

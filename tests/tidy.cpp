@@ -37,6 +37,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> doors{
   {"libstemmer.h", {"search/"}},
   {"unicode/", {"search/", "core/utf8.cpp"}},
   {"CLI/", {"cli/"}},
+  {"spdlog/", {"runtime/runtime.cpp"}},
   {"boost/json", {"core/json_text.cpp", "core/filter", "cli/"}},
   {"boost/beast", {"server/"}},
 };
