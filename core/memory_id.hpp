@@ -32,6 +32,7 @@ struct memory_id {
 
 } // namespace cloister
 
+/// @cond
 template <>
 struct std::hash<cloister::memory_id> {
   std::size_t operator()(const cloister::memory_id& id) const noexcept {
@@ -42,3 +43,4 @@ struct std::hash<cloister::memory_id> {
     return value;
   }
 };
+/// @endcond

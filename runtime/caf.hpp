@@ -29,38 +29,49 @@ namespace cloister {
 
 // -- what can be asked; see `client` for what each does and how it fails --
 
+/// Store a memory.
 struct create_memory {
   memory_draft draft;
 };
+/// Store memories, all or none.
 struct create_memories {
   std::vector<memory_draft> drafts;
 };
+/// Read a memory.
 struct get_memory {
   memory_id id;
 };
+/// List memories.
 struct list_memory {
   list_options options;
 };
+/// Search memories.
 struct search_memory {
   search_options options;
 };
+/// Change a memory.
 struct update_memory {
   memory_id id;
   memory_patch patch;
   std::optional<std::uint32_t> if_revision;
 };
+/// Delete a memory.
 struct delete_memory {
   memory_id id;
   std::optional<std::uint32_t> if_revision;
 };
+/// Delete all memories of the scope.
 struct delete_all_memories {};
+/// Read all revisions of a memory.
 struct memory_history {
   memory_id id;
 };
+/// Make an old revision the newest.
 struct restore_memory {
   memory_id id;
   std::uint32_t revision = 0;
 };
+/// Copy a memory to another scope.
 struct share_memory {
   memory_id id;
   /// A scope, named like a user_id.
@@ -71,6 +82,7 @@ struct share_memory {
 struct memory_batch {
   std::vector<memory> memories;
 };
+/// How many memories were deleted.
 struct deleted_count {
   std::uint64_t deleted = 0;
 };

@@ -40,11 +40,13 @@ public:
   /// Returns once it is durable. Fails with `invalid_argument` or `too_large`,
   /// or `conflict` if its idempotency key was used for something else.
   result<memory> create_memory(memory_draft draft) const;
+  /// The same, completed by a handler.
   void create_memory(memory_draft draft, completion_handler<memory> done) const;
 
   /// All or none; at most `limits::batch_memories_max`.
   result<std::vector<memory>>
   create_memories(std::vector<memory_draft> drafts) const;
+  /// The same, completed by a handler.
   void create_memories(std::vector<memory_draft> drafts,
                        completion_handler<std::vector<memory>> done) const;
 
@@ -52,20 +54,24 @@ public:
   /// those that were stored before, even if they were deleted since. Answers
   /// how many were stored.
   result<std::size_t> import_memories(std::vector<memory_draft> drafts) const;
+  /// The same, completed by a handler.
   void import_memories(std::vector<memory_draft> drafts,
                        completion_handler<std::size_t> done) const;
 
   /// Fails with `not_found`, for a memory of another scope as for none.
   result<memory> get_memory(const memory_id& id) const;
+  /// The same, completed by a handler.
   void get_memory(const memory_id& id, completion_handler<memory> done) const;
 
   /// Newest first, a page at a time; of several scopes one after the other.
   result<memory_list> list_memories(list_options options = {}) const;
+  /// The same, completed by a handler.
   void list_memories(list_options options,
                      completion_handler<memory_list> done) const;
 
   /// Best first.
   result<search_results> search_memories(search_options options) const;
+  /// The same, completed by a handler.
   void search_memories(search_options options,
                        completion_handler<search_results> done) const;
 
@@ -74,6 +80,7 @@ public:
   result<memory> update_memory(const memory_id& id, memory_patch patch,
                                std::optional<std::uint32_t> if_revision
                                = {}) const;
+  /// The same, completed by a handler.
   void update_memory(const memory_id& id, memory_patch patch,
                      std::optional<std::uint32_t> if_revision,
                      completion_handler<memory> done) const;
@@ -82,22 +89,26 @@ public:
   result<void> delete_memory(const memory_id& id,
                              std::optional<std::uint32_t> if_revision
                              = {}) const;
+  /// The same, completed by a handler.
   void delete_memory(const memory_id& id,
                      std::optional<std::uint32_t> if_revision,
                      completion_handler<void> done) const;
 
   /// Answers how many were deleted.
   result<std::uint64_t> delete_all_memories() const;
+  /// The same, completed by a handler.
   void delete_all_memories(completion_handler<std::uint64_t> done) const;
 
   /// All revisions of a memory, newest first. Fails with `not_found`.
   result<std::vector<memory>> memory_history(const memory_id& id) const;
+  /// The same, completed by a handler.
   void memory_history(const memory_id& id,
                       completion_handler<std::vector<memory>> done) const;
 
   /// Makes an old revision's content the newest. Fails with `not_found`.
   result<memory> restore_memory(const memory_id& id,
                                 std::uint32_t revision) const;
+  /// The same, completed by a handler.
   void restore_memory(const memory_id& id, std::uint32_t revision,
                       completion_handler<memory> done) const;
 
@@ -105,6 +116,7 @@ public:
   /// and `write` there. Fails with `not_found`.
   result<located_memory> share_memory(const memory_id& id,
                                       std::string_view to) const;
+  /// The same, completed by a handler.
   void share_memory(const memory_id& id, std::string_view to,
                     completion_handler<located_memory> done) const;
 
@@ -113,32 +125,39 @@ public:
   /// The secret is answered once and stored nowhere. A key cannot give more
   /// than it has.
   result<new_key> create_key(key_options options) const;
+  /// The same, completed by a handler.
   void create_key(key_options options, completion_handler<new_key> done) const;
 
   /// Keys rooted at this scope or below, revoked ones too.
   result<std::vector<key_info>> list_keys() const;
+  /// The same, completed by a handler.
   void list_keys(completion_handler<std::vector<key_info>> done) const;
 
   /// From then on whoever holds the key is refused. Fails with `not_found`.
   result<key_info> revoke_key(std::string_view key_id) const;
+  /// The same, completed by a handler.
   void revoke_key(std::string_view key_id,
                   completion_handler<key_info> done) const;
 
   /// The scopes below this one.
   result<scope_listing> list_scopes() const;
+  /// The same, completed by a handler.
   void list_scopes(completion_handler<scope_listing> done) const;
 
   /// Fails with `not_found` if nothing was ever written to this scope.
   result<scope_summary> show_scope() const;
+  /// The same, completed by a handler.
   void show_scope(completion_handler<scope_summary> done) const;
 
   /// Who did what in this scope, newest first.
   result<audit_list> list_audit(audit_options options = {}) const;
+  /// The same, completed by a handler.
   void list_audit(audit_options options,
                   completion_handler<audit_list> done) const;
 
   /// Verifies the chain of this scope and of all below.
   result<audit_verification> verify_audit() const;
+  /// The same, completed by a handler.
   void verify_audit(completion_handler<audit_verification> done) const;
 
   struct impl;

@@ -22,6 +22,7 @@ class actor_system;
 /// that blocks and one that calls a handler.
 namespace cloister {
 
+/// How to open a store.
 struct runtime_options {
   std::string data_dir = "cloister-data";
   /// Where the master key is; the user's configuration folder if absent.
@@ -56,23 +57,27 @@ public:
 
   /// The operator's own handle of an organization, which is created if needed.
   result<cloister::organization> organization(std::string_view name) const;
+  /// The same, completed by a handler.
   void organization(std::string_view name,
                     completion_handler<cloister::organization> done) const;
 
   /// Creates an organization and a key with all permissions. Fails with
   /// `conflict` if it exists.
   result<new_key> create_organization(std::string_view name) const;
+  /// The same, completed by a handler.
   void create_organization(std::string_view name,
                            completion_handler<new_key> done) const;
 
   /// The same for one that exists; fails with `not_found`.
   result<cloister::organization>
   existing_organization(std::string_view name) const;
+  /// The same, completed by a handler.
   void
   existing_organization(std::string_view name,
                         completion_handler<cloister::organization> done) const;
 
   result<scope_listing> list_organizations() const;
+  /// The same, completed by a handler.
   void list_organizations(completion_handler<scope_listing> done) const;
 
   /// A client for the holder of an API key. `user_id` is resolved below the
@@ -83,16 +88,19 @@ public:
   /// The same with a key that was just made.
   result<cloister::client> client(const new_key& key,
                                   std::string_view user_id = {}) const;
+  /// The same, completed by a handler.
   void client(std::string_view api_key, std::string_view user_id,
               completion_handler<cloister::client> done) const;
 
   /// The node's own chain: the operator's acts and refusals at the door.
   result<audit_list> list_node_audit(audit_options options = {}) const;
+  /// The same, completed by a handler.
   void list_node_audit(audit_options options,
                        completion_handler<audit_list> done) const;
 
   /// Verifies every chain of the store.
   result<audit_verification> verify_all() const;
+  /// The same, completed by a handler.
   void verify_all(completion_handler<audit_verification> done) const;
 
   /// Removes what has expired by now, in the background.
@@ -111,19 +119,23 @@ class organization {
 public:
   /// A client of one of its scopes; of itself for an empty user_id.
   result<cloister::client> client(std::string_view user_id = {}) const;
+  /// The same, completed by a handler.
   void client(std::string_view user_id,
               completion_handler<cloister::client> done) const;
 
   /// A key for others, shown once.
   result<new_key> create_key(key_options options) const;
+  /// The same, completed by a handler.
   void create_key(key_options options, completion_handler<new_key> done) const;
 
   result<organization_settings> settings() const;
+  /// The same, completed by a handler.
   void settings(completion_handler<organization_settings> done) const;
 
   /// Answers the settings that hold from now on. After another language was
   /// chosen, each scope is indexed again when it is used next.
   result<organization_settings> configure(organization_changes changes) const;
+  /// The same, completed by a handler.
   void configure(organization_changes changes,
                  completion_handler<organization_settings> done) const;
 

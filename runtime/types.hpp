@@ -38,6 +38,7 @@ inline constexpr auto write = permissions::write;
 
 /// "read,write,delete" or "all"; fails with `invalid_argument`.
 result<permissions> parse_permissions(std::string_view text);
+/// "read,write", in the order of the values.
 std::string to_string(permissions allowed);
 
 /// Which scopes a search or list covers besides the bound one.
@@ -52,6 +53,7 @@ enum class visibility : std::uint8_t {
 /// "self", "inherited" or "subtree"; fails with `invalid_argument`.
 result<visibility> parse_visibility(std::string_view text);
 
+/// What to search for, and where.
 struct search_options {
   std::string query;
   std::size_t limit = limits::search_results_default;
@@ -65,6 +67,7 @@ struct search_options {
   std::chrono::milliseconds timeout = limits::request_timeout_default;
 };
 
+/// What to list, and where.
 struct list_options {
   std::optional<std::string> memory_type;
   /// JSON, as for searches.
@@ -84,6 +87,7 @@ struct located_memory {
   scope where;
 };
 
+/// A memory that a search found.
 struct search_hit {
   cloister::memory memory;
   scope where;
@@ -91,10 +95,12 @@ struct search_hit {
   float score = 0;
 };
 
+/// What a search found, best first.
 struct search_results {
   std::vector<search_hit> results;
 };
 
+/// One page of a list.
 struct memory_list {
   std::vector<located_memory> results;
   /// Give it to get the next page; none after the last.
@@ -112,6 +118,7 @@ struct organization_changes {
   std::optional<language> search_language;
 };
 
+/// What a new key may reach and do.
 struct key_options {
   /// A user_id below the creating key's root; empty for the root itself.
   std::string root;
@@ -124,6 +131,7 @@ struct key_options {
   std::optional<std::string> promote_to;
 };
 
+/// What is known of a key, but for its secret.
 struct key_info {
   std::string key_id;
   std::string scope;
@@ -138,12 +146,14 @@ struct key_info {
   std::optional<std::string> promote_to;
 };
 
+/// A key that was just made.
 struct new_key {
   key_info info;
   /// The secret itself; shown once and stored nowhere.
   std::string api_key;
 };
 
+/// What is known of a scope.
 struct scope_summary {
   scope name;
   /// 32 hexadecimal digits; logs name scopes by it.
@@ -164,6 +174,7 @@ struct scope_listing {
   std::size_t unreadable = 0;
 };
 
+/// Which entries of an audit trail to list.
 struct audit_options {
   std::size_t limit = limits::page_results_default;
   std::optional<std::string> cursor;
@@ -176,6 +187,7 @@ struct audit_options {
   std::optional<timestamp> since;
 };
 
+/// Who did what in a scope, and what came of it.
 struct audit_record {
   std::uint64_t index = 0;
   timestamp at;
@@ -198,11 +210,13 @@ struct audit_record {
   std::string target;
 };
 
+/// One page of an audit trail, newest first.
 struct audit_list {
   std::vector<audit_record> results;
   std::optional<std::string> cursor;
 };
 
+/// Whether audit trails are whole.
 struct audit_verification {
   std::uint64_t entries = 0;
   std::uint64_t chains = 0;
