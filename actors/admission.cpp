@@ -35,23 +35,27 @@ void admission::leave() {
 }
 
 result<admission> admission::enter(std::shared_ptr<node_usage> node,
-                                   std::shared_ptr<scope_usage> scope,
                                    std::size_t bytes) {
   auto carried
     = node->in_flight_bytes.fetch_add(bytes, std::memory_order_relaxed);
   auto of_node = node->in_flight.fetch_add(1, std::memory_order_relaxed);
-  auto of_scope = scope->in_flight.fetch_add(1, std::memory_order_relaxed);
-  admission place{std::move(node), std::move(scope), bytes};
-  if (of_scope >= limits::in_flight_per_scope_max)
-    return error{errc::overloaded,
-                 "this scope has too many requests in "
-                 "flight; try again shortly",
-                 limits::overload_retry_hint};
+  admission place{std::move(node), nullptr, bytes};
   if (of_node >= limits::in_flight_per_node_max
       || carried > limits::in_flight_bytes_max)
     return error{errc::overloaded,
                  "the node has too many requests in flight; "
                  "try again shortly",
+                 limits::overload_retry_hint};
+  return place;
+}
+
+result<admission> admission::enter(std::shared_ptr<scope_usage> scope) {
+  auto of_scope = scope->in_flight.fetch_add(1, std::memory_order_relaxed);
+  admission place{nullptr, std::move(scope), 0};
+  if (of_scope >= limits::in_flight_per_scope_max)
+    return error{errc::overloaded,
+                 "this scope has too many requests in "
+                 "flight; try again shortly",
                  limits::overload_retry_hint};
   return place;
 }

@@ -35,11 +35,13 @@ struct node_usage {
 /// mailboxes have no bound, so the bound stands before them.
 class admission {
 public:
-  /// `bytes` is what the request carries. Fails with `overloaded` and a retry
-  /// hint when a bound is reached.
+  /// A place at the node, before its scope is looked for. `bytes` is what the
+  /// request carries. Fails with `overloaded` and a retry hint when a bound is
+  /// reached.
   static result<admission> enter(std::shared_ptr<node_usage> node,
-                                 std::shared_ptr<scope_usage> scope,
                                  std::size_t bytes);
+  /// The same at a scope.
+  static result<admission> enter(std::shared_ptr<scope_usage> scope);
 
   admission(admission&& other) noexcept = default;
   admission& operator=(admission&& other) noexcept;

@@ -54,6 +54,7 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
                                std::make_shared<auth::revocations>(),
                                options.allow_personal_ids,
                                options.content_cache_bytes,
+                               options.checkpoint_documents_min,
                                options.before_operation};
   std::unique_ptr<impl> parts{new impl{over, std::move(options), with}};
   // The supervisor would wait for damage to get better.

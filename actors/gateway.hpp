@@ -9,6 +9,7 @@
 
 #include "actors/admission.hpp"
 #include "actors/task.hpp"
+#include "core/limits.hpp"
 #include "engine/node_engine.hpp"
 #include "engine/requests.hpp"
 #include "engine/services.hpp"
@@ -46,6 +47,7 @@ struct gateway_options {
   std::size_t loader_threads = 2;
   std::size_t memory_budget_bytes = 0;
   std::size_t content_cache_bytes = 0;
+  std::size_t checkpoint_documents_min = limits::checkpointed_documents_min;
   std::chrono::milliseconds idle_after{0};
   /// 0 sweeps only when told to.
   std::chrono::milliseconds sweep_interval{0};

@@ -131,11 +131,10 @@ void gateway::impl::forget(scope_binding& binding) {
   binding.target_.reset();
 }
 
-result<admission> gateway::impl::enter(const scope_binding::target& target,
-                                       const engine::operation& what) {
+result<admission> gateway::impl::enter(const scope_binding::target& target) {
   target.usage->last_used.store(options.time->steady().count(),
                                 std::memory_order_relaxed);
-  return admission::enter(usage, target.usage, engine::carried_bytes(what));
+  return admission::enter(target.usage);
 }
 
 task<result<scope_binding::target>>
@@ -156,6 +155,11 @@ gateway::impl::target_of(std::shared_ptr<scope_binding> binding,
 task<result<std::optional<engine::answer>>>
 gateway::impl::ask(std::shared_ptr<scope_binding> binding, if_absent otherwise,
                    gateway_call& call) {
+  // Before its scope is looked for: what waits for that is bounded, too.
+  auto at_node
+    = admission::enter(usage, engine::carried_bytes(call.asked->what));
+  if (at_node.has_error())
+    co_return at_node.error();
   for (int tries = 0; tries < tries_max; ++tries) {
     auto target = known_target(*binding);
     if (!target) {
@@ -166,7 +170,7 @@ gateway::impl::ask(std::shared_ptr<scope_binding> binding, if_absent otherwise,
         co_return std::optional<engine::answer>{};
       target = std::move(*found);
     }
-    auto place = enter(*target, call.asked->what);
+    auto place = enter(*target);
     if (place.has_error())
       co_return place.error();
     performing operation{*this, target->handle, call.asked, {}};
@@ -190,6 +194,9 @@ gateway::impl::perform_on_node(engine::node_operation what) {
   auto node = core->get().node;
   if (!node)
     co_return starting_error();
+  auto at_node = admission::enter(usage, 0);
+  if (at_node.has_error())
+    co_return at_node.error();
   auto asked = std::make_shared<engine::node_operation>(std::move(what));
   asking<performed, node_actor, actors::perform_on_node> question{
     *this, node, actors::perform_on_node{asked}, {}};

@@ -83,8 +83,7 @@ struct gateway::impl {
   void remember(scope_binding& binding, const scope_binding::target& target);
   void forget(scope_binding& binding);
   /// A place among the requests in flight at a scope.
-  result<admission> enter(const scope_binding::target& target,
-                          const engine::operation& what);
+  result<admission> enter(const scope_binding::target& target);
   task<result<scope_binding::target>>
   target_of(std::shared_ptr<scope_binding> binding, if_absent otherwise,
             gateway_call& call);

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace cloister::actors {
 
@@ -34,6 +36,8 @@ public:
     work_ = std::move(work);
     changed_.notify_all();
     changed_.wait(guard, [this] { return !work_; });
+    if (auto failure = std::exchange(failure_, nullptr))
+      std::rethrow_exception(failure);
   }
 
 private:
@@ -44,8 +48,14 @@ private:
       if (!work_)
         return;
       guard.unlock();
-      work_();
+      std::exception_ptr failure;
+      try {
+        work_();
+      } catch (...) {
+        failure = std::current_exception();
+      }
       guard.lock();
+      failure_ = failure;
       work_ = nullptr;
       changed_.notify_all();
     }
@@ -54,6 +64,7 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::function<void()> work_;
+  std::exception_ptr failure_;
   bool ending_ = false;
   std::thread thread_;
 };

@@ -337,6 +337,17 @@ slept on_sleep(Self self) {
     = state.jobs.empty() && !state.engine->has_in_flight() && !state.reloading;
   if constexpr (requires { state.engine->note_repeated(); })
     static_cast<void>(state.engine->note_repeated());
+  auto must_write = false;
+  if constexpr (requires { state.engine->wants_checkpoint(); })
+    if (idle && !state.engine->has_pending_audit()
+        && state.engine->wants_checkpoint()) {
+      must_write = true;
+      auto job = add_job(self, caf::typed_response_promise<performed>{});
+      guarded(self,
+              [&] { drive(self, job, state.engine->write_checkpoint()); });
+    }
+  if (must_write)
+    return {false};
   if (idle && !state.engine->has_pending_audit()) {
     self->quit();
     return {true};

@@ -96,7 +96,12 @@ void stop_children(supervisor_self self) {
   self->state.loaders = nullptr;
 }
 
+/// Scopes of a core that died may be in the middle of something.
 void finish_end(supervisor_self self) {
+  if (self->state.options->usage->living_scopes > 0) {
+    self->delayed_send(self, scopes_end_interval, put_node_down{});
+    return;
+  }
   self->state.ended.deliver(slept{true});
   self->quit();
 }
@@ -194,7 +199,12 @@ supervisor_behavior(supervisor_self self,
     [self](const await_core&) {
       return core_state{!self->state.children.empty()};
     },
-    [self](const put_node_down&) { put_node_to_sleep(self); },
+    [self](const put_node_down&) {
+      if (self->state.ending)
+        finish_end(self);
+      else
+        put_node_to_sleep(self);
+    },
     [self](const shut_down&) { return shut_down_all(self); },
   };
 }

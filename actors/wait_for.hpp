@@ -74,6 +74,7 @@ public:
   explicit all_of(std::vector<task<T>> tasks)
     : tasks_(std::move(tasks)),
       values_(tasks_.size()),
+      failures_(tasks_.size()),
       remaining_(tasks_.size() + 1) {}
 
   bool await_ready() const noexcept {
@@ -89,6 +90,9 @@ public:
   std::vector<T> await_resume() {
     std::vector<T> out;
     out.reserve(values_.size());
+    for (auto& failure : failures_)
+      if (failure)
+        std::rethrow_exception(failure);
     for (auto& value : values_)
       out.push_back(std::move(*value));
     return out;
@@ -96,15 +100,19 @@ public:
 
 private:
   static detached_task run(all_of& self, std::size_t which) {
-    auto work = std::move(self.tasks_[which]);
-    auto value = co_await work;
-    self.values_[which].emplace(std::move(value));
+    try {
+      auto work = std::move(self.tasks_[which]);
+      self.values_[which].emplace(co_await work);
+    } catch (...) {
+      self.failures_[which] = std::current_exception();
+    }
     if (self.remaining_.fetch_sub(1) == 1)
       self.awaiter_.resume();
   }
 
   std::vector<task<T>> tasks_;
   std::vector<std::optional<T>> values_;
+  std::vector<std::exception_ptr> failures_;
   std::atomic<std::size_t> remaining_;
   std::coroutine_handle<> awaiter_;
 };

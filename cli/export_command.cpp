@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/context.hpp"
+#include "cli/interruption.hpp"
 #include "cli/progress_bar.hpp"
 #include "core/json_text.hpp"
 #include "core/rfc3339.hpp"
@@ -51,11 +52,18 @@ public:
       return {};
     }
     constexpr mode_t owner_only = 0600;
+    // Of an export that was cut off; nobody else's file is written into.
+    ::unlink(partial_.c_str());
     auto descriptor = ::open(
-      partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, owner_only);
+      partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+      owner_only);
     if (descriptor < 0)
       return failed();
     file_ = ::fdopen(descriptor, "w");
+    if (file_ == nullptr) {
+      ::close(descriptor);
+      return failed();
+    }
     return {};
   }
 
@@ -138,7 +146,10 @@ result<std::uint64_t> write_all(const context& shared, const client& bound,
   options.filter = asked.filter;
   options.oldest_first = true;
   std::uint64_t written = 0;
+  interruption watched;
   do {
+    if (interruption::has_come())
+      return error{errc::unavailable, "interrupted; nothing was exported"};
     auto page = bound.list_memories(options);
     if (page.has_error())
       return page.error();

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/context.hpp"
+#include "cli/interruption.hpp"
 #include "cli/progress_bar.hpp"
 #include "core/json_text.hpp"
 #include "core/rfc3339.hpp"
@@ -241,28 +241,6 @@ private:
   std::size_t known_ = 0;
 };
 
-/// Set by Ctrl-C: what was read is stored, and a later run goes on.
-volatile std::sig_atomic_t interrupted = 0;
-
-class interruption {
-public:
-  interruption() {
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    // A second one ends the process.
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    ::sigaction(SIGINT, &action, &before_);
-  }
-  interruption(const interruption&) = delete;
-  interruption& operator=(const interruption&) = delete;
-  ~interruption() {
-    ::sigaction(SIGINT, &before_, nullptr);
-  }
-
-private:
-  struct sigaction before_ {};
-};
-
 std::uint64_t size_of(const std::string& path) {
   std::error_code failed;
   auto size = std::filesystem::file_size(path, failed);
@@ -289,7 +267,10 @@ exit_code run_import(context& shared, const std::string& path) {
   std::uint64_t bytes = 0;
   interruption watched;
   progress_bar progress{"importing", size_of(path), shared.style.quiet};
-  while (interrupted == 0 && std::getline(in, line)) {
+  while (std::getline(in, line)) {
+    // What is left of a line that was being typed is none.
+    if (interruption::has_come())
+      break;
     bytes += line.size() + 1;
     if (++number == 1 && line.starts_with(byte_order_mark))
       line.erase(0, byte_order_mark.size());
@@ -314,7 +295,7 @@ exit_code run_import(context& shared, const std::string& path) {
                  done.error().detail + "; "
                    + counted(target.stored(), "memory is", "memories are")
                    + " stored; run it again when mended"});
-  if (interrupted != 0)
+  if (interruption::has_come())
     return fail({errc::unavailable,
                  "interrupted after line " + std::to_string(number) + "; "
                    + counted(target.stored(), "memory is", "memories are")

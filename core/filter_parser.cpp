@@ -178,6 +178,11 @@ private:
                      + quoted(name) + "; there are " + names_of(operators));
     test.compare = *known;
     test.operand = operand;
+    if (*known == filter_operator::contains
+        && ++searches_ > limits::filter_contains_max)
+      return too_large("has more than "
+                       + std::to_string(limits::filter_contains_max)
+                       + " times contains");
     if (auto wrong = check(test, name); wrong.has_error())
       return wrong.error();
     return test;
@@ -194,6 +199,11 @@ private:
       case filter_operator::contains:
         if (is_time(test.field) || test.field == filter_field::revision)
           return invalid(quoted(name) + " has no parts to contain");
+        if (operand.is_string()
+            && operand.get_string().size() > limits::filter_contains_bytes_max)
+          return too_large("looks for more than "
+                           + std::to_string(limits::filter_contains_bytes_max)
+                           + " bytes in " + quoted(name));
         return {};
       case filter_operator::in:
       case filter_operator::nin:
@@ -237,6 +247,7 @@ private:
   }
 
   std::size_t tests_ = 0;
+  std::size_t searches_ = 0;
 };
 
 } // namespace

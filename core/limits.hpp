@@ -52,6 +52,9 @@ constexpr std::size_t filter_depth_max = 16;
 /// Comparisons of one filter, and values of one list.
 constexpr std::size_t filter_tests_max = 128;
 constexpr std::size_t filter_list_max = 1000;
+/// Comparisons of one filter that look through a text, and for how much.
+constexpr std::size_t filter_contains_max = 16;
+constexpr std::size_t filter_contains_bytes_max = 256;
 /// A longer run of letters is cut here before it is indexed.
 constexpr std::size_t term_bytes_max = 64;
 
@@ -86,6 +89,11 @@ constexpr std::size_t scope_content_cache_bytes_max = 16 * 1024 * 1024;
 constexpr std::size_t node_memory_budget_bytes_default
   = std::size_t{2} * 1024 * 1024 * 1024;
 constexpr std::chrono::milliseconds scope_idle_default = 10min;
+
+/// Scopes whose index has a checkpoint: smaller ones are indexed as fast, and
+/// of larger ones it would take a scheduler thread for too long.
+constexpr std::size_t checkpointed_documents_min = 500;
+constexpr std::size_t checkpointed_index_bytes_max = 16 * 1024 * 1024;
 
 // -- the disk --
 /// Below this only deletions and erasures are accepted.

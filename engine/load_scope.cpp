@@ -3,6 +3,7 @@
 
 #include "core/limits.hpp"
 #include "crypto/aead.hpp"
+#include "engine/index_checkpoint.hpp"
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
 #include "persistence/record_codec.hpp"
@@ -39,7 +40,14 @@ public:
     if (!identity_.parent)
       if (auto read = with_.catalog.read_settings(identity_); read.has_error())
         return read.error();
+    out_.memories
+      = memory_table{with_.content_cache_bytes, indexing_of(identity_)};
     using reader = result<void> (scope_loader::*)(bytes_view, bytes_view);
+    auto checkpoint = read_checkpoint(with_.records, identity_);
+    out_.checkpoint_parts = checkpoint.parts;
+    if (checkpoint.whole
+        && checkpoint.whole->index.in() == indexing_of(identity_).in)
+      expect(std::move(*checkpoint.whole));
     std::vector<std::pair<record_kind, reader>> kinds{
       {record_kind::memory, &scope_loader::read_memory},
       {record_kind::revision, &scope_loader::read_revision},
@@ -49,6 +57,7 @@ public:
     for (auto [kind, read] : kinds)
       if (auto done = scan(kind, read); done.has_error())
         return done.error();
+    insert_rows();
     // What was read before a reopen and after it need not agree.
     if (with_.records.generation() != out_.generation)
       return error{errc::unavailable,
@@ -98,10 +107,52 @@ private:
                    tag_of(sealed),
                    {}};
     row.record = std::move(*record);
-    out_.memories.insert(std::move(row));
-    // A scope may be larger than what is kept of it.
-    out_.memories.shrink_cache();
+    auto place = places_.find(row.sequence);
+    if (place == places_.end())
+      rows_.push_back(std::move(row));
+    else
+      expected_[place->second] = std::move(row);
+    if (!checkpoint_)
+      insert_rows();
     return {};
+  }
+
+  /// Rows come by their sequence; a checkpoint's index has its own order.
+  void expect(index_checkpoint checkpoint) {
+    expected_.resize(checkpoint.documents.size());
+    for (std::size_t i = 0; i < checkpoint.documents.size(); ++i)
+      places_[checkpoint.documents[i].sequence] = i;
+    checkpoint_ = std::move(checkpoint);
+  }
+
+  bool is_as_expected() const {
+    for (std::size_t i = 0; i < expected_.size(); ++i)
+      if (expected_[i].sequence != checkpoint_->documents[i].sequence
+          || expected_[i].revision != checkpoint_->documents[i].revision)
+        return false;
+    return true;
+  }
+
+  /// Puts the rows that were read into the table.
+  void insert_rows() {
+    if (checkpoint_ && is_as_expected()) {
+      out_.memories
+        = memory_table{with_.content_cache_bytes, indexing_of(identity_),
+                       std::move(checkpoint_->index)};
+      out_.checkpoint_documents = expected_.size();
+    }
+    checkpoint_.reset();
+    for (auto* rows : {&expected_, &rows_})
+      for (auto& row : *rows) {
+        if (row.sequence == 0)
+          continue;
+        out_.memories.insert(std::move(row));
+        // A scope may be larger than what is kept of it.
+        out_.memories.shrink_cache();
+      }
+    expected_.clear();
+    rows_.clear();
+    places_.clear();
   }
 
   result<void> read_revision(bytes_view key, bytes_view sealed) {
@@ -163,6 +214,11 @@ private:
   persistence::key_space space_;
   loaded_scope out_;
   persistence::record_set found_;
+  std::optional<index_checkpoint> checkpoint_;
+  /// Where a memory is among the checkpoint's.
+  std::unordered_map<std::uint64_t, std::size_t> places_;
+  std::vector<memory_row> expected_;
+  std::vector<memory_row> rows_;
 };
 
 } // namespace
@@ -194,6 +250,8 @@ loaded_scope new_scope(const services& with,
   return {with.records.generation(),
           {},
           memory_table{with.content_cache_bytes, indexing_of(identity)},
+          0,
+          0,
           key_ring{with.revocations},
           {},
           {}};

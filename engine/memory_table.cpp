@@ -43,7 +43,8 @@ void memory_table::insert(memory_row row) {
   cached_bytes_ += record.size();
   auto summary = persistence::decode_summary(record);
   CLOISTER_ASSERT(summary.has_value());
-  index_.add(at, summary->content);
+  if (at >= index_.rows())
+    index_.add(at, summary->content);
   rows_[at].conversation = conversation_of(summary->metadata, as_);
   in_conversation_ += rows_[at].conversation != 0 ? 1u : 0u;
   if (summary->key)
@@ -84,8 +85,12 @@ void memory_table::forget_removed() {
   auto numbers = index_.purge();
   std::size_t kept = 0;
   for (std::size_t row = 0; row < rows_.size(); ++row)
-    if (numbers[row] != search::posting_list::gone)
-      rows_[kept++] = std::move(rows_[row]);
+    if (numbers[row] != search::posting_list::gone) {
+      // Moved to itself a record would be emptied.
+      if (kept != row)
+        rows_[kept] = std::move(rows_[row]);
+      ++kept;
+    }
   rows_.resize(kept);
   rows_.shrink_to_fit();
   for (auto& row : order_)

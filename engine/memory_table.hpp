@@ -52,6 +52,12 @@ public:
   explicit memory_table(std::size_t cache_bytes_max, indexing as = {})
     : cache_bytes_max_(cache_bytes_max), as_(as), index_(as.in) {}
 
+  /// A table whose first memories are those of an index, in its order: they are
+  /// inserted without being indexed again.
+  memory_table(std::size_t cache_bytes_max, indexing as,
+               search::inverted_index index)
+    : cache_bytes_max_(cache_bytes_max), as_(as), index_(std::move(index)) {}
+
   /// Adds a memory and indexes it. Asserts that its record is there and whole.
   void insert(memory_row row);
 
@@ -60,6 +66,9 @@ public:
   void erase(std::uint32_t row, bytes_view record);
 
   void clear();
+
+  /// Takes out of the index what was erased. Rows may change their numbers.
+  void forget_removed();
 
   /// Takes over another table's content. Searches in progress notice.
   void replace(memory_table other);
@@ -117,7 +126,6 @@ private:
   std::size_t slot_of(const memory_id& id) const;
   void erase_slot(const memory_id& id);
   void rehash();
-  void forget_removed();
   std::vector<std::uint32_t>::const_iterator
   place_of(std::uint64_t sequence) const;
 

@@ -198,6 +198,16 @@ private:
         });
     if (revisions.has_error())
       return revisions;
+    // It may have words of what is not kept.
+    auto checkpoint
+      = records_.scan(context_.space.range(record_kind::checkpoint), {},
+                      [this](bytes_view key, bytes_view) {
+                        batch_->erase(context_.space.key(
+                          record_kind::checkpoint, persistence::rest_of(key)));
+                        return true;
+                      });
+    if (checkpoint.has_error() && checkpoint.error().code != errc::corrupted)
+      return checkpoint;
     return scan(record_kind::idempotency,
                 [this](bytes_view key, bytes_view sealed) {
                   auto plain = open_record(*identity_, key, sealed);

@@ -170,6 +170,9 @@ step scope_engine::configure(const std::shared_ptr<request>& asked) {
 
 step scope_engine::configured(const std::shared_ptr<request>& asked,
                               const result<std::optional<bytes>>& old) {
+  // A reload meanwhile has let others pass.
+  if (barrier_ != asked.get() || in_flight_ > 0)
+    return run(asked);
   barrier_ = nullptr;
   if (old.has_error())
     return refuse(*asked, old.error());

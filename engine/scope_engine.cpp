@@ -3,10 +3,13 @@
 
 #include "engine/scope_engine.hpp"
 
+#include <algorithm>
+
 #include "core/assert.hpp"
 #include "core/limits.hpp"
 #include "core/overloaded.hpp"
 #include "crypto/aead.hpp"
+#include "engine/index_checkpoint.hpp"
 #include "engine/stored_records.hpp"
 #include "persistence/record_codec.hpp"
 
@@ -21,6 +24,8 @@ scope_engine::scope_engine(services with, persistence::identity_ptr identity,
     keys_(std::move(state.keys)),
     history_(std::move(state.history)),
     idempotency_(std::move(state.idempotency)),
+    checkpoint_parts_(state.checkpoint_parts),
+    checkpoint_documents_(state.checkpoint_documents),
     generation_(state.generation) {
   count_state();
 }
@@ -38,6 +43,8 @@ void scope_engine::reload(loaded_scope state) {
   CLOISTER_ASSERT(in_flight_ == 0);
   ledger_.reset(state.head);
   memories_.replace(std::move(state.memories));
+  checkpoint_parts_ = state.checkpoint_parts;
+  checkpoint_documents_ = state.checkpoint_documents;
   for (auto& record : state.keys.below(identity_->root().name)) {
     auto tag = state.keys.find(record.id)->tag;
     keys_.put(std::move(record), tag);
@@ -212,6 +219,48 @@ step scope_engine::flush_audit() {
                 }};
 }
 
+bool scope_engine::wants_checkpoint() const {
+  const auto& index = memories_.index();
+  auto documents = index.documents();
+  auto grown
+    = documents - std::min<std::uint64_t>(documents, checkpoint_documents_);
+  constexpr std::uint64_t worth = 8;
+  return documents >= with_.checkpoint_documents_min
+         && (checkpoint_documents_ == 0 || grown > documents / worth)
+         && index.memory_bytes() <= limits::checkpointed_index_bytes_max
+         && !needs_reload() && in_flight_ == 0
+         && !with_.records.is_short_of_space();
+}
+
+step scope_engine::write_checkpoint() {
+  memories_.forget_removed();
+  change made;
+  erase_checkpoint(*identity_, checkpoint_parts_, *made.batch);
+  checkpoint_parts_ = put_checkpoint(*identity_, memories_, *made.batch);
+  checkpoint_documents_ = memories_.index().documents();
+  made.batch->set_generation(generation_);
+  made.batch->set_load(load_);
+  auto journaled = ledger_.close(*made.batch, nullptr);
+  ++in_flight_;
+  auto batch = made.batch;
+  auto shared = std::make_shared<change>(std::move(made));
+  return commit{batch, [this, shared, journaled](const result<void>& outcome) {
+                  return committed(shared, journaled, nothing{}, outcome);
+                }};
+}
+
+/// A checkpoint must not keep the words of a memory that goes.
+void scope_engine::drop_checkpoint(change& to) {
+  auto removes = to.becomes.cleared
+                 || std::any_of(to.becomes.rows.begin(), to.becomes.rows.end(),
+                                [](const auto& row) { return row.removed; });
+  if (!removes || checkpoint_parts_ == 0)
+    return;
+  erase_checkpoint(*identity_, checkpoint_parts_, *to.batch);
+  checkpoint_parts_ = 0;
+  checkpoint_documents_ = 0;
+}
+
 /// Hands a finished change to the committer.
 step scope_engine::submit(change made, answer done) {
   // What it was built on is about to be read again: it would be refused.
@@ -221,6 +270,7 @@ step scope_engine::submit(change made, answer done) {
     return error{errc::unavailable, "the scope is being read again; try again",
                  limits::overload_retry_hint};
   }
+  drop_checkpoint(made);
   made.batch->set_generation(generation_);
   made.batch->set_load(load_);
   auto journaled = ledger_.close(*made.batch, &made.entry);

@@ -40,6 +40,10 @@ struct loaded_scope {
   std::uint64_t generation = 0;
   persistence::scope_head head;
   memory_table memories;
+  /// Parts of an index's checkpoint, and how many documents it has; none where
+  /// it is void.
+  std::uint64_t checkpoint_parts = 0;
+  std::size_t checkpoint_documents = 0;
   key_ring keys;
   std::unordered_map<std::uint64_t, std::vector<old_revision>> history;
   std::unordered_map<std::string, idempotency_record> idempotency;
@@ -100,6 +104,11 @@ public:
   bool has_in_flight() const {
     return in_flight_ > 0;
   }
+
+  /// Whether the index has grown so much since its last checkpoint that writing
+  /// one before going to sleep saves more than it costs.
+  bool wants_checkpoint() const;
+  step write_checkpoint();
 
   /// Replaces everything by what `load_scope` read.
   void reload(loaded_scope state);
@@ -181,6 +190,7 @@ private:
   std::optional<error>
   admit(const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched);
   step submit(change made, answer done);
+  void drop_checkpoint(change& to);
   step committed(const std::shared_ptr<change>& made, std::uint64_t journaled,
                  answer done, const result<void>& outcome);
   void apply(effects& becomes);
@@ -285,6 +295,9 @@ private:
   std::size_t old_revisions_ = 0;
   std::unordered_map<std::string, idempotency_record> idempotency_;
   std::multimap<timestamp, std::string> request_expiries_;
+  /// As it will be once everything in flight is committed.
+  std::uint64_t checkpoint_parts_ = 0;
+  std::size_t checkpoint_documents_ = 0;
 
   // What is in flight.
   std::unordered_map<memory_id, tentative> tentative_;

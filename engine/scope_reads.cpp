@@ -167,6 +167,11 @@ step scope_engine::search(const std::shared_ptr<request>& asked) {
   if (what.filter && !asked->verdicts && !memories_.is_all_cached())
     return scan_for_filter(asked, *what.filter);
   auto wanted = search::parse_query(what.query, memories_.index().in());
+  if (what.statistics && what.statistics->in != memories_.index().in())
+    return refuse(*asked, {errc::unavailable,
+                           "the organization's language was changed meanwhile; "
+                           "try again",
+                           limits::overload_retry_hint});
   auto statistics = what.statistics
                       ? *what.statistics
                       : search::statistics_of(memories_.index(), wanted);
@@ -182,20 +187,22 @@ step scope_engine::search_on(
   if (asked->deadline.count() != 0 && started > asked->deadline)
     return refuse(*asked, {errc::timeout, "the search took too long; ask with "
                                           "fewer words"});
+  // Its words were stemmed for an index that is no more.
+  if (run->in() != memories_.index().in())
+    return search(asked);
   const auto& what = std::get<search_memories>(asked->what);
   auto wanted = what.type ? type_hash(*what.type) : 0;
   bool unknown = false;
   search::search_view view;
+  view.order = [&](search::document doc) { return memories_.at(doc).sequence; };
   view.judge = [&](search::document doc) {
     const auto& row = memories_.at(doc);
-    search::candidate verdict{false, row.sequence};
     if (row.sequence == 0 || !is_live(row)
         || (what.type && row.type_hash != wanted))
-      return verdict;
+      return false;
     auto admitted = admits(what.filter, *asked, doc);
     unknown = unknown || !admitted;
-    verdict.admitted = admitted.value_or(false);
-    return verdict;
+    return admitted.value_or(false);
   };
   view.is_judge_slow = what.filter.has_value();
   if (memories_.has_conversations())

@@ -31,6 +31,8 @@ struct services {
   bool allow_personal_ids = false;
   /// Plaintext records one scope keeps in memory.
   std::size_t content_cache_bytes = 0;
+  /// Smaller scopes index their memories anew when they wake.
+  std::size_t checkpoint_documents_min = 0;
   /// Called before each operation; for tests of what happens when one throws.
   std::function<void(const scope&, auth::operation)> before_operation;
 };

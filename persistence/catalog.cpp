@@ -200,9 +200,7 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
     if (auto read = read_settings(*made); read.has_error())
       return read.error();
   }
-  identity_ptr out = std::move(made);
-  remember(out);
-  return out;
+  return remember(std::move(made));
 }
 
 result<std::shared_ptr<const organization_keys>>
@@ -506,13 +504,19 @@ identity_ptr catalog::cached(const scope_tag& tag) const {
   return found == cache_.end() ? nullptr : found->second.lock();
 }
 
-void catalog::remember(const identity_ptr& identity) const {
+/// Answers the identity that is known already, if another thread was faster:
+/// all scopes of an organization share one, and what it has set.
+identity_ptr catalog::remember(identity_ptr identity) const {
   std::lock_guard guard{mutex_};
   if (cache_.size() >= cache_sweep_at
       && (cache_.size() & (cache_.size() - 1)) == 0)
     std::erase_if(cache_,
                   [](const auto& entry) { return entry.second.expired(); });
-  cache_[std::string{view_of(identity->tag)}] = identity;
+  auto& known = cache_[std::string{view_of(identity->tag)}];
+  if (auto first = known.lock())
+    return first;
+  known = identity;
+  return identity;
 }
 
 } // namespace cloister::persistence

@@ -135,7 +135,7 @@ private:
   result<std::shared_ptr<const organization_keys>>
   read_organization_keys(const scope_identity& identity) const;
   identity_ptr cached(const scope_tag& tag) const;
-  void remember(const identity_ptr& identity) const;
+  identity_ptr remember(identity_ptr identity) const;
   void add_index_records(const scope_identity& child, write_batch& batch);
 
   std::shared_ptr<const node_identity> node_;

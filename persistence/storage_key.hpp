@@ -27,6 +27,7 @@ namespace cloister::persistence {
 //         | 'm' memory         rest = sequence:be64
 //         | 'o' settings       rest = (nothing)                (organizations)
 //         | 'p' pseudonym      rest = descendant's pseudonym:16 (organizations)
+//         | 'q' index checkpoint rest = part:be64
 //         | 'r' old revision   rest = sequence:be64 revision:be32
 //         | 's' secrets        rest = (nothing)          (organizations, node)
 //         | 't' tombstone      rest = keyed hash of the child's name:16
@@ -46,6 +47,7 @@ enum class record_kind : char {
   memory = 'm',
   settings = 'o',
   pseudonym = 'p',
+  checkpoint = 'q',
   revision = 'r',
   secrets = 's',
   tombstone = 't',

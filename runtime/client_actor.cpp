@@ -3,6 +3,7 @@
 
 #include <caf/all.hpp>
 
+#include "actors/completion.hpp"
 #include "runtime/caf.hpp"
 
 namespace cloister {
@@ -14,6 +15,27 @@ constexpr auto error_category = caf::atom("cloister");
 
 struct client_state {
   static inline const char* name = "cloister.client";
+
+  client_state() = default;
+  client_state(const client_state&) = delete;
+  client_state& operator=(const client_state&) = delete;
+
+  /// CAF answers no promise of an actor that ends: whoever waits hears of it
+  /// here.
+  ~client_state() {
+    error ended{errc::unavailable,
+                "the client's actor ended before the call did; its outcome is "
+                "unknown"};
+    for (auto& [call, fail] : pending)
+      fail(ended);
+    // It may be the last one of its runtime.
+    actors::actor_thread_mark mark;
+    bound.reset();
+  }
+
+  std::optional<client> bound;
+  std::unordered_map<std::uint64_t, std::function<void(const error&)>> pending;
+  std::uint64_t last_call = 0;
 };
 
 using client_self = client_actor::stateful_pointer<client_state>;
@@ -31,6 +53,8 @@ void deliver(caf::typed_response_promise<T>& promise, result<T>& outcome) {
 template <class T>
 struct reply {
   client_actor self;
+  client_state* state = nullptr;
+  std::uint64_t call = 0;
   caf::typed_response_promise<T> promise;
 
   template <class Outcome, class Convert>
@@ -39,7 +63,11 @@ struct reply {
                              : result<T>{outcome.error()};
     auto shared = std::make_shared<result<T>>(std::move(converted));
     auto work = std::make_shared<std::function<void()>>(
-      [promise = promise, shared]() mutable { deliver(promise, *shared); });
+      [state = state, call = call, promise = promise, shared]() mutable {
+        // It runs in the actor, whose state is there.
+        state->pending.erase(call);
+        deliver(promise, *shared);
+      });
     caf::anon_send(self, outcome_arrived{std::move(work)});
   }
 
@@ -50,7 +78,12 @@ struct reply {
 
 template <class T>
 reply<T> replying(client_self self) {
-  return {client_actor{self}, self->make_response_promise<T>()};
+  auto promise = self->make_response_promise<T>();
+  auto call = ++self->state.last_call;
+  self->state.pending[call] = [promise](const error& why) mutable {
+    promise.deliver(to_caf_error(why));
+  };
+  return {client_actor{self}, &self->state, call, promise};
 }
 
 memory_batch to_batch(std::vector<memory> memories) {
@@ -65,72 +98,76 @@ completion_handler<Outcome> converting(const reply<T>& to, Convert convert) {
 }
 
 client_actor::behavior_type client_behavior(client_self self,
-                                            const client& bound) {
+                                            const client& given) {
+  self->state.bound = given;
   // CAF's own would print what it does not know.
   self->set_default_handler(
     [](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> {
       return caf::sec::unexpected_message;
     });
   return {
-    [self, bound](create_memory& what) {
+    [self](create_memory& what) {
       auto to = replying<memory>(self);
-      bound.create_memory(std::move(what.draft), to);
+      self->state.bound->create_memory(std::move(what.draft), to);
       return to.promise;
     },
-    [self, bound](create_memories& what) {
+    [self](create_memories& what) {
       auto to = replying<memory_batch>(self);
-      bound.create_memories(
+      self->state.bound->create_memories(
         std::move(what.drafts),
         converting<memory_batch, std::vector<memory>>(to, to_batch));
       return to.promise;
     },
-    [self, bound](const get_memory& what) {
+    [self](const get_memory& what) {
       auto to = replying<memory>(self);
-      bound.get_memory(what.id, to);
+      self->state.bound->get_memory(what.id, to);
       return to.promise;
     },
-    [self, bound](list_memory& what) {
+    [self](list_memory& what) {
       auto to = replying<memory_list>(self);
-      bound.list_memories(std::move(what.options), to);
+      self->state.bound->list_memories(std::move(what.options), to);
       return to.promise;
     },
-    [self, bound](search_memory& what) {
+    [self](search_memory& what) {
       auto to = replying<search_results>(self);
-      bound.search_memories(std::move(what.options), to);
+      self->state.bound->search_memories(std::move(what.options), to);
       return to.promise;
     },
-    [self, bound](update_memory& what) {
+    [self](update_memory& what) {
       auto to = replying<memory>(self);
-      bound.update_memory(what.id, std::move(what.patch), what.if_revision, to);
+      self->state.bound->update_memory(what.id, std::move(what.patch),
+                                       what.if_revision, to);
       return to.promise;
     },
-    [self, bound](const delete_memory& what) {
+    [self](const delete_memory& what) {
       auto to = replying<deleted_count>(self);
-      bound.delete_memory(what.id, what.if_revision, [to](result<void> gone) {
-        to(gone ? result<deleted_count>{deleted_count{1}} : gone.error());
-      });
+      self->state.bound->delete_memory(
+        what.id, what.if_revision, [to](result<void> gone) {
+          to(gone ? result<deleted_count>{deleted_count{1}} : gone.error());
+        });
       return to.promise;
     },
-    [self, bound](const delete_all_memories&) {
+    [self](const delete_all_memories&) {
       auto to = replying<deleted_count>(self);
-      bound.delete_all_memories(converting<deleted_count, std::uint64_t>(
-        to, [](std::uint64_t count) { return deleted_count{count}; }));
+      self->state.bound->delete_all_memories(
+        converting<deleted_count, std::uint64_t>(
+          to, [](std::uint64_t count) { return deleted_count{count}; }));
       return to.promise;
     },
-    [self, bound](const memory_history& what) {
+    [self](const memory_history& what) {
       auto to = replying<memory_batch>(self);
-      bound.memory_history(
+      self->state.bound->memory_history(
         what.id, converting<memory_batch, std::vector<memory>>(to, to_batch));
       return to.promise;
     },
-    [self, bound](const restore_memory& what) {
+    [self](const restore_memory& what) {
       auto to = replying<memory>(self);
-      bound.restore_memory(what.id, what.revision, to);
+      self->state.bound->restore_memory(what.id, what.revision, to);
       return to.promise;
     },
-    [self, bound](const share_memory& what) {
+    [self](const share_memory& what) {
       auto to = replying<located_memory>(self);
-      bound.share_memory(what.id, what.to, to);
+      self->state.bound->share_memory(what.id, what.to, to);
       return to.promise;
     },
     [](const outcome_arrived& arrived) { (*arrived.deliver)(); },

@@ -10,9 +10,6 @@ namespace cloister::search {
 
 namespace {
 
-/// Longer runs of letters are no words; what is beyond is passed over.
-constexpr std::size_t word_bytes_max = 512;
-
 /// Reads text from the left and hands its words on.
 class scanner {
 public:

@@ -83,6 +83,8 @@ public:
   std::size_t memory_bytes() const;
 
 private:
+  friend class index_codec;
+
   static constexpr std::uint64_t removed_kept = 16;
 
   struct term_entry {

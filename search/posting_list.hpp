@@ -103,6 +103,8 @@ public:
   std::vector<posting> all() const;
 
 private:
+  friend class index_codec;
+
   struct large {
     std::vector<std::uint8_t> data;
     std::vector<block> blocks;

@@ -18,6 +18,7 @@ query parse_query(std::string_view text, language in) {
     = std::all_of(words.begin(), words.end(),
                   [](const query_word& each) { return each.is_stop_word; });
   query out;
+  out.in = in;
   std::unordered_map<std::string_view, std::size_t, string_hasher> known;
   for (const auto& [term, is_stop_word] : words) {
     if (is_stop_word && !only_stop_words)
@@ -34,6 +35,7 @@ query parse_query(std::string_view text, language in) {
 }
 
 void corpus_statistics::add(const corpus_statistics& other) {
+  in = other.in;
   documents += other.documents;
   total_length += other.total_length;
   for (std::size_t i = 0; i < other.frequencies.size(); ++i) {
@@ -62,6 +64,7 @@ std::uint64_t corpus_statistics::frequency_of(std::string_view term) const {
 corpus_statistics statistics_of(const inverted_index& index,
                                 const query& wanted) {
   corpus_statistics out;
+  out.in = index.in();
   out.documents = index.documents();
   out.total_length = index.total_length();
   out.frequencies.reserve(wanted.terms.size());

@@ -22,6 +22,7 @@ struct query_term {
 /// A query's distinct terms, in the order of their first occurrence.
 struct query {
   std::vector<query_term> terms;
+  language in = language::none;
 };
 
 /// Analyzes a query like a memory of that language. Stop words are passed over
@@ -37,6 +38,8 @@ struct corpus_statistics {
     std::uint64_t documents = 0;
   };
 
+  /// What the words were analyzed with.
+  language in = language::none;
   std::uint64_t documents = 0;
   /// In terms.
   std::uint64_t total_length = 0;

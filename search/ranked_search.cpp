@@ -15,6 +15,8 @@ namespace {
 constexpr int restarts_max = 3;
 /// Hits that are ranked again in their context, at least.
 constexpr std::size_t context_pool_min = 20;
+/// More than the limit are not kept beyond.
+constexpr std::size_t context_pool_max = 200;
 
 } // namespace
 
@@ -27,7 +29,9 @@ void ranked_search::restart(const inverted_index& index,
                             const search_view& view) {
   started_ = true;
   removals_ = index.removals();
-  pool_ = view.neighbours ? std::max(2 * limit_, context_pool_min) : limit_;
+  pool_ = view.neighbours ? std::max(
+            limit_, std::clamp(2 * limit_, context_pool_min, context_pool_max))
+                          : limit_;
   kept_.clear();
   next_ = 0;
 }
@@ -40,7 +44,7 @@ bool ranked_search::step(const inverted_index& index, const search_view& view) {
     restart(index, view);
     ++restarts_;
   }
-  constexpr document slow_window = 128;
+  constexpr document slow_window = 4;
   auto size = view.is_judge_slow ? slow_window : search_window::documents_max;
   search_window window{index, query_, scorer_};
   while (next_ < index.rows()) {
@@ -63,13 +67,11 @@ void ranked_search::offer(points score, document doc,
                           const search_view& view) {
   if (score < threshold() || index.is_removed(doc))
     return;
-  auto verdict = view.judge(doc);
-  if (!verdict.admitted)
+  hit found{score, view.order(doc), doc};
+  auto is_full = kept_.size() == pool_;
+  if ((is_full && !(found < kept_.front())) || !view.judge(doc))
     return;
-  hit found{score, verdict.order, doc};
-  if (kept_.size() == pool_) {
-    if (!(found < kept_.front()))
-      return;
+  if (is_full) {
     std::pop_heap(kept_.begin(), kept_.end());
     kept_.pop_back();
   }
@@ -112,7 +114,7 @@ void ranked_search::rank_in_context(const inverted_index& index,
     auto at = std::lower_bound(scored.begin(), scored.end(), doc);
     return scores[static_cast<std::size_t>(at - scored.begin())];
   };
-  kept_.clear();
+  std::vector<hit> ranked;
   for (const auto& each : entries) {
     points context = 0;
     for (const auto& near : each.around)
@@ -121,9 +123,24 @@ void ranked_search::rank_in_context(const inverted_index& index,
           context,
           static_cast<points>(std::uint64_t{score_of(near.doc)}
                               * context_percent[near.distance - 1] / 100));
-    auto verdict = view.judge(each.doc);
-    if (verdict.admitted && !index.is_removed(each.doc))
-      kept_.push_back({score_of(each.doc) + context, verdict.order, each.doc});
+    if (!index.is_removed(each.doc))
+      ranked.push_back(
+        {score_of(each.doc) + context, view.order(each.doc), each.doc});
+  }
+  std::sort(ranked.begin(), ranked.end());
+  // Judging may take long: no more than are wanted.
+  auto admitted = std::move(kept_);
+  kept_.clear();
+  std::sort(admitted.begin(), admitted.end(),
+            [](const hit& a, const hit& b) { return a.doc < b.doc; });
+  for (const auto& each : ranked) {
+    auto is_hit = std::binary_search(
+      admitted.begin(), admitted.end(), each,
+      [](const hit& a, const hit& b) { return a.doc < b.doc; });
+    if (is_hit || view.judge(each.doc))
+      kept_.push_back(each);
+    if (kept_.size() == limit_)
+      break;
   }
   std::make_heap(kept_.begin(), kept_.end());
 }

@@ -20,13 +20,6 @@ struct scored_document {
   float score = 0;
 };
 
-/// Whether a document may be answered, and its rank among equal scores: the
-/// larger `order` comes first.
-struct candidate {
-  bool admitted = false;
-  std::uint64_t order = 0;
-};
-
 /// A memory that was written next to another in the same conversation.
 struct neighbour {
   document doc = 0;
@@ -36,8 +29,10 @@ struct neighbour {
 
 /// What a search asks about the documents it meets.
 struct search_view {
-  /// Must not admit documents that were removed.
-  std::function<candidate(document)> judge;
+  /// Whether a document may be answered; not asked about removed ones.
+  std::function<bool(document)> judge;
+  /// Its rank among equal scores: the larger comes first.
+  std::function<std::uint64_t(document)> order;
   /// Appends a document's neighbours; empty where nothing is a conversation.
   std::function<void(document, std::vector<neighbour>&)> neighbours;
   std::function<bool()> must_yield;
@@ -67,6 +62,11 @@ class ranked_search {
 public:
   ranked_search(const query& wanted, const corpus_statistics& statistics,
                 std::size_t limit);
+
+  /// What its words were analyzed with.
+  language in() const {
+    return query_.in;
+  }
 
   /// Goes on until done or until told to yield. Returns whether done.
   bool step(const inverted_index& index, const search_view& view);

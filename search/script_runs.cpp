@@ -108,14 +108,16 @@ void write_dictionary_words(std::string_view run, term_writer& out) {
   auto text = icu::UnicodeString::fromUTF8(
     icu::StringPiece{run.data(), static_cast<int32_t>(run.size())});
   if (breaks == nullptr)
-    return out.as_it_is(folded(run));
+    return out.as_it_is(folded(run.substr(0, cut_at(run, word_bytes_max))));
   breaks->setText(text);
   auto from = breaks->first();
   for (auto to = breaks->next(); to != icu::BreakIterator::DONE;
        to = breaks->next()) {
     std::string word;
     text.tempSubStringBetween(from, to).toUTF8String(word);
-    out.as_it_is(folded(word));
+    // Sorting marks without end takes quadratic time.
+    out.as_it_is(
+      folded(std::string_view{word}.substr(0, cut_at(word, word_bytes_max))));
     from = to;
   }
 }

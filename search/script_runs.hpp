@@ -10,6 +10,9 @@
 
 namespace cloister::search {
 
+/// Longer runs of letters are no words; what is beyond is passed over.
+constexpr std::size_t word_bytes_max = 512;
+
 enum class character_kind {
   other,
   letter,

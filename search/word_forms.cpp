@@ -163,10 +163,16 @@ std::string folded(std::string_view utf8) {
       0, icu::StringPiece{utf8.data(), static_cast<int32_t>(utf8.size())}, sink,
       nullptr, status);
   constexpr std::string_view typographic = "\xe2\x80\x99";
-  for (auto at = out.find(typographic); at != std::string::npos;
-       at = out.find(typographic, at))
-    out.replace(at, typographic.size(), "'");
-  return out;
+  auto at = out.find(typographic);
+  if (at == std::string::npos)
+    return out;
+  std::string plain;
+  std::size_t from = 0;
+  for (; at != std::string::npos; at = out.find(typographic, from)) {
+    plain.append(out, from, at - from).push_back('\'');
+    from = at + typographic.size();
+  }
+  return plain.append(out, from);
 }
 
 void term_writer::word(std::string_view folded_word) {

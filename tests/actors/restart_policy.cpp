@@ -45,14 +45,20 @@ TEST_CASE("requests beyond the bound are told to come back", "[actors]") {
   auto scope = std::make_shared<scope_usage>();
   std::vector<admission> inside;
   for (std::size_t i = 0; i < limits::in_flight_per_scope_max; ++i)
-    inside.push_back(admission::enter(node, scope, 0).value());
-  auto refused = admission::enter(node, scope, 0);
+    inside.push_back(admission::enter(scope).value());
+  auto refused = admission::enter(scope);
   CHECK(refused.error().code == errc::overloaded);
   CHECK(refused.error().retry_after > 0ms);
-  CHECK(admission::enter(node, std::make_shared<scope_usage>(), 0).has_value());
+  CHECK(admission::enter(std::make_shared<scope_usage>()).has_value());
   inside.pop_back();
-  CHECK(admission::enter(node, scope, 0).has_value());
+  CHECK(admission::enter(scope).has_value());
+  for (std::size_t i = 0; i < limits::in_flight_per_node_max; ++i)
+    inside.push_back(admission::enter(node, 1).value());
+  CHECK(admission::enter(node, 1).error().code == errc::overloaded);
+  inside.pop_back();
+  CHECK(admission::enter(node, limits::in_flight_bytes_max).has_value());
   inside.clear();
+  CHECK(node->in_flight_bytes == 0);
   CHECK(node->in_flight == 0);
   CHECK(scope->in_flight == 0);
 }

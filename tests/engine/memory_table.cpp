@@ -60,10 +60,12 @@ TEST_CASE("the table agrees with a plain map under random changes",
     REQUIRE(expected != model.rend());
     CHECK(table.at(row).sequence == expected->first);
     CHECK(table.find(expected->second.first) == row);
+    CHECK(table.at(row).record == expected->second.second);
     ++expected;
     return true;
   });
   CHECK(expected == model.rend());
+  CHECK(table.is_all_cached());
 }
 
 TEST_CASE("records leave the cache when it is full", "[engine]") {

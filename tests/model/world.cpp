@@ -55,6 +55,7 @@ bool principal::may(permissions p, const std::string& path) const {
 
 world::world(std::uint64_t seed) : random_(seed) {
   node_.options.content_cache_bytes = 4000;
+  node_.options.checkpoint_documents_min = 5;
   restart();
   for (const auto& org : organizations)
     make_principals(org);
