@@ -7,8 +7,8 @@
 
 namespace cloister::cli {
 
-/// While it lives, Ctrl-C does not end the process but is noted, so that what is
-/// under way comes to an orderly end. A second one ends it.
+/// While it lives, Ctrl-C does not end the process but is noted, so that what
+/// is under way comes to an orderly end. A second one ends it.
 class interruption {
 public:
   interruption() {

@@ -86,23 +86,24 @@ found_checkpoint read_checkpoint(const persistence::store& records,
   bytes whole;
   bytes id;
   bool intact = true;
-  auto done = records.scan(
-    identity.space().range(record_kind::checkpoint), {},
-    [&](bytes_view key, bytes_view sealed) {
-      auto number = byte_reader{persistence::rest_of(key)}.u64();
-      intact = intact && number == out.parts;
-      out.parts = number + 1;
-      auto part = intact ? open_record(identity, key, sealed)
-                         : result<bytes>{error{errc::corrupted, {}}};
-      intact = intact && part && part->size() > id_bytes;
-      if (!intact)
-        return true;
-      if (id.empty())
-        id = part->substr(0, id_bytes);
-      intact = bytes_view{*part}.substr(0, id_bytes) == id;
-      whole.append(bytes_view{*part}.substr(id_bytes));
-      return true;
-    });
+  auto done
+    = records.scan(identity.space().range(record_kind::checkpoint), {},
+                   [&](bytes_view key, bytes_view sealed) {
+                     auto number = byte_reader{persistence::rest_of(key)}.u64();
+                     intact = intact && number == out.parts;
+                     out.parts = number + 1;
+                     auto part = intact
+                                   ? open_record(identity, key, sealed)
+                                   : result<bytes>{error{errc::corrupted, {}}};
+                     intact = intact && part && part->size() > id_bytes;
+                     if (!intact)
+                       return true;
+                     if (id.empty())
+                       id = part->substr(0, id_bytes);
+                     intact = bytes_view{*part}.substr(0, id_bytes) == id;
+                     whole.append(bytes_view{*part}.substr(id_bytes));
+                     return true;
+                   });
   if (done && intact && out.parts > 0)
     out.whole = decode(whole, out.parts);
   return out;

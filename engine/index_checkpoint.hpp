@@ -14,19 +14,19 @@
 namespace cloister::engine {
 
 // A checkpoint of a scope's index: what it would cost to analyze all its texts
-// again when it wakes. It lies in 'q' records, in parts; each is sealed under the
-// scope's data key with its storage key as context. They belong together by a
-// random id.
+// again when it wakes. It lies in 'q' records, in parts; each is sealed under
+// the scope's data key with its storage key as context. They belong together by
+// a random id.
 //
 //   part       := id:16 bytes                     of what follows, in order
 //   checkpoint := version:u8 parts:be64 documents:be32
 //                 (sequence:be64 revision:be32)*  one per document, in order
 //                 index                           search/index_codec.hpp
 //
-// It is derived: no head counts it, whatever is wrong with it makes it void, and
-// each of its documents must still be there in the same revision. Whoever removes
-// or changes a memory removes the checkpoint in the same batch, so that no word
-// of it stays behind.
+// It is derived: no head counts it, whatever is wrong with it makes it void,
+// and each of its documents must still be there in the same revision. Whoever
+// removes or changes a memory removes the checkpoint in the same batch, so that
+// no word of it stays behind.
 
 /// What a checkpoint is of.
 struct checkpoint_document {

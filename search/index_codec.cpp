@@ -100,7 +100,7 @@ private:
     write(out, list.tail_);
     out.string(view_of_data(list.data()));
     for (std::size_t i = 0; i < list.full_blocks(); ++i) {
-      const auto& block = list.large_->blocks[i];
+      const auto& block = (*list.large_->blocks)[i];
       out.u32(block.last);
       out.u32(block.end);
       write(out, block.bounds);
@@ -121,8 +121,10 @@ private:
       out.small_size_ = static_cast<std::uint8_t>(data.size());
       return true;
     }
-    out.large_ = std::make_unique<posting_list::large>();
+    out.make_large();
     out.large_->data.assign(data.begin(), data.end());
+    if (out.size_ > block_postings_max)
+      out.large_->blocks = std::make_unique<std::vector<posting_list::block>>();
     std::uint32_t end = 0;
     for (auto left = (out.size_ - 1) / block_postings_max; left > 0; --left) {
       posting_list::block next;
@@ -132,7 +134,7 @@ private:
       if (next.end <= end || next.end >= data.size() || next.last > out.last_)
         return false;
       end = next.end;
-      out.large_->blocks.push_back(next);
+      out.large_->blocks->push_back(next);
     }
     return in.ok();
   }

@@ -18,11 +18,16 @@ constexpr std::size_t first_slots = 32;
 /// Fewer words without a document are not worth a new vocabulary.
 constexpr std::size_t empty_terms_kept = 1024;
 
+/// Grows by half, and by an eighth once it is large: slack adds up.
 template <class Vector>
-void reserve_one_more(Vector& vector) {
-  if (vector.size() == vector.capacity())
-    vector.reserve(vector.size()
-                   + std::max<std::size_t>(16, vector.size() / 2));
+void reserve_more(Vector& vector, std::size_t more, std::size_t first) {
+  constexpr std::size_t large = 2048;
+  auto wanted = vector.size() + more;
+  if (wanted <= vector.capacity())
+    return;
+  std::size_t part = vector.size() < large ? 2 : 8;
+  vector.reserve(
+    std::max(wanted, vector.size() + std::max(first, vector.size() / part)));
 }
 
 /// The terms of a text; valid until the next call of this thread.
@@ -171,10 +176,8 @@ std::uint32_t inverted_index::find_or_add(std::string_view text) {
   auto at = place_of(text);
   if (auto number = number_in(at.slot))
     return number - 1;
-  reserve_one_more(terms_);
-  if (arena_.size() + text.size() > arena_.capacity())
-    arena_.reserve(arena_.size() + text.size()
-                   + std::max<std::size_t>(64, arena_.size() / 2));
+  reserve_more(terms_, 1, 16);
+  reserve_more(arena_, text.size(), 64);
   term_entry entry;
   entry.text_at = static_cast<std::uint32_t>(arena_.size());
   entry.text_size = static_cast<std::uint8_t>(text.size());

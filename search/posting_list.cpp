@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 
 #include "core/assert.hpp"
 
@@ -73,15 +74,49 @@ void block_bounds::add(const block_bounds& other) {
   frequency_max = std::max(frequency_max, other.frequency_max);
 }
 
+posting_list::posting_list(posting_list&& other) noexcept
+  : small_(other.small_),
+    size_(other.size_),
+    last_(other.last_),
+    tail_(other.tail_),
+    small_size_(other.small_size_) {
+  // The bytes of the pointer went with those of the small one.
+  other.small_size_ = 0;
+  other.size_ = 0;
+}
+
+posting_list& posting_list::operator=(posting_list&& other) noexcept {
+  if (this != &other) {
+    std::destroy_at(this);
+    std::construct_at(this, std::move(other));
+  }
+  return *this;
+}
+
+posting_list::~posting_list() {
+  if (is_large())
+    delete large_;
+}
+
+void posting_list::make_large() {
+  auto made = std::make_unique<large>();
+  make_room(made->data, 2 * small_bytes_max, 2 * small_bytes_max);
+  made->data.assign(small_.begin(), small_.begin() + small_size_);
+  large_ = made.release();
+  small_size_ = on_heap;
+}
+
 std::size_t posting_list::heap_bytes() const {
-  if (!large_)
+  if (!is_large())
     return 0;
-  return sizeof(large) + large_->data.capacity()
-         + large_->blocks.capacity() * sizeof(block);
+  auto blocks = large_->blocks ? sizeof(*large_->blocks)
+                                   + large_->blocks->capacity() * sizeof(block)
+                               : 0;
+  return sizeof(large) + large_->data.capacity() + blocks;
 }
 
 std::span<const std::uint8_t> posting_list::data() const {
-  if (large_)
+  if (is_large())
     return large_->data;
   return std::span{small_}.first(small_size_);
 }
@@ -91,8 +126,10 @@ std::size_t posting_list::append(posting added, length_code length) {
   auto before = heap_bytes();
   if (size_ > 0 && size_ % block_postings_max == 0) {
     // The block before is full. It lies on the heap: it has 64 bytes at least.
-    make_room(large_->blocks, 1, 1);
-    large_->blocks.push_back(
+    if (!large_->blocks)
+      large_->blocks = std::make_unique<std::vector<block>>();
+    make_room(*large_->blocks, 1, 1);
+    large_->blocks->push_back(
       {last_, static_cast<std::uint32_t>(large_->data.size()), tail_});
     tail_ = {};
   }
@@ -103,15 +140,12 @@ std::size_t posting_list::append(posting added, length_code length) {
                            code.data());
   if (!once)
     size += write_varint(added.frequency, code.data() + size);
-  if (!large_ && small_size_ + size <= small_.size()) {
+  if (!is_large() && small_size_ + size <= small_.size()) {
     std::copy_n(code.data(), size, small_.data() + small_size_);
     small_size_ = static_cast<std::uint8_t>(small_size_ + size);
   } else {
-    if (!large_) {
-      large_ = std::make_unique<large>();
-      make_room(large_->data, small_size_ + size, 2 * small_bytes_max);
-      large_->data.assign(small_.begin(), small_.begin() + small_size_);
-    }
+    if (!is_large())
+      make_large();
     make_room(large_->data, size, small_bytes_max);
     large_->data.insert(large_->data.end(), code.data(), code.data() + size);
   }
@@ -130,16 +164,17 @@ std::size_t posting_list::block_at(document doc, std::size_t from) const {
   // Most steps are short: gallop, then halve.
   std::size_t step = 1;
   auto low = from;
-  while (low + step < full && large_->blocks[low + step].last < doc) {
+  while (low + step < full && (*large_->blocks)[low + step].last < doc) {
     low += step;
     step *= 2;
   }
-  auto begin = large_->blocks.begin() + static_cast<std::ptrdiff_t>(low);
-  auto end = large_->blocks.begin()
+  const auto& blocks = *large_->blocks;
+  auto begin = blocks.begin() + static_cast<std::ptrdiff_t>(low);
+  auto end = blocks.begin()
              + static_cast<std::ptrdiff_t>(std::min(low + step + 1, full));
   auto found = std::lower_bound(
     begin, end, doc, [](const block& b, document d) { return b.last < d; });
-  return static_cast<std::size_t>(found - large_->blocks.begin());
+  return static_cast<std::size_t>(found - blocks.begin());
 }
 
 std::size_t
@@ -148,7 +183,7 @@ posting_list::read(std::size_t which,
   document doc = 0;
   std::size_t from = 0;
   if (which > 0) {
-    const auto& before = large_->blocks[which - 1];
+    const auto& before = (*large_->blocks)[which - 1];
     doc = before.last;
     from = before.end;
   }
@@ -183,9 +218,10 @@ std::ptrdiff_t posting_list::renumber(const std::vector<document>& numbers,
   for (const auto& each : all())
     if (auto doc = numbers[each.doc]; doc != gone)
       kept.append({doc, each.frequency}, lengths[doc]);
-  if (kept.large_) {
+  if (kept.is_large()) {
     kept.large_->data.shrink_to_fit();
-    kept.large_->blocks.shrink_to_fit();
+    if (kept.large_->blocks)
+      kept.large_->blocks->shrink_to_fit();
   }
   *this = std::move(kept);
   return before - static_cast<std::ptrdiff_t>(heap_bytes());

@@ -55,6 +55,13 @@ struct block_bounds {
 /// scope occur once. One thread at a time.
 class posting_list {
 public:
+  posting_list() = default;
+  posting_list(posting_list&& other) noexcept;
+  posting_list& operator=(posting_list&& other) noexcept;
+  posting_list(const posting_list&) = delete;
+  posting_list& operator=(const posting_list&) = delete;
+  ~posting_list();
+
   struct block {
     document last = 0;
     /// Where it ends in the data.
@@ -86,10 +93,10 @@ public:
   }
   /// The last document of a block.
   document last_of(std::size_t which) const {
-    return which < full_blocks() ? large_->blocks[which].last : last_;
+    return which < full_blocks() ? (*large_->blocks)[which].last : last_;
   }
   const block_bounds& bounds_of(std::size_t which) const {
-    return which < full_blocks() ? large_->blocks[which].bounds : tail_;
+    return which < full_blocks() ? (*large_->blocks)[which].bounds : tail_;
   }
   /// The first block from `from` on that may hold a document of at least `doc`;
   /// `blocks()` if none does.
@@ -107,19 +114,28 @@ private:
 
   struct large {
     std::vector<std::uint8_t> data;
-    std::vector<block> blocks;
+    /// None as long as there is one block.
+    std::unique_ptr<std::vector<block>> blocks;
   };
 
   static constexpr std::size_t small_bytes_max = 8;
+  /// Instead of how many bytes are in use here.
+  static constexpr std::uint8_t on_heap = 255;
 
-  std::size_t full_blocks() const {
-    return large_ ? large_->blocks.size() : 0;
+  bool is_large() const {
+    return small_size_ == on_heap;
   }
+  std::size_t full_blocks() const {
+    return is_large() && large_->blocks ? large_->blocks->size() : 0;
+  }
+  void make_large();
   std::span<const std::uint8_t> data() const;
   std::size_t heap_bytes() const;
 
-  std::unique_ptr<large> large_;
-  std::array<std::uint8_t, small_bytes_max> small_{};
+  union {
+    std::array<std::uint8_t, small_bytes_max> small_{};
+    large* large_;
+  };
   std::uint32_t size_ = 0;
   document last_ = 0;
   block_bounds tail_;

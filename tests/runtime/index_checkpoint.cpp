@@ -39,8 +39,8 @@ struct checkpointed {
     auto found = inside.gateway->services().catalog.find(
       scope::parse("org_acme/user_a").value());
     std::size_t count = 0;
-    auto range = found->exact->space().range(
-      persistence::record_kind::checkpoint);
+    auto range
+      = found->exact->space().range(persistence::record_kind::checkpoint);
     CHECK(inside.store.records
             ->scan(range, {},
                    [&](bytes_view, bytes_view) {
@@ -158,14 +158,15 @@ TEST_CASE("an index outlives its checkpoint exactly", "[runtime][search]") {
       if (round % 3 == 2) {
         auto some = user.list_memories({.limit = 50}).value();
         for (int i = 0; i < 30; ++i)
-          user.delete_memory(some.results[static_cast<std::size_t>(i)].memory.id)
+          user
+            .delete_memory(some.results[static_cast<std::size_t>(i)].memory.id)
             .value();
       }
     }
     all.wake();
     auto found = all.hits();
-    auto expected = twin.search_memories(
-      {.query = "tea number 7 kinds", .limit = 1000});
+    auto expected
+      = twin.search_memories({.query = "tea number 7 kinds", .limit = 1000});
     REQUIRE(found.size() == expected->results.size());
     for (std::size_t i = 0; i < found.size(); ++i) {
       CHECK(found[i].first == expected->results[i].memory.content);
