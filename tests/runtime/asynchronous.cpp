@@ -300,3 +300,24 @@ TEST_CASE("actors talk to a client by message", "[runtime][async]") {
   caf::anon_send_exit(memories, caf::exit_reason::user_shutdown);
   memories = nullptr;
 }
+
+TEST_CASE("a client's actor that ends answers what was asked of it",
+          "[runtime][async]") {
+  caf::actor_system_config config;
+  caf::actor_system system{sharing(config)};
+  test_node node;
+  node.options.system = &system;
+  auto runtime = node.open_or_fail();
+  auto bound = runtime.organization("org_acme")->client("user_sarah").value();
+  caf::scoped_actor self{system};
+  for (int round = 0; round < 50; ++round) {
+    auto memories = spawn_client(system, bound);
+    auto asked
+      = self->request(memories, caf::infinite, create_memory{draft("x")});
+    caf::anon_send_exit(memories, caf::exit_reason::user_shutdown);
+    bool answered = false;
+    asked.receive([&](const memory&) { answered = true; },
+                  [&](const caf::error&) { answered = true; });
+    CHECK(answered);
+  }
+}

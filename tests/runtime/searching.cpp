@@ -64,6 +64,8 @@ TEST_CASE("hostile queries are answered or refused, and felt by nobody else",
   CHECK(all.ask(std::string("a\0b", 3)) == errc::ok);
   CHECK(all.ask("a" + repeated("\u0301", 30'000)) == errc::ok);
   CHECK(all.ask(repeated("\u202e\u200d", 10'000)) == errc::ok);
+  CHECK(all.ask("ส" + repeated("\u0301\u0323", 16'000)) == errc::ok);
+  CHECK(all.ask(repeated("a\u2019", 16'000)) == errc::ok);
   CHECK(all.ask("שלום") == errc::ok);
   CHECK(all.ask(repeated("漢", 20'000)) == errc::ok);
   CHECK(all.ask(repeated("ส", 20'000)) == errc::ok);
@@ -96,6 +98,8 @@ TEST_CASE("hostile filters are answered or refused", "[runtime][search]") {
                   + std::string{R"("metadata.)"} + each + R"(":{")" + each
                   + R"(":1})";
   CHECK(filtered(everything + "}") == errc::ok);
+  CHECK(filtered(R"({"content":{"contains":")" + std::string(257, 'a') + "\"}}")
+        == errc::too_large);
   auto long_path = R"({"metadata.)" + repeated("a.", 4000) + R"(a":1})";
   CHECK(filtered(long_path) == errc::ok);
 }

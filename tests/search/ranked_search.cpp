@@ -8,8 +8,10 @@
 #include <cmath>
 #include <map>
 #include <random>
+#include <set>
 
 #include "search/analyzer.hpp"
+#include "search/index_codec.hpp"
 
 using namespace cloister;
 using namespace cloister::search;
@@ -317,6 +319,91 @@ TEST_CASE("an answer is found by its question in the same conversation",
   CHECK(found[0].doc == 0);
   CHECK(found[1].doc == 1);
   CHECK(found[1].score == Approx(found[0].score * 0.4).epsilon(1e-3));
+}
+
+TEST_CASE("context is ranked as if every document had been scored",
+          "[search]") {
+  auto seed = GENERATE(range(1u, 7u));
+  CAPTURE(seed);
+  std::mt19937 random{seed};
+  corpus docs;
+  auto size = static_cast<document>(200 + random() % 2000);
+  for (document i = 0; i < size; ++i)
+    docs.add(random_text(random, 20, 300));
+  for (int i = 0; i < 40; ++i)
+    docs.remove(static_cast<document>(random() % size));
+  // Five in a row are one conversation.
+  auto around = [&](document doc, std::vector<neighbour>& out) {
+    for (auto distance : {1u, 2u})
+      for (auto near : {doc - distance, doc + distance})
+        if (near < size && near / 5 == doc / 5 && docs.present[near])
+          out.push_back({near, distance});
+  };
+  for (int i = 0; i < 20; ++i) {
+    auto wanted = parse_query(random_text(random, 6, 300), in);
+    auto limit = 1 + random() % 30;
+    auto view = view_of([](document doc) { return doc % 3 != 0; });
+    view.neighbours = around;
+    std::map<document, points> base;
+    std::vector<document> pool;
+    for (const auto& [score, doc] : docs.by_exhaustion(wanted)) {
+      base[doc] = score;
+      if (view.judge(doc) && pool.size() < std::max<std::size_t>(2 * limit, 20))
+        pool.push_back(doc);
+    }
+    std::set<document> candidates{pool.begin(), pool.end()};
+    std::vector<neighbour> near;
+    for (auto doc : pool)
+      around(doc, near);
+    for (const auto& each : near)
+      candidates.insert(each.doc);
+    std::vector<std::pair<points, document>> expected;
+    for (auto doc : candidates) {
+      points context = 0;
+      near.clear();
+      around(doc, near);
+      for (const auto& each : near)
+        context = std::max(context,
+                           static_cast<points>(
+                             std::uint64_t{base[each.doc]}
+                             * ranked_search::context_percent[each.distance - 1]
+                             / 100));
+      if (view.judge(doc))
+        expected.emplace_back(base[doc] + context, doc);
+    }
+    std::sort(expected.begin(), expected.end(), std::greater<>{});
+    expected.resize(std::min(expected.size(), limit));
+    auto found = run(docs.index, wanted, limit, view);
+    REQUIRE(found.size() == expected.size());
+    for (std::size_t j = 0; j < found.size(); ++j) {
+      CHECK(found[j].doc == expected[j].second);
+      CHECK(found[j].score == share_of(expected[j].first));
+    }
+  }
+}
+
+TEST_CASE("an index is read back as it was written", "[search]") {
+  auto seed = GENERATE(range(1u, 5u));
+  CAPTURE(seed);
+  std::mt19937 random{seed};
+  corpus docs;
+  for (std::size_t i = 0; i < 10 + random() % 2000; ++i)
+    docs.add(random_text(random, 40, 2000));
+  auto data = encode_index(docs.index);
+  auto read = decode_index(data);
+  REQUIRE(read.has_value());
+  docs.index = std::move(*read);
+  for (int i = 0; i < 10; ++i)
+    check_exact(docs, parse_query(random_text(random, 8, 2000), in), 10);
+  docs.add("wholly new words");
+  check_exact(docs, parse_query("wholly new w2x", in), 10);
+  // What was cut off or changed is refused or read, and harms nobody.
+  for (int i = 0; i < 50; ++i) {
+    static_cast<void>(
+      decode_index(bytes_view{data}.substr(0, random() % data.size())));
+    CHECK(
+      decode_index(bytes_view{data}.substr(0, data.size() - 1)).has_error());
+  }
 }
 
 TEST_CASE("an index does not keep words that no document has any more",
