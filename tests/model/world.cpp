@@ -56,6 +56,7 @@ bool principal::may(permissions p, const std::string& path) const {
 world::world(std::uint64_t seed) : random_(seed) {
   node_.options.content_cache_bytes = 4000;
   node_.options.checkpoint_documents_min = 5;
+  node_.options.idle_after = idle;
   restart();
   for (const auto& org : organizations)
     make_principals(org);
@@ -137,6 +138,8 @@ void world::step() {
     node_.time->advance(std::chrono::minutes{pick(30)});
   if (roll == 2)
     runtime_->sweep();
+  if (roll == 3)
+    burst();
   const auto& everybody = pick(6) == 0 ? guests_ : principals_;
   const auto& who = everybody[pick(everybody.size())];
   auto path = random_path();

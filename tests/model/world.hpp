@@ -112,6 +112,9 @@ private:
   void stored(const std::string& path, const memory_draft& wanted,
               const memory& made);
 
+  // -- at once (world_bursts.cpp) --
+  void burst();
+
   // -- reads (world_reads.cpp) --
   void get(const principal& who, const std::string& path, const client& bound);
   void history(const principal& who, const std::string& path,
@@ -141,6 +144,9 @@ private:
   std::deque<model_request> requests_;
   std::size_t requests_made_ = 0;
 };
+
+/// After this scopes may go to sleep.
+constexpr std::chrono::milliseconds idle{1000};
 
 /// Words that memories are made of and searched for.
 const std::vector<std::string>& model_words();
