@@ -322,7 +322,9 @@ void add_import_command(CLI::App& app, context& shared) {
   command->footer("Each line: {\"content\": …, \"user_id\"?, "
                   "\"memory_type\"?, \"metadata\"?, \"key\"?, "
                   "\"created_at\"?, \"expires_at\"?}\nRunning it again stores "
-                  "nothing twice.");
+                  "nothing twice.\nExamples:\n  cloister import acme.jsonl\n"
+                  "  zcat old.jsonl.gz | cloister import - --user-id "
+                  "user_sarah");
   auto path = std::make_shared<std::string>();
   command->add_option("file", *path, "- for standard input")->required();
   command->callback([&shared, path] {

@@ -13,6 +13,7 @@
 
 #include "cli/completion.hpp"
 #include "cli/context.hpp"
+#include "cli/examples.hpp"
 #include "core/version.hpp"
 
 namespace {
@@ -60,17 +61,30 @@ void refuse_empty_values(CLI::App& app) {
       option->check(not_empty);
 }
 
+/// The command's own examples; CLI11 hands those of the program down.
+std::string footer_of(const CLI::App& command, const std::string& path,
+                      const std::string& inherited) {
+  auto own = command.get_footer() == inherited ? "" : command.get_footer();
+  auto example = cloister::cli::examples.find(path);
+  if (own.empty() && example != cloister::cli::examples.end())
+    own = "Example:\n  cloister " + std::string{example->second};
+  if (!command.get_subcommands({}).empty())
+    return own;
+  return (own.empty() ? "" : own + "\n")
+         + "Common options (see `cloister --help`): --data, --api-key, "
+           "--user-id, --json,\n--quiet, --config.";
+}
+
 /// Options may stand before or after any subcommand.
-void finish_options(CLI::App& app) {
+void finish_options(CLI::App& app, const std::string& path = {}) {
   refuse_empty_values(app);
+  auto inherited = app.get_footer();
   for (auto sub : app.get_subcommands({})) {
     sub->fallthrough();
-    if (sub->get_subcommands({}).empty())
-      sub->footer(
-        (sub->get_footer().empty() ? "" : sub->get_footer() + "\n")
-        + "Common options (see `cloister --help`): --data, --api-key, "
-          "--user-id, --json,\n--quiet, --config.");
-    finish_options(*sub);
+    auto name = path.empty() ? sub->get_name() : path + ' ' + sub->get_name();
+    auto footer = footer_of(*sub, name, inherited);
+    finish_options(*sub, name);
+    sub->footer(footer);
   }
 }
 

@@ -41,9 +41,8 @@ public:
   }
   void wait() {
     std::unique_lock guard{mutex_};
-    changed_.wait(guard, [this] {
-      return created_.size() + read_.size() == expected_;
-    });
+    changed_.wait(
+      guard, [this] { return created_.size() + read_.size() == expected_; });
   }
 
   std::vector<created> created_;
