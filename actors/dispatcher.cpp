@@ -28,7 +28,10 @@ void run(dispatcher_self self, const run_work& what) {
   }
 }
 
-dispatcher_actor::behavior_type dispatcher_behavior(dispatcher_self self) {
+/// Takes a number for nothing: CAF 0.17 binds a null reference where an actor
+/// is spawned without arguments.
+dispatcher_actor::behavior_type dispatcher_behavior(dispatcher_self self,
+                                                    int /* unused */) {
   silence(self);
   return {
     [self](const run_work& what) { run(self, what); },
@@ -43,7 +46,7 @@ bool& actor_thread_mark::marked() {
 }
 
 dispatcher_actor spawn_dispatcher(caf::actor_system& system) {
-  return system.spawn(dispatcher_behavior);
+  return system.spawn(dispatcher_behavior, 0);
 }
 
 } // namespace cloister::actors

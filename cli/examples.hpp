@@ -8,8 +8,8 @@
 
 namespace cloister::cli {
 
-/// An example for each command that is explained by one line; others bring their
-/// own. Without the name of the program.
+/// An example for each command that is explained by one line; others bring
+/// their own. Without the name of the program.
 inline const std::map<std::string_view, std::string_view> examples{
   {"init", "init --data memory"},
   {"version", "version --json"},
