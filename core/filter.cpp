@@ -101,7 +101,8 @@ private:
     const auto* found = node.field == filter_field::metadata
                           ? metadata_at(node.path)
                           : field(node.field, own);
-    static const json::value missing;
+    // Never destroyed, like all that calls in flight may use at the end.
+    static const auto& missing = *new json::value;
     const auto& value = found != nullptr ? *found : missing;
     switch (node.compare) {
       case filter_operator::eq:

@@ -13,8 +13,7 @@ namespace cloister::persistence {
 bool filter_may_have(bytes_view filter, bytes_view key) {
   // How many bits a key had stands in the filter itself.
   constexpr int any_bits = 10;
-  static const std::unique_ptr<const leveldb::FilterPolicy> policy{
-    leveldb::NewBloomFilterPolicy(any_bits)};
+  static const auto* policy = leveldb::NewBloomFilterPolicy(any_bits);
   return policy->KeyMayMatch(leveldb::Slice{key.data(), key.size()},
                              leveldb::Slice{filter.data(), filter.size()});
 }

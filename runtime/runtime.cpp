@@ -3,15 +3,14 @@
 
 #include "runtime/runtime.hpp"
 
-#include <mutex>
 #include <thread>
-#include <vector>
 
 #include <spdlog/spdlog.h>
 
 #include "runtime/init.hpp"
 #include "runtime/open_parts.hpp"
 #include "runtime/runtime_impl.hpp"
+#include "runtime/unfinished.hpp"
 
 namespace cloister {
 
@@ -43,35 +42,15 @@ actors::gateway_options to_gateway_options(const runtime_options& options) {
   return out;
 }
 
-/// Runtimes that end in the background; the process waits for them.
-class endings {
-public:
-  endings() = default;
-  endings(const endings&) = delete;
-  endings& operator=(const endings&) = delete;
-  ~endings() {
-    for (auto& each : threads_)
-      each.join();
-  }
-
-  void add(std::thread thread) {
-    std::lock_guard guard{mutex_};
-    threads_.push_back(std::move(thread));
-  }
-
-private:
-  std::mutex mutex_;
-  std::vector<std::thread> threads_;
-};
-
 /// A runtime may end where its last handle is dropped, but not on one of its
 /// own threads, which it waits for.
 void end(runtime::impl* parts) {
-  static endings in_background;
-  if (actors::actor_thread_mark::is_set())
-    in_background.add(std::thread{[parts] { delete parts; }});
-  else
+  if (!actors::actor_thread_mark::is_set()) {
     delete parts;
+    return;
+  }
+  auto waited_for = unfinished::begin();
+  std::thread{[parts, waited_for] { delete parts; }}.detach();
 }
 
 } // namespace

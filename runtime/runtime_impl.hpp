@@ -8,6 +8,7 @@
 #include "actors/wait_for.hpp"
 #include "persistence/node_store.hpp"
 #include "runtime/runtime.hpp"
+#include "runtime/unfinished.hpp"
 
 namespace cloister {
 
@@ -81,19 +82,26 @@ template <class T>
 actors::detached_task start(std::shared_ptr<const void> keep,
                             std::shared_ptr<runtime::impl> node, call<T> work,
                             completion_handler<T> done) {
+  auto waited_for = unfinished::begin();
   auto outcome = std::make_shared<result<T>>(
     error{errc::unavailable, "the call failed; try again"});
   try {
-    *outcome = co_await work;
+    auto running = std::move(work);
+    *outcome = co_await running;
   } catch (...) { // NOLINT(bugprone-empty-catch)
     // Nothing but want of memory comes here; the outcome says so.
   }
   auto here = node;
   here->gateway->dispatch([keep = std::move(keep), node = std::move(node),
-                           outcome = std::move(outcome),
-                           done = std::move(done)] {
+                           outcome = std::move(outcome), done = std::move(done),
+                           waited_for]() mutable {
     if (done)
       done(std::move(*outcome));
+    // The runtime, if this was the last that held it, then the process's wait.
+    done = nullptr;
+    keep.reset();
+    node.reset();
+    waited_for.reset();
   });
 }
 

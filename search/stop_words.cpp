@@ -207,7 +207,8 @@ std::array<word_set, all_words.size()> make_sets() {
 } // namespace
 
 bool is_stop_word(std::string_view word, language in) {
-  static const auto sets = make_sets();
+  // Never destroyed: calls in flight may use it while the process ends.
+  static const auto& sets = *new auto{make_sets()};
   return sets[static_cast<std::size_t>(in)].contains(word);
 }
 

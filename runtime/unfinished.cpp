@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/unfinished.hpp"
+
+#include <cstdlib>
+
+#include "core/limits.hpp"
+
+namespace cloister {
+
+unfinished& unfinished::of_process() {
+  static auto* the_one = [] {
+    auto* made = new unfinished;
+    static_cast<void>(std::atexit([] { of_process().wait(); }));
+    return made;
+  }();
+  return *the_one;
+}
+
+unfinished::token unfinished::begin() {
+  auto& all = of_process();
+  {
+    std::lock_guard guard{all.mutex_};
+    ++all.count_;
+  }
+  return {&all, [](unfinished* counted) { counted->end(); }};
+}
+
+void unfinished::end() {
+  std::lock_guard guard{mutex_};
+  if (--count_ == 0)
+    changed_.notify_all();
+}
+
+/// A handler that never returns must not keep the process for ever.
+void unfinished::wait() {
+  std::unique_lock guard{mutex_};
+  changed_.wait_for(guard, limits::request_timeout_default,
+                    [this] { return count_ == 0; });
+}
+
+} // namespace cloister

@@ -1,0 +1,34 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+
+namespace cloister {
+
+/// Calls whose handlers have not returned, and runtimes that end in the
+/// background. A process that returns from `main` meanwhile waits for them:
+/// what they use would be destroyed under them.
+class unfinished {
+public:
+  /// Counts as long as it or a copy of it lives.
+  using token = std::shared_ptr<const void>;
+
+  static token begin();
+
+private:
+  /// Never destroyed; waits when the process ends.
+  static unfinished& of_process();
+  void end();
+  void wait();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t count_ = 0;
+};
+
+} // namespace cloister
