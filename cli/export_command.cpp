@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/context.hpp"
@@ -51,6 +52,14 @@ public:
       file_ = stdout;
       return {};
     }
+    // The export takes the file's place: a device, a pipe or a link would be
+    // gone.
+    struct stat there {};
+    if (::lstat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
+      return error{errc::invalid_argument,
+                   path_
+                     + " is no regular file; name another, or give - for "
+                       "standard output"};
     constexpr mode_t owner_only = 0600;
     // Of an export that was cut off; nobody else's file is written into.
     ::unlink(partial_.c_str());

@@ -10,9 +10,9 @@
 // Returns from main while calls are on their way and handlers still run.
 
 int main(int, char** argv) {
-  auto runtime = cloister::runtime::open({.data_dir = argv[1],
-                                          .master_key_file = argv[2]})
-                   .value();
+  auto runtime
+    = cloister::runtime::open({.data_dir = argv[1], .master_key_file = argv[2]})
+        .value();
   auto sarah
     = runtime.organization("org_acme").value().client("user_sarah").value();
   for (int i = 0; i < 40; ++i)
