@@ -101,8 +101,9 @@ private:
     auto rest = text_.substr(at_);
     std::size_t suffix = rest.starts_with("++") ? 2 : rest.starts_with('#');
     auto follows = character_at(text_, at_ + suffix).kind;
+    // "C++20" is one, "#5" is not of the letter before.
     if (suffix == 0 || follows == character_kind::letter
-        || follows == character_kind::digit)
+        || (suffix == 1 && follows == character_kind::digit))
       return;
     part.text = text_.substr(at_ - 1, 1 + suffix);
     part.letters = false;

@@ -17,13 +17,16 @@ namespace cloister::search {
 /// belongs to it. What term_writer makes of a word is its term. Besides:
 ///
 ///   getUserName, HTTPServer   the whole, and each of its words
+///   handleRequest404          the whole, its words and its numbers
 ///   e-mail, AT&T              the words, and "email", "at&t" for a short one
 ///   U.S.A., e.g.              "usa", "eg"
 ///   3.14, 192.168.0.1         the numbers, and the whole
-///   1,000,000                 "1000000"
-///   2024-05-07                the year, the month's name (in English), the day
+///   1,000,000  1,299.99       "1000000"; "1299", "99" and "1299.99"
+///   2024-05-07  …T14:30       the year, the month's name (in English), the
+///   day,
+///                             the hour and the minutes
 ///   7th                       "7" (in English)
-///   C++, F#                   "c++", "f#"
+///   C++, C++20, F#            "c++", "c++" and "20", "f#"
 ///   Chinese, Japanese, Korean pairs of neighbouring characters, and each
 ///                             ideograph (J. Y. Nie et al., "On the use of
 ///                             words and n-grams for Chinese information

@@ -61,16 +61,26 @@ bool begins_word(std::string_view text, std::size_t i) {
              && is_lower(text[i + 1]) && is_lower(text[i + 2]));
 }
 
-/// Writes the words inside of one, if it has several.
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/// Writes the words and numbers inside of one, if it has several.
 void write_inner_words(std::string_view text, term_writer& out) {
   constexpr std::size_t word_bytes_min = 2;
   std::size_t from = 0;
   for (std::size_t i = 1; i <= text.size(); ++i) {
-    auto ends = i == text.size() ? from > 0 : begins_word(text, i);
+    auto ends
+      = i == text.size()
+          ? from > 0
+          : begins_word(text, i) || is_digit(text[i]) != is_digit(text[i - 1]);
     if (!ends)
       continue;
-    if (i - from >= word_bytes_min)
-      out.word(lowered(text.substr(from, i - from)));
+    auto inner = text.substr(from, i - from);
+    if (inner.size() >= word_bytes_min && is_digit(inner[0]))
+      out.as_it_is(inner);
+    else if (inner.size() >= word_bytes_min)
+      out.word(lowered(inner));
     from = i;
   }
 }
@@ -105,7 +115,14 @@ void write_part(const word_part& part, term_writer& out) {
     out.as_it_is(part.text.substr(0, part.text.size() - suffix));
   } else {
     out.as_it_is(lowered(part.text));
+    if (!part.digits)
+      write_inner_words(part.text, out);
   }
+}
+
+/// "07" of "07" or, where a time follows, of "07T14".
+std::string_view day_of(std::string_view text) {
+  return text.substr(0, text.find_first_of("Tt"));
 }
 
 } // namespace
@@ -129,7 +146,7 @@ bool compound::write_whole(term_writer& out) const {
     return true;
   }
   if (is_grouped_number()) {
-    out.as_it_is(joined(0, size_, false));
+    write_grouped_number(out);
     return true;
   }
   if (is_date()) {
@@ -146,15 +163,31 @@ bool compound::are_initials() const {
   });
 }
 
+/// "1,000,000", and "1,299.99" where groups come before a fraction.
 bool compound::is_grouped_number() const {
-  return std::all_of(parts_.begin(), parts_.begin() + size_, [](auto& part) {
-    return part.digits && part.ascii
-           && (part.joiner == 0
-                 ? part.text.size() <= digit_group
-                 : part.joiner == ',' && part.text.size() == digit_group);
-  });
+  auto has_fraction = size_ > 2 && parts_[size_ - 1].joiner == '.';
+  auto groups = has_fraction ? size_ - 1 : size_;
+  return std::all_of(parts_.begin(), parts_.begin() + size_,
+                     [](auto& part) { return part.digits && part.ascii; })
+         && std::all_of(
+           parts_.begin(), parts_.begin() + groups, [](auto& part) {
+             return part.joiner == 0
+                      ? part.text.size() <= digit_group
+                      : part.joiner == ',' && part.text.size() == digit_group;
+           });
 }
 
+void compound::write_grouped_number(term_writer& out) const {
+  auto has_fraction = parts_[size_ - 1].joiner == '.';
+  auto whole = joined(0, has_fraction ? size_ - 1 : size_, false);
+  out.as_it_is(whole);
+  if (!has_fraction)
+    return;
+  out.as_it_is(parts_[size_ - 1].text);
+  out.as_it_is(whole + '.' + std::string{parts_[size_ - 1].text});
+}
+
+/// "2024-05-07", and what comes before the first colon of "2024-05-07T14:30".
 bool compound::is_date() const {
   constexpr std::size_t date_parts = 3;
   constexpr std::size_t year_digits = 4;
@@ -163,14 +196,20 @@ bool compound::is_date() const {
   if (size_ != date_parts || parts_[1].joiner != parts_[2].joiner
       || (parts_[1].joiner != '-' && parts_[1].joiner != '/'))
     return false;
-  for (const auto& part : parts_)
-    if (&part < &parts_[date_parts] && (!part.digits || !part.ascii))
-      return false;
+  auto day_text = day_of(parts_[2].text);
+  auto rest = parts_[2].text.substr(
+    std::min(day_text.size() + 1, parts_[2].text.size()));
+  auto all_digits = [](std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+  };
+  if (!all_digits(parts_[0].text) || !all_digits(parts_[1].text)
+      || !all_digits(day_text) || (!rest.empty() && !all_digits(rest)))
+    return false;
   auto month = number_of(parts_[1].text);
-  auto day = number_of(parts_[2].text);
+  auto day = number_of(day_text);
   return parts_[0].text.size() == year_digits
          && parts_[1].text.size() <= day_digits_max
-         && parts_[2].text.size() <= day_digits_max && month >= 1
+         && day_text.size() <= day_digits_max && month >= 1
          && month <= static_cast<int>(month_names.size()) && day >= 1
          && day <= day_max;
 }
@@ -182,20 +221,26 @@ void compound::write_date(term_writer& out) const {
     out.word(month_names[static_cast<std::size_t>(month - 1)]);
   else
     out.as_it_is(std::to_string(month));
-  out.as_it_is(std::to_string(number_of(parts_[2].text)));
+  auto day = day_of(parts_[2].text);
+  out.as_it_is(std::to_string(number_of(day)));
+  if (day.size() < parts_[2].text.size())
+    out.as_it_is(parts_[2].text.substr(day.size() + 1));
 }
 
-/// "e-mail" is "email" too, and "AT&T" is "at&t".
+/// "e-mails" are "emails" too, and "AT&T" is "at&t".
 void compound::write_pairs(term_writer& out) const {
-  constexpr std::size_t short_bytes = 2;
+  // As long as "pre" and "sub".
+  constexpr std::size_t short_bytes = 3;
   for (std::size_t i = 1; i < size_; ++i) {
     const auto& a = parts_[i - 1];
     const auto& b = parts_[i];
     auto plain = a.ascii && b.ascii && a.letters && b.letters;
     auto is_short
       = a.text.size() <= short_bytes || b.text.size() <= short_bytes;
-    if (plain && is_short && (b.joiner == '-' || b.joiner == '&'))
-      out.as_it_is(lowered(joined(i - 1, i + 1, b.joiner == '&')));
+    if (plain && is_short && b.joiner == '-')
+      out.word(lowered(joined(i - 1, i + 1, false)));
+    if (plain && is_short && b.joiner == '&')
+      out.as_it_is(lowered(joined(i - 1, i + 1, true)));
   }
 }
 

@@ -49,6 +49,7 @@ private:
   bool write_whole(term_writer& out) const;
   bool are_initials() const;
   bool is_grouped_number() const;
+  void write_grouped_number(term_writer& out) const;
   bool is_date() const;
   void write_date(term_writer& out) const;
   void write_pairs(term_writer& out) const;

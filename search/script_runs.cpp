@@ -70,7 +70,8 @@ character wide_character_at(std::string_view text, std::size_t at) {
     out.kind = character_kind::ideographic;
   else if (u_isdigit(c) != 0)
     out.kind = character_kind::digit;
-  else if (u_isalnum(c) != 0 || (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0)
+  else if (u_isalnum(c) != 0
+           || (U_GET_GC_MASK(c) & (U_GC_M_MASK | U_GC_NO_MASK)) != 0)
     out.kind = character_kind::letter;
   else if (u_hasBinaryProperty(c, UCHAR_EXTENDED_PICTOGRAPHIC) != 0)
     out.kind = character_kind::symbol;

@@ -48,7 +48,8 @@ inline constexpr auto ascii_kinds = [] {
 
 character wide_character_at(std::string_view text, std::size_t at);
 
-/// The character at a byte; `other` past the end. Marks count as letters.
+/// The character at a byte; `other` past the end. Marks, and digits that
+/// stand high or low, count as letters.
 inline character character_at(std::string_view text, std::size_t at) {
   if (at >= text.size())
     return {};

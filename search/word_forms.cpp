@@ -64,6 +64,34 @@ bool is_optional_mark(char16_t c) {
          || (c >= 0x64b && c <= 0x65f) || c == 0x670;
 }
 
+/// Latin letters that Unicode takes for letters of their own, and that people
+/// without them on their keyboard write otherwise.
+const char* plain_letters(char16_t c) {
+  switch (c) {
+    case u'ł':
+      return "l";
+    case u'ø':
+      return "o";
+    case u'đ':
+    case u'ð':
+      return "d";
+    case u'ħ':
+      return "h";
+    case u'ŧ':
+      return "t";
+    case u'ı':
+      return "i";
+    case u'æ':
+      return "ae";
+    case u'œ':
+      return "oe";
+    case u'þ':
+      return "th";
+    default:
+      return nullptr;
+  }
+}
+
 std::string without_marks(const std::string& word) {
   UErrorCode status = U_ZERO_ERROR;
   auto decompose = icu::Normalizer2::getNFDInstance(status);
@@ -73,7 +101,9 @@ std::string without_marks(const std::string& word) {
   auto plain = decompose->normalize(icu::UnicodeString::fromUTF8(word), status);
   icu::UnicodeString kept;
   for (int32_t i = 0; i < plain.length(); ++i)
-    if (!is_optional_mark(plain[i]))
+    if (auto letters = plain_letters(plain[i]))
+      kept.append(icu::UnicodeString{letters, -1, US_INV});
+    else if (!is_optional_mark(plain[i]))
       kept.append(plain[i]);
   std::string out;
   compose->normalize(kept, status).toUTF8String(out);
@@ -140,6 +170,9 @@ private:
   const std::string& compute(std::string_view word, language in,
                              std::string& out) {
     out = without_elision(word, in);
+    // English knows no such vowels as "é": it would not see the word's end.
+    if (in == language::english && !is_ascii(out))
+      out = without_marks(out);
     if (in != language::none)
       stemmers_.stem(out, in);
     finish(out);

@@ -22,7 +22,8 @@ std::string folded(std::string_view utf8);
 
 /// Turns folded words into terms, in the order they come. Words are stemmed by
 /// Snowball's stemmer of the language (M. F. Porter, "Snowball", 2001), then
-/// lose their diacritics, so that who types without them finds the same. A
+/// lose their diacritics (before, in English), so that who types without them
+/// finds the same. A
 /// French or Italian article that was swallowed by its word ("l'acqua") is
 /// dropped. A term is cut after `limits::term_bytes_max` bytes.
 ///

@@ -67,6 +67,11 @@ TEST_CASE("numbers and dates are found however they are written", "[search]") {
   CHECK(found_by("on 2024-05-07", "7 May 2024"));
   CHECK(found_by("May 7th, 2024", "2024-05-07"));
   CHECK(terms("2024-13-07") == words{"2024", "13", "07"});
+  CHECK(terms("2024-05-07T14:30Z")
+        == words{"2024", "may", "7", "14", "30z", "30"});
+  CHECK(found_by("at 2024-05-07T14:30:00Z", "2024-05-07"));
+  CHECK(terms("1,299.99") == words{"1299", "99", "1299.99"});
+  CHECK(found_by("it costs 1,299.99", "1299.99"));
   CHECK(terms("ids 1,2,3") == words{"id", "1", "2", "3"});
   CHECK(found_by("release v2.1.0 is out", "v2"));
 }
@@ -80,6 +85,12 @@ TEST_CASE("names and code are found by their parts and as a whole",
   CHECK(found_by("user_name = x", "user_name"));
   CHECK(found_by("we write C++ and F#", "C++"));
   CHECK_FALSE(found_by("we write C", "C++"));
+  CHECK(found_by("written in C++20", "C++"));
+  CHECK(found_by("handleRequest404 failed", "handle request 404"));
+  CHECK(found_by("covid-19", "covid 19"));
+  CHECK(found_by("COVID19", "covid 19"));
+  CHECK(found_by("two e-mails", "email"));
+  CHECK(found_by("re-opened and pre-paid", "reopened"));
   CHECK(found_by("AT&T called", "AT&T"));
   CHECK(found_by("met O'Brien", "obrien"));
   CHECK(found_by("send an e-mail", "email"));
@@ -90,6 +101,8 @@ TEST_CASE("names and code are found by their parts and as a whole",
 TEST_CASE("other languages are cut into words", "[search]") {
   CHECK(terms("Café CAFÉ cafe") == words{"cafe", "cafe", "cafe"});
   CHECK(terms("Straße") == terms("STRASSE"));
+  CHECK(found_by("Łódź and Ørsted", "Lodz Orsted"));
+  CHECK(terms("H₂O") == terms("h2o"));
   CHECK(terms("ｆｕｌｌ ｗｉｄｔｈ") == words{"full", "width"});
   CHECK(found_by("私は東京都に住んでいます", "東京"));
   CHECK(found_by("我喜欢红色的猫", "猫"));
