@@ -26,6 +26,11 @@ public:
   static bool is_set() {
     return marked();
   }
+  /// The calling thread is one of a scheduler's, and stays it: if it waited for
+  /// an actor, nobody might be left to run that.
+  static void set_for_good() {
+    marked() = true;
+  }
 
 private:
   static bool& marked();

@@ -19,7 +19,7 @@ using dispatcher_self = dispatcher_actor::stateful_pointer<dispatcher_state>;
 
 /// What a caller's handler throws must not end the dispatcher.
 void run(dispatcher_self self, const run_work& what) {
-  actor_thread_mark mark;
+  actor_thread_mark::set_for_good();
   try {
     // It may hold the last handle of a runtime: let go while dispatching.
     auto work = std::move(*what.work);

@@ -257,6 +257,7 @@ begin(engine::node_engine& engine,
 template <class Self, class Asked>
 void start_job(Self self, std::uint64_t job,
                const std::shared_ptr<Asked>& asked, bool must_wait) {
+  actor_thread_mark::set_for_good();
   if (must_wait) {
     self->state.parked.push_back({job, asked});
     after_work(self);

@@ -13,7 +13,7 @@
 #include <caf/error.hpp>
 #include <caf/typed_actor.hpp>
 
-#include "runtime/client.hpp"
+#include "runtime/runtime.hpp"
 
 /// Cloister for programs that are CAF actors themselves: the one public header
 /// with CAF in it. Open the runtime with `.system = &system`, so that all

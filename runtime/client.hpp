@@ -22,12 +22,13 @@ using completion_handler = std::function<void(result<T>)>;
 /// Memories of one scope, within what its authority allows. A scope that was
 /// never written to reads as empty.
 ///
-/// Every call exists twice: one that blocks and answers, and one that returns
-/// at once and calls a handler. Both are thread-safe, and answer values instead
-/// of throwing. Any call can fail with `forbidden` (the key does not allow it),
-/// `unauthenticated` (it was revoked or has expired), `overloaded` (try again
-/// after `error.retry_after`), `unavailable` (outcome unknown, try again),
-/// `timeout`, `quarantined` or `corrupted`.
+/// Every call exists twice: one that blocks and answers, which is for plain
+/// threads, and one that returns at once and calls a handler. Both are
+/// thread-safe, and answer values instead of throwing. Any call can fail with
+/// `forbidden` (the key does not allow it), `unauthenticated` (it was revoked
+/// or has expired), `overloaded` (try again after `error.retry_after`),
+/// `unavailable` (outcome unknown, try again), `timeout`, `quarantined` or
+/// `corrupted`.
 ///
 /// A client keeps its runtime open, and so does a call until its handler has
 /// returned. Copies are cheap.

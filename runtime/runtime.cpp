@@ -3,6 +3,7 @@
 
 #include "runtime/runtime.hpp"
 
+#include <chrono>
 #include <thread>
 
 #include <spdlog/spdlog.h>
@@ -26,6 +27,20 @@ result<persistence::node_store> open_store(const runtime_options& options) {
       return made.error();
   }
   return open_parts({options.data_dir, options.master_key_file});
+}
+
+/// A runtime that this process has let go of may still be closing.
+result<persistence::node_store>
+open_when_closed(const runtime_options& options) {
+  constexpr std::chrono::seconds patience{5};
+  auto until = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    auto ended = unfinished::ended();
+    auto store = open_store(options);
+    bool held = store.has_error() && store.error().retry_after.count() > 0;
+    if (!held || !unfinished::wait_past(ended, until))
+      return store;
+  }
 }
 
 actors::gateway_options to_gateway_options(const runtime_options& options) {
@@ -62,7 +77,7 @@ result<runtime> runtime::open(const runtime_options& options) {
     spdlog::warn("the actor system that Cloister joins runs the scheduler "
                  "policy \"stealing\"; set scheduler.policy to \"sharing\", or "
                  "blocking calls are ten times slower");
-  auto store = open_store(options);
+  auto store = open_when_closed(options);
   if (store.has_error())
     return store.error();
   return make_runtime(std::move(*store), to_gateway_options(options));

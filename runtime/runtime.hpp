@@ -50,7 +50,8 @@ class organization;
 /// closes with the last copy, client or organization.
 class runtime {
 public:
-  /// Opens the store, creating it where allowed. Fails with `not_found`,
+  /// Opens the store, creating it where allowed, and waits for a former runtime
+  /// of this process that is still closing it. Fails with `not_found`,
   /// `unavailable` (another process holds it), `sealed` (wrong master key) or
   /// `corrupted`.
   static result<runtime> open(const runtime_options& options = {});

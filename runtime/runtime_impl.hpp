@@ -71,8 +71,9 @@ template <class T>
 result<T> wait(call<T> work) {
   if (actors::actor_thread_mark::is_set())
     return error{errc::invalid_argument,
-                 "a completion handler must not block; use the calls that take "
-                 "a handler"};
+                 "a blocking call on a thread that runs actors: completion "
+                 "handlers and event-based actors use the calls that take a "
+                 "handler, or <cloister/caf.hpp>"};
   return actors::wait_for(std::move(work));
 }
 

@@ -29,8 +29,24 @@ unfinished::token unfinished::begin() {
 
 void unfinished::end() {
   std::lock_guard guard{mutex_};
-  if (--count_ == 0)
-    changed_.notify_all();
+  --count_;
+  ++ended_;
+  changed_.notify_all();
+}
+
+std::size_t unfinished::ended() {
+  auto& all = of_process();
+  std::lock_guard guard{all.mutex_};
+  return all.ended_;
+}
+
+bool unfinished::wait_past(std::size_t seen,
+                           std::chrono::steady_clock::time_point until) {
+  auto& all = of_process();
+  std::unique_lock guard{all.mutex_};
+  all.changed_.wait_until(
+    guard, until, [&] { return all.ended_ != seen || all.count_ == 0; });
+  return all.ended_ != seen;
 }
 
 /// A handler that never returns must not keep the process for ever.

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
@@ -20,6 +21,14 @@ public:
 
   static token begin();
 
+  /// How many have come to their end since the process began.
+  static std::size_t ended();
+
+  /// Waits until `ended()` is more than `seen`. False if there is none to wait
+  /// for, or the time is over.
+  static bool wait_past(std::size_t seen,
+                        std::chrono::steady_clock::time_point until);
+
 private:
   /// Never destroyed; waits when the process ends.
   static unfinished& of_process();
@@ -29,6 +38,7 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t count_ = 0;
+  std::size_t ended_ = 0;
 };
 
 } // namespace cloister

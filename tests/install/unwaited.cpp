@@ -15,6 +15,8 @@ int main(int, char** argv) {
         .value();
   auto sarah
     = runtime.organization("org_acme").value().client("user_sarah").value();
+  std::cout << sarah.list_memories({.limit = 1000}).value().results.size()
+            << std::endl;
   for (int i = 0; i < 40; ++i)
     sarah.create_memory({.content = "unwaited for"},
                         [i, sarah](const auto& made) {

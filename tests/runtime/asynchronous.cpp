@@ -321,3 +321,36 @@ TEST_CASE("a client's actor that ends answers what was asked of it",
     CHECK(answered);
   }
 }
+
+TEST_CASE("event-based actors are told not to block, and do not hang",
+          "[runtime][async]") {
+  caf::actor_system_config config;
+  caf::actor_system system{sharing(config)};
+  test_node node;
+  node.options.system = &system;
+  auto runtime = node.open_or_fail();
+  auto bound = runtime.organization("org_acme")->client("user_sarah").value();
+  latch done;
+  constexpr std::size_t actors = 32;
+  constexpr std::size_t calls = 20;
+  done.expect(actors);
+  std::atomic<std::size_t> refused{0};
+  for (std::size_t i = 0; i < actors; ++i)
+    system.spawn([&](caf::event_based_actor*) {
+      for (std::size_t call = 0; call < calls; ++call) {
+        auto made = bound.create_memory(draft("blocking"));
+        if (made.has_error() && made.error().code == errc::invalid_argument)
+          ++refused;
+      }
+      done.arrive();
+    });
+  done.wait();
+  CHECK(refused > 0);
+  // Detached actors have a thread of their own.
+  done.expect();
+  system.spawn<caf::detached>([&](caf::event_based_actor*) {
+    CHECK(bound.create_memory(draft("detached")).has_value());
+    done.arrive();
+  });
+  done.wait();
+}
