@@ -141,7 +141,8 @@ void add_reach_options(CLI::App& command, read_arguments& asked) {
   command.add_option("--type", asked.type, "Only this memory type");
   command.add_option("--filter", asked.filter,
                      "A condition in JSON on memory_type, metadata.PATH, key, "
-                     "author, revision, created_at, updated_at or expires_at, "
+                     "author, revision, created_at, updated_at, expires_at, "
+                     "id or content, "
                      "with eq ne in nin gt gte lt lte exists contains, AND OR "
                      "NOT");
   command.add_option("--limit", asked.limit, "1 to 1000")
