@@ -114,8 +114,9 @@ private:
     auto name = option.get_lnames().empty() ? std::string{}
                                             : option.get_lnames().front();
     if (name == "visibility")
-      for (const auto* value : {"self", "inherited", "subtree"})
-        offer(value, "");
+      for (std::string_view value : {"self", "inherited", "subtree"})
+        if (value != "inherited" || path_.back()->get_name() != "export")
+          offer(std::string{value}, "");
     if (name == "permissions")
       for (const auto* value :
            {"read", "write", "delete", "share", "audit", "admin", "all"})

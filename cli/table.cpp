@@ -140,7 +140,7 @@ private:
         return;
       std::size_t widest = last;
       for (std::size_t i = 0; i < last; ++i)
-        if (headings_[i] != "ID" && headings_[i] != "KEY"
+        if (!headings_[i].ends_with("ID") && headings_[i] != "KEY"
             && widths_[i] > column_min
             && (widest == last || widths_[i] > widths_[widest]))
           widest = i;
