@@ -52,6 +52,7 @@ struct measured {
   std::size_t queries = 0;
   std::size_t documents = 0;
   std::size_t tenants = 0;
+  std::size_t judged_missing = 0;
   /// Of the ten best, in milliseconds.
   std::vector<double> times;
 
@@ -142,6 +143,9 @@ result<measured> measure_folder(const std::string& folder,
   auto tenants = read_judged_folder(folder);
   if (tenants.has_error())
     return tenants.error();
+  if (!fs::is_directory(work_dir))
+    return error{errc::not_found, "there is no folder " + work_dir
+                                    + "; make it, or give another --work-dir"};
   scratch_folder scratch{work_dir};
   auto opened
     = runtime::open({.data_dir = scratch.path() + "/data",
@@ -158,6 +162,7 @@ result<measured> measure_folder(const std::string& folder,
     if (bound.has_error())
       return bound.error();
     out.documents += tenant.documents.size();
+    out.judged_missing += tenant.judged_missing;
     if (auto done = store(*bound, std::move(tenant.documents));
         done.has_error())
       return done.error();
@@ -205,6 +210,7 @@ exit_code run_retrieval(context& shared, const std::string& folder,
                             {"p50_ms", p50},
                             {"p99_ms", p99},
                             {"documents", done->documents},
+                            {"judged_missing", done->judged_missing},
                             {"tenants", done->tenants}});
   else
     print_fields({{"nDCG@10", rounded(done->mean(done->ndcg_at_10))},
@@ -213,6 +219,8 @@ exit_code run_retrieval(context& shared, const std::string& folder,
                   {"MAP", rounded(done->mean(done->average_precision))},
                   {"queries", std::to_string(done->queries)},
                   {"documents", std::to_string(done->documents)},
+                  {"judged, but missing",
+                   std::to_string(done->judged_missing)},
                   {"tenants", std::to_string(done->tenants)},
                   {"queries a second",
                    std::to_string(static_cast<std::uint64_t>(per_second))},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <map>
 
 #include <CLI/CLI.hpp>
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::string_view bash_script = R"sh(_cloister() {
   local IFS=$'\n' word="${COMP_WORDS[COMP_CWORD]}"
+  [[ "$word" == = ]] && word=
   COMPREPLY=($(compgen -W "$(cloister __complete \
     "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f1)" -- "$word"))
 }
@@ -67,15 +69,22 @@ public:
       read(words[i]);
     word_ = words.empty() ? std::string{} : words.back();
     if (awaiting_ != nullptr) {
+      // Where a shell takes "--option=value" apart.
+      if (word_ == "=")
+        word_.clear();
       offer_values(*awaiting_);
       return;
     }
+    if (auto equals = word_.find('='); word_.starts_with("--")
+                                       && equals != std::string::npos) {
+      before_ = word_.substr(0, equals + 1);
+      word_.erase(0, equals + 1);
+      if (auto option = find_option(before_); option != nullptr)
+        offer_values(*option);
+      return;
+    }
     if (word_.starts_with("-")) {
-      for (auto app : path_)
-        for (auto option : app->get_options())
-          if (!option->get_lnames().empty() && !option->get_group().empty())
-            offer("--" + option->get_lnames().front(),
-                  summary_of(option->get_description()));
+      offer_options();
       return;
     }
     for (auto command : path_.back()->get_subcommands({}))
@@ -85,6 +94,8 @@ public:
 private:
   /// A word before the one that is typed.
   void read(const std::string& word) {
+    if (awaiting_ != nullptr && word == "=")
+      return;
     if (std::exchange(awaiting_, nullptr) != nullptr)
       return;
     if (word.starts_with("-")) {
@@ -110,6 +121,18 @@ private:
     return nullptr;
   }
 
+  /// Those of the command and of all above it, each once.
+  void offer_options() {
+    std::map<std::string, std::string> known;
+    for (auto app : path_)
+      for (auto option : app->get_options())
+        if (!option->get_lnames().empty() && !option->get_group().empty())
+          known["--" + option->get_lnames().front()]
+            = summary_of(option->get_description());
+    for (const auto& [name, meaning] : known)
+      offer(name, meaning);
+  }
+
   void offer_values(const CLI::Option& option) {
     auto name = option.get_lnames().empty() ? std::string{}
                                             : option.get_lnames().front();
@@ -128,12 +151,14 @@ private:
 
   void offer(const std::string& word, const std::string& meaning) const {
     if (word.starts_with(word_))
-      std::cout << word << '\t' << meaning << '\n';
+      std::cout << before_ << word << '\t' << meaning << '\n';
   }
 
   std::vector<const CLI::App*> path_;
   const CLI::Option* awaiting_ = nullptr;
   std::string word_;
+  /// "--option=", where the value follows in the same word.
+  std::string before_;
 };
 
 } // namespace

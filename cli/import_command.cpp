@@ -247,6 +247,57 @@ std::uint64_t size_of(const std::string& path) {
   return failed ? 0 : size;
 }
 
+struct read_input {
+  std::size_t lines = 0;
+  bool interrupted = false;
+};
+
+/// Stores what `in` has. What was read before a bad line is kept.
+result<read_input> read_all(std::istream& in, std::uint64_t size, bool quiet,
+                            importer& target) {
+  read_input out;
+  std::string line;
+  std::uint64_t bytes = 0;
+  interruption watched;
+  progress_bar progress{"importing", size, quiet};
+  while (std::getline(in, line)) {
+    // What is left of a line that was being typed is none.
+    out.interrupted = interruption::has_come();
+    if (out.interrupted)
+      break;
+    bytes += line.size() + 1;
+    if (++out.lines == 1 && line.starts_with(byte_order_mark))
+      line.erase(0, byte_order_mark.size());
+    if (line.find_first_not_of(" \t\r") == std::string::npos)
+      continue;
+    if (auto done = target.add(out.lines, line); done.has_error()) {
+      auto kept = target.finish();
+      return kept ? done.error() : kept.error();
+    }
+    progress.show(bytes, counted(target.stored(), "memory", "memories"));
+  }
+  if (auto done = target.finish(); done.has_error())
+    return done.error();
+  out.interrupted = interruption::has_come();
+  return out;
+}
+
+exit_code show_imported(const context& shared, const importer& target,
+                        std::size_t lines) {
+  if (shared.style.json)
+    print_json(json::object{{"imported", target.stored()},
+                            {"known", target.known()},
+                            {"lines", lines}});
+  else if (!shared.style.quiet)
+    std::cout << counted(target.stored(), "memory", "memories") << " imported"
+              << (target.known() == 0
+                    ? std::string{".\n"}
+                    : ", " + std::to_string(target.known())
+                        + " had been imported before (those deleted since stay "
+                          "deleted) or have expired.\n");
+  return exit_code::done;
+}
+
 exit_code run_import(context& shared, const std::string& path) {
   if (auto known = shared.check_identity(); known.has_error())
     return fail(known.error());
@@ -262,56 +313,20 @@ exit_code run_import(context& shared, const std::string& path) {
   if (opened.has_error())
     return fail(opened.error());
   importer target{*opened, shared};
-  std::string line;
-  std::size_t number = 0;
-  std::uint64_t bytes = 0;
-  interruption watched;
-  progress_bar progress{"importing", size_of(path), shared.style.quiet};
-  while (std::getline(in, line)) {
-    // What is left of a line that was being typed is none.
-    if (interruption::has_come())
-      break;
-    bytes += line.size() + 1;
-    if (++number == 1 && line.starts_with(byte_order_mark))
-      line.erase(0, byte_order_mark.size());
-    if (line.find_first_not_of(" \t\r") == std::string::npos)
-      continue;
-    if (auto done = target.add(number, line); done.has_error()) {
-      // What was read before the bad line is kept.
-      if (auto kept = target.finish(); kept.has_error())
-        return fail(kept.error());
-      return fail({done.error().code,
-                   done.error().detail + "; " + std::to_string(target.stored())
-                     + " memories are stored; run it again when mended"});
-    }
-    progress.show(bytes, counted(target.stored(), "memory", "memories"));
-  }
+  auto read = read_all(in, size_of(path), shared.style.quiet, target);
+  auto stored
+    = "; " + counted(target.stored(), "memory is", "memories are") + " stored; ";
+  if (read.has_error())
+    return fail({read.error().code,
+                 read.error().detail + stored + "run it again when mended"});
   if (in.bad())
-    return fail({errc::unavailable, path
-                                      + " could not be read to its end; "
-                                        "run it again"});
-  if (auto done = target.finish(); done.has_error())
-    return fail({done.error().code,
-                 done.error().detail + "; "
-                   + counted(target.stored(), "memory is", "memories are")
-                   + " stored; run it again when mended"});
-  if (interruption::has_come())
-    return fail({errc::unavailable,
-                 "interrupted after line " + std::to_string(number) + "; "
-                   + counted(target.stored(), "memory is", "memories are")
-                   + " stored; run it again to go on"});
-  if (shared.style.json)
-    print_json(json::object{{"imported", target.stored()},
-                            {"known", target.known()},
-                            {"lines", number}});
-  else if (!shared.style.quiet)
-    std::cout << counted(target.stored(), "memory", "memories") << " imported"
-              << (target.known() == 0
-                    ? std::string{".\n"}
-                    : ", " + std::to_string(target.known())
-                        + " had been imported before (those deleted since stay "
-                          "deleted) or have expired.\n");
-  return exit_code::done;
+    return fail({errc::unavailable, path + " could not be read to its end"
+                                      + stored + "run it again"});
+  if (read->interrupted)
+    return fail({errc::unavailable, "interrupted after line "
+                                      + std::to_string(read->lines) + stored
+                                      + "run it again to go on"});
+  return show_imported(shared, target, read->lines);
 }
 
 } // namespace

@@ -153,8 +153,7 @@ std::string command_of(const CLI::App& app) {
 }
 
 /// What is wrong, naming a command that there is not.
-std::string explained(const CLI::App& app, const CLI::ParseError& wrong,
-                      int argc, char** argv) {
+std::string explained(const CLI::App& app, const CLI::ParseError& wrong) {
   auto deepest = &app;
   while (!deepest->get_subcommands().empty())
     deepest = deepest->get_subcommands().front();
@@ -169,15 +168,11 @@ std::string explained(const CLI::App& app, const CLI::ParseError& wrong,
   std::string known;
   for (auto command : deepest->get_subcommands({}))
     known += (known.empty() ? "" : ", ") + command->get_name();
-  auto last = argc > 1 ? std::string{argv[argc - 1]} : std::string{};
-  for (int i = 1; i < argc; ++i)
-    if (argv[i][0] != '-') {
-      last = argv[i];
-      if (deepest == &app || i == argc - 1)
-        break;
-    }
-  auto given = !last.empty() && last[0] != '-' && last != deepest->get_name();
-  return (given ? "there is no command \"" + last + "\"; "
+  auto unknown = app.remaining(true);
+  auto word = std::find_if(unknown.begin(), unknown.end(),
+                           [](const auto& each) { return each[0] != '-'; });
+  auto given = word != unknown.end();
+  return (given ? "there is no command \"" + *word + "\"; "
                 : std::string{"a command is missing; "})
          + "the commands are " + known;
 }
@@ -225,7 +220,7 @@ int run(int argc, char** argv) {
     return app.exit(help);
   } catch (const CLI::ParseError& wrong) {
     std::cerr << "cloister: invalid_argument: "
-              << without_keys(explained(app, wrong, argc, argv)) << "; see `"
+              << without_keys(explained(app, wrong)) << "; see `"
               << command_of(app) << " --help`\n";
     return static_cast<int>(exit_code::usage);
   }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <fstream>
 #include <functional>
+#include <unordered_set>
 
 #include <boost/json.hpp>
 
@@ -90,16 +91,24 @@ read_judgement(const std::string& line,
   }
   constexpr std::size_t wanted = 3;
   int relevance = 0;
-  if (fields.size() == wanted)
-    std::from_chars(fields[2].data(), fields[2].data() + fields[2].size(),
-                    relevance);
-  else
+  if (fields.size() != wanted
+      || std::from_chars(fields[2].data(), fields[2].data() + fields[2].size(),
+                         relevance)
+             .ptr
+           != fields[2].data() + fields[2].size())
     return error{errc::invalid_argument,
                  "not a query, a document and its relevance"};
   auto query = queries.find(fields[0]);
-  if (query != queries.end() && relevance > 0)
+  if (query == queries.end())
+    return error{errc::invalid_argument,
+                 "there is no query " + fields[0] + " in queries.jsonl"};
+  if (relevance > 0)
     query->second->relevant[fields[1]] = relevance;
   return {};
+}
+
+error twice(const std::string& id) {
+  return {errc::invalid_argument, "the id " + id + " occurs twice"};
 }
 
 } // namespace
@@ -107,6 +116,7 @@ read_judgement(const std::string& line,
 result<std::map<std::string, judged_tenant>>
 read_judged_folder(const std::string& folder) {
   std::map<std::string, judged_tenant> out;
+  std::map<std::string, std::unordered_set<std::string>> ids;
   auto documents = for_each_line(
     folder + "/docs.jsonl", [&](const std::string& line) -> result<void> {
       auto object = object_of(line);
@@ -114,6 +124,8 @@ read_judged_folder(const std::string& folder) {
         return object.error();
       auto tenant = text_at(*object, "tenant");
       auto draft = draft_of(std::move(*object));
+      if (!ids[tenant].insert(*draft.key).second)
+        return twice(*draft.key);
       // An empty document answers nothing.
       if (!draft.content.empty())
         out[tenant].documents.push_back(std::move(draft));
@@ -123,11 +135,14 @@ read_judged_folder(const std::string& folder) {
     return documents.error();
   std::vector<std::pair<std::string, std::pair<std::string, judged_query>>>
     read;
+  std::unordered_set<std::string> asked;
   auto queries = for_each_line(
     folder + "/queries.jsonl", [&](const std::string& line) -> result<void> {
       auto object = object_of(line);
       if (object.has_error())
         return object.error();
+      if (!asked.insert(text_at(*object, "id")).second)
+        return twice(text_at(*object, "id"));
       read.push_back(
         {text_at(*object, "tenant"),
          {text_at(*object, "id"), {text_at(*object, "text"), {}}}});
@@ -144,6 +159,9 @@ read_judged_folder(const std::string& folder) {
       });
   if (judgements.has_error())
     return judgements.error();
+  for (const auto& [tenant, query] : read)
+    for (const auto& [document, relevance] : query.second.relevant)
+      out[tenant].judged_missing += ids[tenant].contains(document) ? 0u : 1u;
   for (auto& [tenant, query] : read)
     if (!query.second.relevant.empty() && !query.second.text.empty())
       out[tenant].queries.push_back(std::move(query.second));

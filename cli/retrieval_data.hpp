@@ -24,12 +24,16 @@ struct judged_tenant {
   /// Their keys are the documents' ids.
   std::vector<memory_draft> documents;
   std::vector<judged_query> queries;
+  /// Judgements of documents that are not there; they count as not found.
+  std::size_t judged_missing = 0;
 };
 
 /// Reads a folder of docs.jsonl {"id", "text", "tenant"?}, queries.jsonl {"id",
 /// "text", "tenant"?} and qrels.tsv (query, document, relevance), by tenant.
 /// What else a document has becomes metadata. Queries that nothing answers are
-/// left out. Fails with `not_found` or `invalid_argument`, and says where.
+/// left out. Fails with `not_found`, or with `invalid_argument` where a line is
+/// not of this form, an id occurs twice or a judged query does not exist; says
+/// where.
 result<std::map<std::string, judged_tenant>>
 read_judged_folder(const std::string& folder);
 

@@ -103,6 +103,25 @@ std::string cut(const std::string& text, std::size_t width) {
   return text.substr(0, at) + "…";
 }
 
+/// Keeps the end, where names differ that begin alike.
+std::string cut_in_front(const std::string& text, std::size_t width) {
+  auto over = width_of(text);
+  if (width < 2 || over <= width)
+    return text;
+  std::size_t at = 0;
+  while (at < text.size() && over + 1 > width) {
+    auto next = glyph_at(text, at);
+    over -= next.width;
+    at += next.text.size();
+  }
+  return "…" + text.substr(at);
+}
+
+/// There to be copied.
+bool stays_whole(const std::string& heading) {
+  return heading == "KEY" || heading.ends_with("ID");
+}
+
 class table {
 public:
   table(const std::vector<std::string>& headings,
@@ -118,8 +137,12 @@ public:
       }
       rows_.push_back(std::move(cells));
     }
-    if (terminal_ > 0)
-      shrink();
+    if (terminal_ == 0)
+      return;
+    for (const auto* heading : {"UPDATED", "TYPE"})
+      if (least_width() > terminal_)
+        drop(heading);
+    shrink();
   }
 
   void print() const {
@@ -129,6 +152,28 @@ public:
   }
 
 private:
+  /// With all that may be cut cut as far as it may.
+  std::size_t least_width() const {
+    auto last = widths_.size() - 1;
+    auto sum = std::min(widths_[last], last_column_min);
+    for (std::size_t i = 0; i < last; ++i)
+      sum += gap
+             + (stays_whole(headings_[i]) ? widths_[i]
+                                          : std::min(widths_[i], column_min));
+    return sum;
+  }
+
+  void drop(std::string_view heading) {
+    auto found = std::find(headings_.begin(), headings_.end(), heading);
+    auto at = found - headings_.begin();
+    if (found == headings_.end())
+      return;
+    headings_.erase(found);
+    widths_.erase(widths_.begin() + at);
+    for (auto& row : rows_)
+      row.erase(row.begin() + at);
+  }
+
   /// Takes from the widest column that may be cut until the last one has room.
   void shrink() {
     auto last = widths_.size() - 1;
@@ -140,7 +185,7 @@ private:
         return;
       std::size_t widest = last;
       for (std::size_t i = 0; i < last; ++i)
-        if (!headings_[i].ends_with("ID") && headings_[i] != "KEY"
+        if (!stays_whole(headings_[i])
             && widths_[i] > column_min
             && (widest == last || widths_[i] > widths_[widest]))
           widest = i;
@@ -153,7 +198,8 @@ private:
   void print_row(const std::vector<std::string>& row) const {
     std::string line;
     for (std::size_t i = 0; i + 1 < row.size(); ++i) {
-      auto cell = cut(row[i], widths_[i]);
+      auto cell = headings_[i] == "SCOPE" ? cut_in_front(row[i], widths_[i])
+                                          : cut(row[i], widths_[i]);
       auto used = width_of(cell);
       line += cell + std::string(widths_[i] - std::min(used, widths_[i]), ' ')
               + std::string(gap, ' ');
@@ -172,7 +218,7 @@ private:
     return "\n" + std::string(gap, ' ') + cut(cell, below);
   }
 
-  const std::vector<std::string>& headings_;
+  std::vector<std::string> headings_;
   std::size_t terminal_;
   std::vector<std::size_t> widths_;
   std::vector<std::vector<std::string>> rows_;

@@ -28,7 +28,9 @@ struct filter_node;
 ///
 /// Times are RFC 3339 and compare as instants, texts byte by byte, numbers by
 /// value. What is missing equals null and nothing else, and is neither greater
-/// nor less; so does what is of another type. `contains` looks for a part of a
+/// nor less; so does a member of the metadata that is of another type, while
+/// other fields refuse to be compared with what they never are. If a member
+/// occurs twice, the last one holds. `contains` looks for a part of a
 /// text, an element of an array, or a member of an object. A number in a path
 /// names an element of an array.
 ///

@@ -188,7 +188,8 @@ private:
     return test;
   }
 
-  /// Operands are of the kind that their operator wants; times become numbers.
+  /// Operands are of the kind that their operator and their field want; times become
+  /// numbers.
   static result<void> check(filter_node& test, std::string_view name) {
     auto& operand = test.operand;
     switch (test.compare) {
@@ -199,6 +200,8 @@ private:
       case filter_operator::contains:
         if (is_time(test.field) || test.field == filter_field::revision)
           return invalid(quoted(name) + " has no parts to contain");
+        if (test.field != filter_field::metadata && !operand.is_string())
+          return invalid(quoted(name) + " contains texts only");
         if (operand.is_string()
             && operand.get_string().size() > limits::filter_contains_bytes_max)
           return too_large("looks for more than "
@@ -213,7 +216,7 @@ private:
                          + " take a list of up to "
                          + std::to_string(limits::filter_list_max) + " values");
         for (auto& each : operand.get_array())
-          if (auto done = as_time(test, name, each); done.has_error())
+          if (auto done = as_comparable(test, name, each); done.has_error())
             return done;
         return {};
       case filter_operator::gt:
@@ -223,18 +226,31 @@ private:
         if (!operand.is_number() && !operand.is_string())
           return invalid("gt, gte, lt and lte of " + quoted(name)
                          + " take a number, a text or a time");
-        return as_time(test, name, operand);
+        return as_comparable(test, name, operand);
       case filter_operator::eq:
       case filter_operator::ne:
-        return as_time(test, name, operand);
+        return as_comparable(test, name, operand);
     }
     return {};
   }
 
-  static result<void> as_time(const filter_node& test, std::string_view name,
-                              json::value& operand) {
-    if (!is_time(test.field) || operand.is_null())
+  /// What could never be equal is a mistake of the caller, but for metadata,
+  /// whose members may be anything. Null asks for what is missing.
+  static result<void> as_comparable(const filter_node& test,
+                                    std::string_view name,
+                                    json::value& operand) {
+    if (test.field == filter_field::metadata || operand.is_null())
       return {};
+    if (is_time(test.field))
+      return as_time(name, operand);
+    if (test.field == filter_field::revision && !operand.is_number())
+      return invalid(quoted(name) + " is compared with numbers");
+    if (test.field != filter_field::revision && !operand.is_string())
+      return invalid(quoted(name) + " is compared with texts");
+    return {};
+  }
+
+  static result<void> as_time(std::string_view name, json::value& operand) {
     auto text = operand.if_string();
     auto at = text != nullptr
                 ? parse_rfc3339(text_of(*text))

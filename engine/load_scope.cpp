@@ -6,6 +6,7 @@
 #include "engine/index_checkpoint.hpp"
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
+#include "persistence/organization_records.hpp"
 #include "persistence/record_codec.hpp"
 
 namespace cloister::engine {
@@ -38,7 +39,8 @@ public:
       return head.error();
     out_.head = *head;
     if (!identity_.parent)
-      if (auto read = with_.catalog.read_settings(identity_); read.has_error())
+      if (auto read = persistence::read_settings(with_.records, identity_);
+          read.has_error())
         return read.error();
     out_.memories
       = memory_table{with_.content_cache_bytes, indexing_of(identity_)};

@@ -208,15 +208,7 @@ step scope_engine::flush_audit() {
     return answer{nothing{}};
   change made;
   made.batch->set_effect(persistence::batch_effect::shrinks);
-  made.batch->set_generation(generation_);
-  made.batch->set_load(load_);
-  auto journaled = ledger_.close(*made.batch, nullptr);
-  ++in_flight_;
-  auto batch = made.batch;
-  auto shared = std::make_shared<change>(std::move(made));
-  return commit{batch, [this, shared, journaled](const result<void>& outcome) {
-                  return committed(shared, journaled, nothing{}, outcome);
-                }};
+  return send(std::move(made), nullptr, nothing{});
 }
 
 bool scope_engine::wants_checkpoint() const {
@@ -238,15 +230,7 @@ step scope_engine::write_checkpoint() {
   erase_checkpoint(*identity_, checkpoint_parts_, *made.batch);
   checkpoint_parts_ = put_checkpoint(*identity_, memories_, *made.batch);
   checkpoint_documents_ = memories_.index().documents();
-  made.batch->set_generation(generation_);
-  made.batch->set_load(load_);
-  auto journaled = ledger_.close(*made.batch, nullptr);
-  ++in_flight_;
-  auto batch = made.batch;
-  auto shared = std::make_shared<change>(std::move(made));
-  return commit{batch, [this, shared, journaled](const result<void>& outcome) {
-                  return committed(shared, journaled, nothing{}, outcome);
-                }};
+  return send(std::move(made), nullptr, nothing{});
 }
 
 /// A checkpoint must not keep the words of a memory that goes.
@@ -271,9 +255,15 @@ step scope_engine::submit(change made, answer done) {
                  limits::overload_retry_hint};
   }
   drop_checkpoint(made);
+  auto entry = std::move(made.entry);
+  return send(std::move(made), &entry, std::move(done));
+}
+
+/// Adds what is pending for the audit log, and an entry of its own if any.
+step scope_engine::send(change made, auth::audit_entry* own, answer done) {
   made.batch->set_generation(generation_);
   made.batch->set_load(load_);
-  auto journaled = ledger_.close(*made.batch, &made.entry);
+  auto journaled = ledger_.close(*made.batch, own);
   ++in_flight_;
   auto batch = made.batch;
   auto shared = std::make_shared<change>(std::move(made));

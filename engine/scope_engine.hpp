@@ -190,6 +190,7 @@ private:
   std::optional<error>
   admit(const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched);
   step submit(change made, answer done);
+  step send(change made, auth::audit_entry* own, answer done);
   void drop_checkpoint(change& to);
   step committed(const std::shared_ptr<change>& made, std::uint64_t journaled,
                  answer done, const result<void>& outcome);

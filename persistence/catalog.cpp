@@ -17,7 +17,6 @@ constexpr std::uint8_t child_state_active = 1;
 constexpr std::uint8_t tombstone_version = 1;
 constexpr std::uint8_t tombstone_refused = 1;
 constexpr std::uint8_t index_version = 1;
-constexpr std::uint8_t secrets_version = 1;
 constexpr std::size_t cache_sweep_at = 4096;
 
 error damaged(std::string_view what) {
@@ -55,44 +54,6 @@ result<std::vector<scope_tag>> decode_tags(bytes_view data) {
   while (!reader.rest().empty())
     tags.push_back(reader.array<16>());
   return tags;
-}
-
-/// The caller wipes it.
-bytes encode_organization_keys(const organization_keys& keys) {
-  constexpr std::size_t key_bytes = crypto::secret_key::size + 1;
-  bytes out;
-  // Growing would leave copies behind.
-  out.reserve(2 + (3 + keys.signing.size()) * key_bytes);
-  byte_writer writer{out};
-  writer.u8(secrets_version);
-  writer.raw(keys.tag.view());
-  writer.raw(keys.id.view());
-  writer.raw(keys.audit.view());
-  writer.u8(static_cast<std::uint8_t>(keys.signing.size()));
-  for (const auto& [version, key] : keys.signing) {
-    writer.u8(version);
-    writer.raw(key.view());
-  }
-  return out;
-}
-
-registry_addition put_organization_keys(const scope_identity& owner,
-                                        write_batch& batch) {
-  auto key = owner.space().key(record_kind::secrets);
-  auto plain = encode_organization_keys(*owner.organization);
-  crypto::wipe_on_exit guard{plain};
-  auto sealed = crypto::seal(owner.keys.control, 0, key.view(), plain);
-  registry_addition addition{bytes{key.view()}, bytes{crypto::tag_of(sealed)}};
-  batch.put(key, std::move(sealed));
-  return addition;
-}
-
-std::shared_ptr<const organization_keys> fresh_organization_keys() {
-  using crypto::secret_key;
-  auto keys = std::make_shared<organization_keys>(organization_keys{
-    secret_key::random(), secret_key::random(), secret_key::random(), {}});
-  keys->signing.emplace_back(std::uint8_t{1}, secret_key::random());
-  return keys;
 }
 
 } // namespace
@@ -193,70 +154,14 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
     slot_number, std::move(*keys), parent ? parent->organization : nullptr,
     parent ? parent->settings : std::make_shared<shared_settings>(), parent});
   if (!parent) {
-    auto organization = read_organization_keys(*made);
+    auto organization = read_organization_keys(records_, *made);
     if (organization.has_error())
       return organization.error();
     made->organization = std::move(*organization);
-    if (auto read = read_settings(*made); read.has_error())
+    if (auto read = read_settings(records_, *made); read.has_error())
       return read.error();
   }
   return remember(std::move(made));
-}
-
-result<std::shared_ptr<const organization_keys>>
-catalog::read_organization_keys(const scope_identity& identity) const {
-  auto key = identity.space().key(record_kind::secrets);
-  auto sealed = records_.get(key);
-  if (sealed.has_error())
-    return sealed.error();
-  if (!*sealed)
-    return error{errc::corrupted, "an organization's secrets are missing; run "
-                                  "`cloister doctor`"};
-  auto plain = crypto::open(identity.keys.control, key.view(), **sealed);
-  if (plain.has_error())
-    return plain.error();
-  crypto::wipe_on_exit guard{*plain};
-  byte_reader reader{*plain};
-  if (reader.u8() != secrets_version
-      || reader.rest().size() < 3 * crypto::secret_key::size + 1)
-    return damaged("an organization's secrets record");
-  auto next_key = [&reader] {
-    return crypto::secret_key::from_bytes(reader.raw(crypto::secret_key::size));
-  };
-  auto tag = next_key();
-  auto id = next_key();
-  auto audit = next_key();
-  auto keys = std::make_shared<organization_keys>(
-    organization_keys{std::move(tag), std::move(id), std::move(audit), {}});
-  auto count = reader.u8();
-  for (int i = 0; i < count; ++i) {
-    if (reader.rest().size() < 1 + crypto::secret_key::size)
-      return damaged("an organization's secrets record");
-    auto version = reader.u8();
-    keys->signing.emplace_back(version, next_key());
-  }
-  if (keys->signing.empty())
-    return damaged("an organization's secrets record");
-  return std::shared_ptr<const organization_keys>{std::move(keys)};
-}
-
-result<void> catalog::read_settings(const scope_identity& organization) const {
-  auto key = organization.space().key(record_kind::settings);
-  auto sealed = records_.get(key);
-  if (sealed.has_error())
-    return sealed.error();
-  organization_settings settings;
-  if (*sealed) {
-    auto plain = crypto::open(organization.keys.control, key.view(), **sealed);
-    if (plain.has_error())
-      return plain.error();
-    auto decoded = decode_settings(*plain);
-    if (decoded.has_error())
-      return decoded.error();
-    settings = *decoded;
-  }
-  organization.settings->become(settings);
-  return {};
 }
 
 result<identity_ptr> catalog::organization_at(bytes_view locator) const {

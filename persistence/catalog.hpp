@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "persistence/node_identity.hpp"
+#include "persistence/organization_records.hpp"
 
 namespace cloister::persistence {
 
@@ -41,12 +42,6 @@ struct scope_lookup {
   identity_ptr nearest;
 };
 
-/// What creating a child adds to its parent's registry.
-struct registry_addition {
-  bytes key;
-  bytes tag;
-};
-
 struct prepared_child {
   identity_ptr identity;
   /// For the parent's registry.
@@ -67,9 +62,6 @@ public:
   /// The child of `parent` (none for an organization) with a tag.
   result<identity_ptr> open_child(const identity_ptr& parent,
                                   const scope_tag& tag) const;
-
-  /// Reads an organization's settings again, for all of its scopes.
-  result<void> read_settings(const scope_identity& organization) const;
 
   /// The organization whose tag begins with these five bytes. Fails with
   /// `not_found`; of several the first is taken.
@@ -132,8 +124,6 @@ private:
   result<identity_ptr> decode_child(const identity_ptr& parent,
                                     const scope_tag& tag,
                                     bytes_view sealed) const;
-  result<std::shared_ptr<const organization_keys>>
-  read_organization_keys(const scope_identity& identity) const;
   identity_ptr cached(const scope_tag& tag) const;
   identity_ptr remember(identity_ptr identity) const;
   void add_index_records(const scope_identity& child, write_batch& batch);

@@ -51,6 +51,16 @@ caf::actor_system_config& sharing(caf::actor_system_config& config) {
   return config;
 }
 
+/// A node whose runtimes join the program's own actor system.
+struct lent_system {
+  lent_system() {
+    node.options.system = &system;
+  }
+  caf::actor_system_config config;
+  caf::actor_system system{sharing(config)};
+  test_node node;
+};
+
 } // namespace
 
 TEST_CASE("calls complete by their handlers", "[runtime][async]") {
@@ -235,12 +245,9 @@ TEST_CASE("calls in flight survive scopes that go to sleep and come back",
 }
 
 TEST_CASE("a program's own actor system can be joined", "[runtime][async]") {
-  caf::actor_system_config config;
-  caf::actor_system system{sharing(config)};
-  test_node node;
-  node.options.system = &system;
+  lent_system lent;
   for (int i = 0; i < 3; ++i) {
-    auto runtime = node.open_or_fail();
+    auto runtime = lent.node.open_or_fail();
     auto sarah = runtime.organization("org_acme")->client("user_sarah").value();
     CHECK(sarah.create_memory(draft("x")).has_value());
     CHECK(sarah.list_memories()->results.size()
@@ -249,11 +256,9 @@ TEST_CASE("a program's own actor system can be joined", "[runtime][async]") {
 }
 
 TEST_CASE("actors talk to a client by message", "[runtime][async]") {
-  caf::actor_system_config config;
-  caf::actor_system system{sharing(config)};
-  test_node node;
-  node.options.system = &system;
-  auto runtime = node.open_or_fail();
+  lent_system lent;
+  auto& system = lent.system;
+  auto runtime = lent.node.open_or_fail();
   auto acme = runtime.organization("org_acme").value();
   auto key
     = acme.create_key({.root = "user_sarah",
@@ -303,11 +308,8 @@ TEST_CASE("actors talk to a client by message", "[runtime][async]") {
 
 TEST_CASE("a client's actor that ends answers what was asked of it",
           "[runtime][async]") {
-  caf::actor_system_config config;
-  caf::actor_system system{sharing(config)};
-  test_node node;
-  node.options.system = &system;
-  auto runtime = node.open_or_fail();
+  lent_system lent;
+  auto runtime = lent.node.open_or_fail();
   auto bound = runtime.organization("org_acme")->client("user_sarah").value();
   caf::scoped_actor self{system};
   for (int round = 0; round < 50; ++round) {
@@ -324,11 +326,8 @@ TEST_CASE("a client's actor that ends answers what was asked of it",
 
 TEST_CASE("event-based actors are told not to block, and do not hang",
           "[runtime][async]") {
-  caf::actor_system_config config;
-  caf::actor_system system{sharing(config)};
-  test_node node;
-  node.options.system = &system;
-  auto runtime = node.open_or_fail();
+  lent_system lent;
+  auto runtime = lent.node.open_or_fail();
   auto bound = runtime.organization("org_acme")->client("user_sarah").value();
   latch done;
   constexpr std::size_t actors = 32;
@@ -336,7 +335,7 @@ TEST_CASE("event-based actors are told not to block, and do not hang",
   done.expect(actors);
   std::atomic<std::size_t> refused{0};
   for (std::size_t i = 0; i < actors; ++i)
-    system.spawn([&](caf::event_based_actor*) {
+    lent.system.spawn([&](caf::event_based_actor*) {
       for (std::size_t call = 0; call < calls; ++call) {
         auto made = bound.create_memory(draft("blocking"));
         if (made.has_error() && made.error().code == errc::invalid_argument)
@@ -348,7 +347,7 @@ TEST_CASE("event-based actors are told not to block, and do not hang",
   CHECK(refused > 0);
   // Detached actors have a thread of their own.
   done.expect();
-  system.spawn<caf::detached>([&](caf::event_based_actor*) {
+  lent.system.spawn<caf::detached>([&](caf::event_based_actor*) {
     CHECK(bound.create_memory(draft("detached")).has_value());
     done.arrive();
   });
