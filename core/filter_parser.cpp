@@ -188,8 +188,8 @@ private:
     return test;
   }
 
-  /// Operands are of the kind that their operator and their field want; times become
-  /// numbers.
+  /// Operands are of the kind that their operator and their field want; times
+  /// become numbers.
   static result<void> check(filter_node& test, std::string_view name) {
     auto& operand = test.operand;
     switch (test.compare) {
