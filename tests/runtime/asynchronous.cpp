@@ -311,9 +311,9 @@ TEST_CASE("a client's actor that ends answers what was asked of it",
   lent_system lent;
   auto runtime = lent.node.open_or_fail();
   auto bound = runtime.organization("org_acme")->client("user_sarah").value();
-  caf::scoped_actor self{system};
+  caf::scoped_actor self{lent.system};
   for (int round = 0; round < 50; ++round) {
-    auto memories = spawn_client(system, bound);
+    auto memories = spawn_client(lent.system, bound);
     auto asked
       = self->request(memories, caf::infinite, create_memory{draft("x")});
     caf::anon_send_exit(memories, caf::exit_reason::user_shutdown);
