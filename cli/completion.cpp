@@ -75,8 +75,8 @@ public:
       offer_values(*awaiting_);
       return;
     }
-    if (auto equals = word_.find('='); word_.starts_with("--")
-                                       && equals != std::string::npos) {
+    if (auto equals = word_.find('=');
+        word_.starts_with("--") && equals != std::string::npos) {
       before_ = word_.substr(0, equals + 1);
       word_.erase(0, equals + 1);
       if (auto option = find_option(before_); option != nullptr)

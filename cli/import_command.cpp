@@ -314,8 +314,8 @@ exit_code run_import(context& shared, const std::string& path) {
     return fail(opened.error());
   importer target{*opened, shared};
   auto read = read_all(in, size_of(path), shared.style.quiet, target);
-  auto stored
-    = "; " + counted(target.stored(), "memory is", "memories are") + " stored; ";
+  auto stored = "; " + counted(target.stored(), "memory is", "memories are")
+                + " stored; ";
   if (read.has_error())
     return fail({read.error().code,
                  read.error().detail + stored + "run it again when mended"});

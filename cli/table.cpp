@@ -185,8 +185,7 @@ private:
         return;
       std::size_t widest = last;
       for (std::size_t i = 0; i < last; ++i)
-        if (!stays_whole(headings_[i])
-            && widths_[i] > column_min
+        if (!stays_whole(headings_[i]) && widths_[i] > column_min
             && (widest == last || widths_[i] > widths_[widest]))
           widest = i;
       if (widest == last)
