@@ -49,28 +49,28 @@ struct memory {
 
 /// What a caller gives to create a memory.
 struct memory_draft {
-  std::string content;
+  std::string content = {};
   std::string memory_type = "fact";
   std::string metadata = "{}";
-  std::optional<std::string> key;
-  std::vector<float> embedding;
-  std::optional<timestamp> expires_at;
+  std::optional<std::string> key = {};
+  std::vector<float> embedding = {};
+  std::optional<timestamp> expires_at = {};
   /// For imports; the time of the request when absent.
-  std::optional<timestamp> created_at;
+  std::optional<timestamp> created_at = {};
   /// Makes a retried create safe for as long as it is remembered.
-  std::optional<std::string> idempotency_key;
+  std::optional<std::string> idempotency_key = {};
   std::chrono::hours idempotency_lifetime = limits::idempotency_lifetime;
 };
 
 /// What a caller changes of a memory; what is absent stays.
 struct memory_patch {
-  std::optional<std::string> content;
-  std::optional<std::string> memory_type;
+  std::optional<std::string> content = {};
+  std::optional<std::string> memory_type = {};
   /// Merged into the old object as RFC 7396 says.
-  std::optional<std::string> metadata;
-  std::optional<std::vector<float>> embedding;
+  std::optional<std::string> metadata = {};
+  std::optional<std::vector<float>> embedding = {};
   /// A time, or an engaged empty value for "never".
-  std::optional<std::optional<timestamp>> expires_at;
+  std::optional<std::optional<timestamp>> expires_at = {};
 };
 
 /// Checks every bound of the contract and puts the metadata in canonical form.

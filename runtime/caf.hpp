@@ -53,12 +53,12 @@ struct search_memory {
 struct update_memory {
   memory_id id;
   memory_patch patch;
-  std::optional<std::uint32_t> if_revision;
+  std::optional<std::uint32_t> if_revision = {};
 };
 /// Delete a memory.
 struct delete_memory {
   memory_id id;
-  std::optional<std::uint32_t> if_revision;
+  std::optional<std::uint32_t> if_revision = {};
 };
 /// Delete all memories of the scope.
 struct delete_all_memories {};

@@ -26,7 +26,7 @@ namespace cloister {
 struct runtime_options {
   std::string data_dir = "cloister-data";
   /// Where the master key is; the user's configuration folder if absent.
-  std::optional<std::string> master_key_file;
+  std::optional<std::string> master_key_file = {};
   /// Create the store and its key file if there is none.
   bool create = true;
   bool allow_personal_ids = false;
@@ -37,7 +37,7 @@ struct runtime_options {
   std::chrono::milliseconds sweep_interval{5000};
   std::size_t loader_threads = 2;
   std::size_t scheduler_threads = 0;
-  std::shared_ptr<const clock> time;
+  std::shared_ptr<const clock> time = {};
   /// A program's own actor system to join, which must outlive the runtime. It
   /// should run CAF's scheduler policy `sharing`: with the default `stealing`
   /// blocking calls are ten times slower, and a warning says so.

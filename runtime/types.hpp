@@ -55,30 +55,30 @@ result<visibility> parse_visibility(std::string_view text);
 
 /// What to search for, and where.
 struct search_options {
-  std::string query;
+  std::string query = {};
   std::size_t limit = limits::search_results_default;
-  std::optional<std::string> memory_type;
+  std::optional<std::string> memory_type = {};
   /// JSON, e.g. {"metadata.priority": {"gte": 2}}; see core/filter.hpp.
-  std::optional<std::string> filter;
+  std::optional<std::string> filter = {};
   double min_score = 0;
   visibility reach = visibility::self;
   /// Other scopes, as user_ids, to search together; replaces the bound one.
-  std::vector<std::string> scopes;
+  std::vector<std::string> scopes = {};
   std::chrono::milliseconds timeout = limits::request_timeout_default;
 };
 
 /// What to list, and where.
 struct list_options {
-  std::optional<std::string> memory_type;
+  std::optional<std::string> memory_type = {};
   /// JSON, as for searches.
-  std::optional<std::string> filter;
+  std::optional<std::string> filter = {};
   std::size_t limit = limits::page_results_default;
   /// The newest come first otherwise.
   bool oldest_first = false;
   /// From the page before.
-  std::optional<std::string> cursor;
+  std::optional<std::string> cursor = {};
   visibility reach = visibility::self;
-  std::vector<std::string> scopes;
+  std::vector<std::string> scopes = {};
 };
 
 /// A memory and the scope it was found in.
@@ -115,20 +115,20 @@ struct organization_settings {
 
 /// What to change of it.
 struct organization_changes {
-  std::optional<language> search_language;
+  std::optional<language> search_language = {};
 };
 
 /// What a new key may reach and do.
 struct key_options {
   /// A user_id below the creating key's root; empty for the root itself.
-  std::string root;
+  std::string root = {};
   cloister::permissions permissions = cloister::permissions::all;
-  std::optional<timestamp> expires_at;
-  std::string label;
+  std::optional<timestamp> expires_at = {};
+  std::string label = {};
   /// "all", "none", or the outermost ancestor that may be read.
   std::string ancestors = "all";
   /// The one scope outside the root that sharing may write to.
-  std::optional<std::string> promote_to;
+  std::optional<std::string> promote_to = {};
 };
 
 /// What is known of a key, but for its secret.
@@ -177,14 +177,14 @@ struct scope_listing {
 /// Which entries of an audit trail to list.
 struct audit_options {
   std::size_t limit = limits::page_results_default;
-  std::optional<std::string> cursor;
+  std::optional<std::string> cursor = {};
   /// E.g. "memory.create".
-  std::optional<std::string> operation;
+  std::optional<std::string> operation = {};
   /// "ok" or an error's code.
-  std::optional<std::string> outcome;
+  std::optional<std::string> outcome = {};
   /// A key's label or id.
-  std::optional<std::string> principal;
-  std::optional<timestamp> since;
+  std::optional<std::string> principal = {};
+  std::optional<timestamp> since = {};
 };
 
 /// Who did what in a scope, and what came of it.
