@@ -227,36 +227,47 @@ error unknown_key() {
                                  "it belongs to this store"};
 }
 
-/// The organization that a key is a genuine one of.
-result<persistence::identity_ptr>
-issuer_of(const persistence::catalog& catalog,
-          const result<auth::presented_key>& key) {
+/// A key that its organization made, and what it was narrowed to since.
+struct genuine_key {
+  persistence::identity_ptr organization;
+  engine::authenticate what;
+};
+
+result<genuine_key> check_genuine(const persistence::catalog& catalog,
+                                  std::string_view api_key) {
+  auto key = auth::parse_api_key(api_key);
   if (key.has_error())
     return key.error();
   auto organization = catalog.organization_at(key->organization_locator());
   if (organization.has_error() && organization.error().code == errc::not_found)
     return unknown_key();
   if (organization.has_error())
-    return organization;
+    return organization.error();
   const auto& signing = (*organization)->organization->signing;
   auto signer = std::find_if(signing.begin(), signing.end(), [&](auto& s) {
     return s.first == key->signing_version();
   });
-  if (signer == signing.end() || !auth::is_genuine(*key, signer->second))
+  if (signer == signing.end())
     return unknown_key();
-  if (!key->restrictions.empty())
-    return error{errc::unauthenticated,
-                 "this version does not know narrowed keys"};
-  return organization;
+  auto narrowings = auth::genuine_narrowings(*key, signer->second);
+  if (!narrowings)
+    return unknown_key();
+  engine::authenticate what{key->id, {}, std::move(*narrowings)};
+  for (const auto& body : key->restrictions) {
+    auto step = auth::decode_restriction(body);
+    if (step.has_error())
+      return step.error();
+    what.restrictions.push_back(std::move(*step));
+  }
+  return genuine_key{*organization, std::move(what)};
 }
 
 } // namespace
 
 task<result<auth::authority_ptr>> gateway::authenticate(std::string api_key) {
-  auto key = auth::parse_api_key(api_key);
-  auto organization = issuer_of(impl_->with.catalog, key);
-  if (organization.has_error()) {
-    auto why = organization.error();
+  auto key = check_genuine(impl_->with.catalog, api_key);
+  if (key.has_error()) {
+    auto why = key.error();
     if (why.code == errc::unauthenticated) {
       engine::note_node refusal{auth::operation::authenticate,
                                 auth::principal_kind::anonymous, why.code,
@@ -265,11 +276,11 @@ task<result<auth::authority_ptr>> gateway::authenticate(std::string api_key) {
     }
     co_return why;
   }
-  auto name = (*organization)->name;
+  auto name = key->organization->name;
   auto who = auth::system_authority(name);
   auto done = co_await perform_on_organization(
     std::make_shared<scope_binding>(name), name, who,
-    auth::operation::authenticate, engine::authenticate{key->id});
+    auth::operation::authenticate, std::move(key->what));
   if (done.has_error())
     co_return done.error();
   co_return std::move(std::get<auth::authority_ptr>(*done));

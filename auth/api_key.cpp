@@ -3,6 +3,8 @@
 
 #include "auth/api_key.hpp"
 
+#include <algorithm>
+
 #include "core/assert.hpp"
 #include "core/encoding.hpp"
 #include "core/limits.hpp"
@@ -15,9 +17,10 @@ namespace {
 constexpr std::string_view key_prefix = "cloister_";
 constexpr std::size_t id_characters = 24;
 constexpr std::size_t checksum_characters = 7;
-constexpr std::size_t key_characters_max = 8192;
 constexpr std::uint8_t id_version = 1;
 constexpr std::uint8_t record_version = 1;
+/// With revoked narrowings.
+constexpr std::uint8_t record_version_2 = 2;
 
 error not_a_key() {
   return {errc::unauthenticated,
@@ -55,6 +58,17 @@ std::optional<timestamp> read_time(byte_reader& reader) {
   return value == 0 ? std::nullopt : std::optional{timestamp{value}};
 }
 
+std::vector<key_record::revoked_narrowing>
+read_narrowings(byte_reader& reader, std::uint8_t version) {
+  std::vector<key_record::revoked_narrowing> out;
+  auto count = version == record_version_2 ? reader.u16() : 0;
+  for (int i = 0; i < count && reader.ok(); ++i) {
+    auto name = reader.array<16>();
+    out.push_back({name, read_time(reader)});
+  }
+  return out;
+}
+
 } // namespace
 
 bytes_view presented_key::organization_locator() const {
@@ -63,6 +77,10 @@ bytes_view presented_key::organization_locator() const {
 
 std::string to_string(const key_id& id) {
   return to_base32(view_of(id));
+}
+
+std::string to_string(const key_id& id, const crypto::short_digest& narrowing) {
+  return to_string(id) + '/' + to_hex(view_of(narrowing));
 }
 
 result<key_id> parse_key_id(std::string_view text) {
@@ -86,18 +104,27 @@ key_id make_key_id(bytes_view organization_tag, std::uint8_t signing_version) {
 
 std::string make_api_key(const key_id& id,
                          const crypto::secret_key& signing_key) {
-  auto tail = crypto::hmac_sha256(signing_key.view(), view_of(id));
+  return to_text(
+    {id, {}, crypto::hmac_sha256(signing_key.view(), view_of(id))});
+}
+
+std::string to_text(const presented_key& key) {
   bytes secret;
   byte_writer writer{secret};
-  writer.u8(0);
-  writer.raw(tail);
-  auto text = std::string{key_prefix} + to_string(id) + '_' + to_base32(secret);
+  writer.u8(static_cast<std::uint8_t>(key.restrictions.size()));
+  for (const auto& body : key.restrictions) {
+    writer.u16(static_cast<std::uint16_t>(body.size()));
+    writer.raw(body);
+  }
+  writer.raw(key.tail);
+  auto text
+    = std::string{key_prefix} + to_string(key.id) + '_' + to_base32(secret);
   return text + checksum_of(text);
 }
 
 result<presented_key> parse_api_key(std::string_view text) {
   auto shortest = key_prefix.size() + id_characters + 1 + checksum_characters;
-  if (text.size() <= shortest || text.size() > key_characters_max
+  if (text.size() <= shortest || text.size() > limits::api_key_characters_max
       || !text.starts_with(key_prefix)
       || text[key_prefix.size() + id_characters] != '_')
     return not_a_key();
@@ -112,18 +139,21 @@ result<presented_key> parse_api_key(std::string_view text) {
   return decode_secret(byte_reader{*id}.array<15>(), *secret);
 }
 
-bool is_genuine(const presented_key& key,
-                const crypto::secret_key& signing_key) {
-  auto tail = crypto::hmac_sha256(signing_key.view(), view_of(key.id));
-  for (const auto& restriction : key.restrictions)
-    tail = crypto::hmac_sha256(view_of(tail), restriction);
-  return crypto::equal_in_constant_time(view_of(tail), view_of(key.tail));
+bool key_record::has_revoked(
+  const std::vector<crypto::short_digest>& narrowings) const {
+  return std::any_of(revoked_narrowings.begin(), revoked_narrowings.end(),
+                     [&](const auto& revoked) {
+                       return std::find(narrowings.begin(), narrowings.end(),
+                                        revoked.name)
+                              != narrowings.end();
+                     });
 }
 
 bytes encode_key_record(const key_record& record) {
   bytes out;
   byte_writer writer{out};
-  writer.u8(record_version);
+  const auto& narrowings = record.revoked_narrowings;
+  writer.u8(narrowings.empty() ? record_version : record_version_2);
   writer.raw(record.id);
   writer.u8(record.permissions.bits());
   writer.u32(record.root_incarnation);
@@ -135,13 +165,21 @@ bytes encode_key_record(const key_record& record) {
   writer.string(record.label);
   writer.string(record.ancestors.limit ? record.ancestors.limit->path() : "");
   writer.string(record.promote_to ? record.promote_to->path() : "");
+  if (narrowings.empty())
+    return out;
+  writer.u16(static_cast<std::uint16_t>(narrowings.size()));
+  for (const auto& revoked : narrowings) {
+    writer.raw(revoked.name);
+    write_time(writer, revoked.expires_at);
+  }
   return out;
 }
 
 result<key_record> decode_key_record(bytes_view data) {
   error malformed{errc::corrupted, "an API key's record is malformed"};
   byte_reader reader{data};
-  if (reader.u8() != record_version)
+  auto version = reader.u8();
+  if (version != record_version && version != record_version_2)
     return malformed;
   auto id = reader.array<15>();
   auto permissions = permission_set::from_bits(reader.u8());
@@ -154,11 +192,20 @@ result<key_record> decode_key_record(bytes_view data) {
   auto label = std::string{reader.string()};
   auto limit = reader.string();
   auto promote = reader.string();
+  auto narrowings = read_narrowings(reader, version);
   if (!reader.complete() || root.has_error() || bound < 1 || bound > 3)
     return malformed;
-  key_record record{
-    id,      std::move(*root), permissions,      incarnation, created,
-    expires, revoked,          std::move(label), {},          {}};
+  key_record record{id,
+                    std::move(*root),
+                    permissions,
+                    incarnation,
+                    created,
+                    expires,
+                    revoked,
+                    std::move(label),
+                    {},
+                    {},
+                    std::move(narrowings)};
   record.ancestors.which = static_cast<ancestor_bound::kind>(bound);
   if (!limit.empty()) {
     auto parsed = scope::parse(limit);

@@ -30,15 +30,9 @@ namespace cloister::auth {
 // and 7 for the checksum, so that a secret scanner can tell a key from noise.
 // The locator is the first 40 bits of the organization's tag. The tail of a
 // whole key is HMAC-SHA-256(organization's signing key, id); no secret of a key
-// is stored. Narrowing appends a restriction and replaces the tail by
-// HMAC-SHA-256(tail, restriction):
-//
-//   restriction := length:be16 body
-//   body        := (kind:u8 length:be16 value)*
-//   kind        := 1 scope, text | 2 permissions, u8 | 3 expires, be64
-//                | 4 issued, be64
-//
-// A verifier refuses a kind it does not know, and more than 8 restrictions.
+// is stored. Narrowing (narrowing.hpp) appends a restriction and replaces the
+// tail by HMAC-SHA-256(tail, body of the restriction). A verifier refuses more
+// than 8 restrictions.
 
 using key_id = std::array<std::uint8_t, 15>;
 
@@ -59,6 +53,10 @@ struct presented_key {
 std::string to_string(const key_id& id);
 result<key_id> parse_key_id(std::string_view text);
 
+/// A narrowed key as lists, the audit trail and revocations name it:
+/// "<key id>/<32 hexadecimal digits>".
+std::string to_string(const key_id& id, const crypto::short_digest& narrowing);
+
 /// A new id for an organization's key.
 key_id make_key_id(bytes_view organization_tag, std::uint8_t signing_version);
 
@@ -70,9 +68,8 @@ std::string make_api_key(const key_id& id,
 /// `unauthenticated`.
 result<presented_key> parse_api_key(std::string_view text);
 
-/// Whether the key was made with this signing key, narrowings included.
-bool is_genuine(const presented_key& key,
-                const crypto::secret_key& signing_key);
+/// A key's text again. It is a secret.
+std::string to_text(const presented_key& key);
 
 /// How far above its root a key may read with `visibility: inherited`.
 struct ancestor_bound {
@@ -87,10 +84,18 @@ struct ancestor_bound {
 ///   record := version:u8 id:15 permissions:u8 root_incarnation:be32
 ///             created:be64 expires:be64 revoked:be64 ancestors:u8
 ///             root:string label:string ancestor:string promote_to:string
+///             [count:be16 (narrowing:16 expires:be64)*]       version 2
 ///
-/// A time of 0 means never; an empty string means none. Sealed under the
+/// A time of 0 means never; an empty string means none. Version 2 has those
+/// narrowed keys that were revoked by themselves. Sealed under the
 /// organization's control key.
 struct key_record {
+  /// A key that was narrowed from this one, and is void until it would end.
+  struct revoked_narrowing {
+    crypto::short_digest name{};
+    std::optional<timestamp> expires_at;
+  };
+
   key_id id{};
   scope root;
   permission_set permissions;
@@ -102,6 +107,10 @@ struct key_record {
   ancestor_bound ancestors;
   /// The one scope outside the root that sharing may write to.
   std::optional<scope> promote_to;
+  std::vector<revoked_narrowing> revoked_narrowings;
+
+  /// Whether one of these steps was revoked by itself.
+  bool has_revoked(const std::vector<crypto::short_digest>& narrowings) const;
 };
 
 bytes encode_key_record(const key_record& record);

@@ -142,6 +142,7 @@ audit_entry entry_for(const authority& who, operation what,
   entry.principal = who.kind;
   entry.key = who.id;
   entry.what = what;
+  entry.narrowings = who.narrowings;
   return entry;
 }
 

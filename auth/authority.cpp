@@ -3,6 +3,8 @@
 
 #include "auth/authority.hpp"
 
+#include <algorithm>
+
 #include "crypto/random.hpp"
 
 namespace cloister::auth {
@@ -30,6 +32,12 @@ bool permits(const authority& who, operation what, const scope& target) {
          && who.permissions.contains(permission::share);
 }
 
+authority_ptr unbounded(principal_kind kind, const char* name, scope root) {
+  authority who{kind, {}, name, std::move(root), permission_set::all(), {}, {},
+                {},   {}, {}};
+  return std::make_shared<const authority>(std::move(who));
+}
+
 } // namespace
 
 request_id make_request_id() {
@@ -37,49 +45,32 @@ request_id make_request_id() {
 }
 
 authority_ptr operator_authority(scope root) {
-  authority who{principal_kind::operator_,
-                {},
-                "operator",
-                std::move(root),
-                permission_set::all(),
-                {},
-                {},
-                {},
-                nullptr};
-  return std::make_shared<const authority>(std::move(who));
+  return unbounded(principal_kind::operator_, "operator", std::move(root));
 }
 
 authority_ptr system_authority(scope root) {
-  authority who{principal_kind::system,
-                {},
-                "system",
-                std::move(root),
-                permission_set::all(),
-                {},
-                {},
-                {},
-                nullptr};
-  return std::make_shared<const authority>(std::move(who));
+  return unbounded(principal_kind::system, "system", std::move(root));
 }
 
-authority_ptr key_authority(const key_record& record,
-                            std::shared_ptr<const std::atomic<bool>> revoked) {
-  authority who{principal_kind::key,
-                record.id,
-                record.label.empty() ? to_string(record.id) : record.label,
-                record.root,
-                record.permissions,
-                record.ancestors,
-                record.expires_at,
-                record.promote_to,
-                std::move(revoked)};
-  return std::make_shared<const authority>(std::move(who));
+authority key_authority(const key_record& record) {
+  return {principal_kind::key,
+          record.id,
+          record.label.empty() ? to_string(record.id) : record.label,
+          record.root,
+          record.permissions,
+          record.ancestors,
+          record.expires_at,
+          record.promote_to,
+          {},
+          {}};
 }
 
 result<grant> decide(const authority_ptr& who, operation what,
                      const scope& target, timestamp now,
                      const request_id& request) {
-  if (who->revoked && who->revoked->load(std::memory_order_acquire))
+  if (std::any_of(who->revoked.begin(), who->revoked.end(), [](auto& flag) {
+        return flag->load(std::memory_order_acquire);
+      }))
     return error{errc::unauthenticated,
                  "the API key was revoked; ask for a new one"};
   if (who->expires_at && *who->expires_at <= now)
@@ -96,6 +87,22 @@ result<grant> decide(const authority_ptr& who, operation what,
                    + to_string(permission_set{required_for(what)})
                    + "\"; use one that has it, or ask for a new key"};
   return grant{who, what, target, request};
+}
+
+result<scope> named_scope(const scope& root, std::string_view name) {
+  if (name.starts_with("org_"))
+    return scope::parse(name);
+  auto resolved = root.resolve(name);
+  if (resolved || resolved.error().code != errc::forbidden)
+    return resolved;
+  return root.organization().resolve(name);
+}
+
+bool may_write_to(const authority& who, const scope& target) {
+  if (who.promote_to == target)
+    return true;
+  return who.root.contains(target)
+         && who.permissions.contains(permission::write);
 }
 
 bool may_inherit_from(const authority& who, const scope& ancestor) {

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "auth/api_key.hpp"
 #include "auth/permission.hpp"
+#include "auth/revocations.hpp"
 
 namespace cloister::auth {
 
@@ -42,8 +44,11 @@ struct authority {
   ancestor_bound ancestors;
   std::optional<timestamp> expires_at;
   std::optional<scope> promote_to;
-  /// Shared with the organization's key ring, which sets it on revocation.
-  std::shared_ptr<const std::atomic<bool>> revoked;
+  /// Of the key and of each step of its narrowing; shared with whoever else
+  /// holds them, and set on revocation.
+  std::vector<revocation_flag> revoked;
+  /// What a narrowed key went through, step by step.
+  std::vector<crypto::short_digest> narrowings;
 };
 
 using authority_ptr = std::shared_ptr<const authority>;
@@ -55,8 +60,7 @@ authority_ptr operator_authority(scope root);
 authority_ptr system_authority(scope root);
 
 /// What a key's record allows.
-authority_ptr key_authority(const key_record& record,
-                            std::shared_ptr<const std::atomic<bool>> revoked);
+authority key_authority(const key_record& record);
 
 /// An allowed operation on one scope. Only `decide` makes one; whoever
 /// executes it asserts that it is for this scope and this operation.
@@ -100,6 +104,13 @@ private:
 result<grant> decide(const authority_ptr& who, operation what,
                      const scope& target, timestamp now,
                      const request_id& request);
+
+/// A scope that need not lie below the root: named in full, or like a user_id
+/// below the root or else below the organization.
+result<scope> named_scope(const scope& root, std::string_view name);
+
+/// Whether the principal could write a copy to that scope.
+bool may_write_to(const authority& who, const scope& target);
 
 /// Whether the key may read this ancestor with `visibility: inherited`.
 bool may_inherit_from(const authority& who, const scope& ancestor);

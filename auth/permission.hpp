@@ -53,6 +53,11 @@ public:
     return bits_;
   }
   friend constexpr bool operator==(permission_set, permission_set) = default;
+  /// What both contain.
+  friend constexpr permission_set operator&(permission_set a,
+                                            permission_set b) {
+    return from_bits(static_cast<std::uint8_t>(a.bits_ & b.bits_));
+  }
 
 private:
   static constexpr std::uint8_t all_bits = 63;

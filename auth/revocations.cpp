@@ -5,9 +5,9 @@
 
 namespace cloister::auth {
 
-revocation_flag revocations::flag_of(const key_id& id) {
+revocation_flag revocations::flag_of(bytes_view name) {
   std::lock_guard guard{mutex_};
-  auto& known = flags_[id];
+  auto& known = flags_[bytes{name}];
   if (auto flag = known.lock())
     return flag;
   auto flag = std::make_shared<std::atomic<bool>>(false);

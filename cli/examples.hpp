@@ -19,6 +19,8 @@ inline const std::map<std::string_view, std::string_view> examples{
   {"org list", "org list --json"},
   {"key", "key create --scope user_sarah --permissions read,write"},
   {"key list", "key list --json"},
+  {"key narrow",
+   "key narrow --scope session_42 --permissions read --expires 10m"},
   {"key revoke", "key revoke KEY_ID"},
   {"memory", "memory create \"Prefers dark mode\" --user-id user_sarah"},
   {"memory get", "memory get ID --user-id user_sarah"},

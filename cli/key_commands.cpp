@@ -112,9 +112,114 @@ exit_code run_revoke(context& shared, const std::string& id) {
       if (shared.style.json)
         print_json(to_json(revoked));
       else if (!shared.style.quiet)
-        std::cout << "The key " << id << " is revoked.\n";
+        // A key's text is a secret, also when it is no good any more.
+        std::cout << "The key "
+                  << (id.starts_with("cloister_") ? revoked.key_id : id)
+                  << (revoked.revoked_at ? " is revoked.\n"
+                                         : " as it was narrowed is revoked.\n");
       return exit_code::done;
     });
+  });
+}
+
+struct narrow_options {
+  std::string scope;
+  std::string permissions;
+  std::string expires;
+  std::string ancestors;
+  std::string promote_to;
+
+  bool changes_something() const {
+    return !(scope + permissions + expires + ancestors + promote_to).empty();
+  }
+};
+
+result<narrowing> to_narrowing(const narrow_options& asked) {
+  narrowing to;
+  auto given = [](const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional{text};
+  };
+  to.scope = given(asked.scope);
+  to.ancestors = given(asked.ancestors);
+  to.promote_to = given(asked.promote_to);
+  if (!asked.permissions.empty()) {
+    auto allowed = parse_permissions(asked.permissions);
+    if (allowed.has_error())
+      return allowed.error();
+    to.permissions = *allowed;
+  }
+  if (!asked.expires.empty()) {
+    auto at = parse_moment(asked.expires);
+    if (at.has_error())
+      return at.error();
+    to.expires_at = *at;
+  }
+  return to;
+}
+
+exit_code show_narrowed(const context& shared, const std::string& api_key,
+                        const narrowing& to) {
+  if (!shared.style.json) {
+    std::cout << api_key << '\n';
+    return exit_code::done;
+  }
+  auto text = [](const std::optional<std::string>& value) {
+    return value ? json::value(*value) : json::value(nullptr);
+  };
+  json::object document{{"api_key", api_key}};
+  document["scope"] = text(to.scope);
+  document["permissions"] = to.permissions
+                              ? json::value(to_string(*to.permissions))
+                              : json::value(nullptr);
+  document["expires_at"]
+    = to.expires_at ? json::value(to_rfc3339(*to.expires_at)) : nullptr;
+  document["ancestors"] = text(to.ancestors);
+  document["promote_to"] = text(to.promote_to);
+  print_json(document);
+  return exit_code::done;
+}
+
+/// Needs no store, only the key.
+exit_code run_narrow(context& shared, const narrow_options& asked) {
+  if (auto known = shared.check_identity(); known.has_error())
+    return fail(known.error());
+  if (shared.api_key.empty())
+    return fail({errc::unauthenticated, "there is no key to narrow; give "
+                                        "--api-key or CLOISTER_API_KEY"});
+  if (!asked.changes_something())
+    return fail({errc::invalid_argument,
+                 "nothing is narrowed; give --scope, --permissions, --expires, "
+                 "--ancestors or --promote-to"});
+  auto to = to_narrowing(asked);
+  if (to.has_error())
+    return fail(to.error());
+  return show(narrow_key(shared.api_key, *to),
+              [&](const std::string& narrowed) {
+                return show_narrowed(shared, narrowed, *to);
+              });
+}
+
+void add_narrow(CLI::App& key, context& shared) {
+  auto narrow = key.add_subcommand(
+    "narrow", "Make a key that can do less out of the one you have");
+  narrow->footer(
+    "Needs no store: the new key is made from the one given, can only be "
+    "narrowed further,\nand ends with it. What is not given stays as it is.\n"
+    "Example:\n  cloister key narrow --scope session_42 --permissions "
+    "read,write --expires 10m");
+  auto options = std::make_shared<narrow_options>();
+  narrow->add_option("--scope", options->scope,
+                     "Its root, below that of the key it comes from");
+  narrow->add_option("--permissions", options->permissions,
+                     "Of read, write, delete, share, audit, admin");
+  narrow->add_option("--expires", options->expires, "E.g. 10m, or a time");
+  narrow->add_option("--ancestors", options->ancestors,
+                     "How far up it may read: all that the key it comes from "
+                     "may, none, or a scope");
+  narrow->add_option("--promote-to", options->promote_to,
+                     "The one scope outside its root it may share to");
+  narrow->callback([&shared, options] {
+    shared.run = [options](context& c) { return run_narrow(c, *options); };
   });
 }
 
@@ -152,9 +257,16 @@ void add_key_commands(CLI::App& app, context& shared) {
   key->add_subcommand("list", "List the keys below the bound scope")
     ->callback([&shared] { shared.run = run_list; });
 
-  auto revoke = key->add_subcommand("revoke", "Revoke a key at once");
+  add_narrow(*key, shared);
+
+  auto revoke = key->add_subcommand(
+    "revoke", "Revoke a key at once, and all that were narrowed from it");
   auto id = std::make_shared<std::string>();
-  revoke->add_option("key_id", *id, "As `cloister key list` shows it")
+  revoke
+    ->add_option("key", *id,
+                 "Its id as `cloister key list` shows it; of a narrowed key "
+                 "its text, or ID/NARROWING as `cloister audit list --json` "
+                 "has them")
     ->required();
   revoke->callback([&shared, id] {
     shared.run = [id](context& c) { return run_revoke(c, *id); };

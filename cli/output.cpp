@@ -102,7 +102,8 @@ json::object to_json(const key_info& key) {
           {"revoked_at", optional_time(key.revoked_at)},
           {"ancestors", key.ancestors},
           {"promote_to", key.promote_to ? json::value(*key.promote_to)
-                                        : json::value(nullptr)}};
+                                        : json::value(nullptr)},
+          {"revoked_narrowings", key.revoked_narrowings}};
 }
 
 json::object to_json(const scope_summary& summary) {
@@ -132,6 +133,12 @@ json::object to_json(const audit_record& record) {
                    {"request_id", record.request_id},
                    {"count", record.count},
                    {"targets", std::move(targets)}};
+  if (!record.key_chain.empty()) {
+    json::array chain;
+    for (const auto& key : record.key_chain)
+      chain.emplace_back(key);
+    out["key_chain"] = std::move(chain);
+  }
   if (!record.child.empty())
     out["child"] = record.child;
   if (!record.target.empty())

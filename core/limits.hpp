@@ -60,6 +60,10 @@ constexpr std::size_t term_bytes_max = 64;
 
 // -- keys --
 constexpr std::size_t restrictions_max = 8;
+/// A key's text, narrowings included.
+constexpr std::size_t api_key_characters_max = 8192;
+/// Narrowed keys that were revoked while the key they came from lives.
+constexpr std::size_t revoked_narrowings_max = 1000;
 constexpr std::size_t keys_per_organization_max = 10'000;
 /// Revoked and expired ones too: their records stay for the audit trail.
 constexpr std::size_t keys_ever_per_organization_max = 200'000;

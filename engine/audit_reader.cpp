@@ -117,6 +117,15 @@ private:
   std::map<auth::key_id, std::string> principals_;
 };
 
+/// Whether a key, or one of the steps it was narrowed by, has that name.
+bool is_of_key(const auth::audit_entry& entry, const std::string& name) {
+  return auth::to_string(entry.key) == name
+         || std::any_of(entry.narrowings.begin(), entry.narrowings.end(),
+                        [&](const auto& narrowing) {
+                          return auth::to_string(entry.key, narrowing) == name;
+                        });
+}
+
 bool matches(const audit_line& line, const list_audit& wanted) {
   if (wanted.what && line.entry.what != *wanted.what)
     return false;
@@ -125,7 +134,7 @@ bool matches(const audit_line& line, const list_audit& wanted) {
   if (wanted.since && line.entry.at < *wanted.since)
     return false;
   return !wanted.principal || line.principal == *wanted.principal
-         || auth::to_string(line.entry.key) == *wanted.principal;
+         || is_of_key(line.entry, *wanted.principal);
 }
 
 result<audit_page> read_page(const services& with,

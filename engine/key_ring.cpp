@@ -13,9 +13,11 @@ void key_ring::put(auth::key_record record, const record_tag& tag) {
   auto& slot = entries_.try_emplace(record.id, entry{record, tag, nullptr})
                  .first->second;
   if (!slot.revoked)
-    slot.revoked = revocations_->flag_of(record.id);
+    slot.revoked = revocations_->flag_of(view_of(record.id));
   if (record.revoked_at)
     slot.revoked->store(true, std::memory_order_release);
+  for (const auto& narrowing : record.revoked_narrowings)
+    revocations_->flag_of(view_of(narrowing.name))->store(true);
   slot.record = std::move(record);
   slot.tag = tag;
 }

@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "core/encoding.hpp"
+#include "core/limits.hpp"
 #include "core/rfc3339.hpp"
 #include "crypto/aead.hpp"
 #include "engine/examiner.hpp"
@@ -315,9 +317,10 @@ private:
     if (record.has_error() || record->revoked_at)
       return false;
     auto id = auth::to_string(record->id);
-    if (!chain_.revoked_keys.contains(id) && chain_.missing == 0)
+    if (chain_.revoked_keys.contains(id) || chain_.missing > 0)
+      record->revoked_at = with_.time->now();
+    else if (!revoke_narrowings_again(*record))
       return false;
-    record->revoked_at = with_.time->now();
     auto key = context_.space.key(record_kind::api_key,
                                   persistence::rest_of(stored_key));
     auto sealed = crypto::seal(*context_.control, 0, key.view(),
@@ -333,6 +336,31 @@ private:
           "--scope "
         + name_ + " --permissions …`");
     return true;
+  }
+
+  /// Whether keys narrowed from this one had to be revoked again. Those whose
+  /// time was over are remembered again too, which does no harm.
+  bool revoke_narrowings_again(auth::key_record& record) const {
+    auto before = auth::to_string(record.id) + '/';
+    auto& revoked = record.revoked_narrowings;
+    bool added = false;
+    const auto& all = chain_.revoked_keys;
+    for (auto each = all.lower_bound(before);
+         each != all.end() && each->starts_with(before); ++each) {
+      auto name = from_hex(each->substr(before.size()));
+      if (!name || name->size() != crypto::short_digest{}.size())
+        continue;
+      auto narrowing = byte_reader{*name}.array<16>();
+      if (record.has_revoked({narrowing}))
+        continue;
+      revoked.push_back({narrowing, std::nullopt});
+      added = true;
+    }
+    if (revoked.size() > limits::revoked_narrowings_max) {
+      revoked.clear();
+      record.revoked_at = with_.time->now();
+    }
+    return added;
   }
 
   // -- writing --

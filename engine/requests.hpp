@@ -13,6 +13,7 @@
 #include "auth/api_key.hpp"
 #include "auth/audit_entry.hpp"
 #include "auth/authority.hpp"
+#include "auth/narrowing.hpp"
 #include "core/filter.hpp"
 #include "core/memory.hpp"
 #include "persistence/scope_identity.hpp"
@@ -124,11 +125,18 @@ struct show_settings {};
 
 struct revoke_key {
   auth::key_id id{};
+  /// Only what was narrowed to this, and what came from that.
+  std::optional<crypto::short_digest> narrowing;
+  /// When that would end by itself.
+  std::optional<timestamp> narrowing_expires_at;
 };
 
-/// Turns a genuine key's id into what it may do.
+/// Turns a genuine key into what it may do.
 struct authenticate {
   auth::key_id id{};
+  /// What it was narrowed to, step by step, and the names of the steps.
+  std::vector<auth::restriction> restrictions;
+  std::vector<crypto::short_digest> narrowings;
 };
 
 // -- scopes and audit --

@@ -51,14 +51,6 @@ auth::ancestor_bound bounded(auth::ancestor_bound wanted,
   return {kind::up_to, limit};
 }
 
-/// Whether a key's maker could write to that scope itself.
-bool may_write_to(const auth::authority& maker, const scope& target) {
-  if (maker.promote_to == target)
-    return true;
-  return maker.root.contains(target)
-         && maker.permissions.contains(auth::permission::write);
-}
-
 } // namespace
 
 step scope_engine::make_key(const std::shared_ptr<request>& asked) {
@@ -79,7 +71,7 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
   if (!who.permissions.contains(what.permissions))
     return refuse(*asked, {errc::forbidden, "a key cannot give permissions it "
                                             "does not have"});
-  if (what.promote_to && !may_write_to(who, *what.promote_to))
+  if (what.promote_to && !auth::may_write_to(who, *what.promote_to))
     return refuse(*asked, {errc::forbidden,
                            "a key cannot be given a scope to share into that "
                            "its maker cannot write to"});
@@ -102,7 +94,8 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
                           std::nullopt,
                           what.label,
                           bounded(what.ancestors, who),
-                          what.promote_to};
+                          what.promote_to,
+                          {}};
   change made;
   made.entry = entry_of(*asked);
   made.entry.reason = auth::to_string(id);
@@ -118,6 +111,32 @@ step scope_engine::keys(const std::shared_ptr<request>& asked) {
   return answered(std::move(entry), std::move(list));
 }
 
+namespace {
+
+/// Marks a key, or one that was narrowed from it, as revoked.
+result<void> mark_revoked(auth::key_record& record, const revoke_key& what,
+                          timestamp now) {
+  if (!what.narrowing) {
+    record.revoked_at = record.revoked_at.value_or(now);
+    return {};
+  }
+  auto& revoked = record.revoked_narrowings;
+  if (record.has_revoked({*what.narrowing}))
+    return {};
+  // Those that have ended need not be remembered.
+  std::erase_if(revoked, [now](const auto& each) {
+    return each.expires_at && *each.expires_at <= now;
+  });
+  if (revoked.size() >= limits::revoked_narrowings_max)
+    return error{errc::quota_exceeded,
+                 "too many keys that were narrowed from this one are revoked; "
+                 "revoke the key itself"};
+  revoked.push_back({*what.narrowing, what.narrowing_expires_at});
+  return {};
+}
+
+} // namespace
+
 step scope_engine::revoke(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<revoke_key>(asked->what);
   // Several changes of one record must not overlap; revoking is rare.
@@ -132,12 +151,14 @@ step scope_engine::revoke(const std::shared_ptr<request>& asked) {
                   {errc::not_found, "there is no such key; see `cloister key "
                                     "list`"});
   auto record = found->record;
-  if (!record.revoked_at)
-    record.revoked_at = with_.time->now();
+  if (auto done = mark_revoked(record, what, with_.time->now());
+      done.has_error())
+    return refuse(*asked, done.error());
   change made;
   made.batch->set_effect(persistence::batch_effect::shrinks);
   made.entry = entry_of(*asked);
-  made.entry.reason = auth::to_string(what.id);
+  made.entry.reason = what.narrowing ? auth::to_string(what.id, *what.narrowing)
+                                     : auth::to_string(what.id);
   created_key done{record, {}};
   put_key(made, std::move(record));
   return submit(std::move(made), std::move(done));
@@ -211,12 +232,13 @@ result<void> scope_engine::note_repeated() {
 step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<authenticate>(asked->what);
   auto found = keys_.find(what.id);
-  auto refused = [&](const char* why) -> step {
+  auto refused = [&](const std::string& why) -> step {
     // Who presented a key that was one is named, although it is none any more.
     auto entry = entry_of(*asked);
     entry.principal
       = found ? auth::principal_kind::key : auth::principal_kind::anonymous;
     entry.key = what.id;
+    entry.narrowings = what.narrowings;
     entry.outcome = errc::unauthenticated;
     entry.reason = why;
     if (auto noted = note_counted(refusals_.take_before(entry.at));
@@ -230,13 +252,21 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   if (found == nullptr)
     return refused("the API key is not known here; see that it belongs to "
                    "this store");
-  if (found->record.revoked_at)
+  auto now = with_.time->now();
+  if (found->record.revoked_at || found->record.has_revoked(what.narrowings))
     return refused("the API key was revoked; ask for a new one");
-  if (found->record.expires_at
-      && *found->record.expires_at <= with_.time->now())
+  auto who = auth::key_authority(found->record);
+  for (const auto& step : what.restrictions)
+    if (auto narrowed = auth::narrow(who, step); narrowed.has_error())
+      return refused(narrowed.error().detail);
+  if (who.expires_at && *who.expires_at <= now)
     return refused("the API key has expired; ask for a new one");
+  who.narrowings = what.narrowings;
+  who.revoked.push_back(found->revoked);
+  for (const auto& narrowing : what.narrowings)
+    who.revoked.push_back(with_.revocations->flag_of(view_of(narrowing)));
   // What the key then does is audited, operation by operation.
-  return answer{auth::key_authority(found->record, found->revoked)};
+  return answer{std::make_shared<const auth::authority>(std::move(who))};
 }
 
 // -- scopes --

@@ -1,6 +1,9 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
+
+#include "core/encoding.hpp"
 #include "runtime/client_impl.hpp"
 
 namespace cloister {
@@ -39,6 +42,45 @@ result<engine::create_key> to_create_key(const auth::authority& who,
   return what;
 }
 
+/// The end of what a key's text says of itself, which nothing proves.
+std::optional<timestamp> claimed_end(const auth::presented_key& key) {
+  std::optional<timestamp> end;
+  for (const auto& body : key.restrictions) {
+    auto step = auth::decode_restriction(body);
+    if (step && step->expires_at)
+      end = std::min(end.value_or(*step->expires_at), *step->expires_at);
+  }
+  return end;
+}
+
+/// A key is named by its id, by id and narrowing as the audit trail has them,
+/// or by its text.
+result<engine::revoke_key> to_revoke_key(std::string_view named) {
+  if (named.starts_with("cloister_")) {
+    auto key = auth::parse_api_key(named);
+    if (key.has_error())
+      return error{errc::invalid_argument, key.error().detail};
+    if (key->restrictions.empty())
+      return engine::revoke_key{key->id, std::nullopt, std::nullopt};
+    return engine::revoke_key{key->id, auth::narrowing_of(key->tail),
+                              claimed_end(*key)};
+  }
+  auto slash = named.find('/');
+  auto id = auth::parse_key_id(named.substr(0, slash));
+  if (id.has_error())
+    return id.error();
+  engine::revoke_key what{*id, std::nullopt, std::nullopt};
+  if (slash == std::string_view::npos)
+    return what;
+  auto narrowing = from_hex(named.substr(slash + 1));
+  if (!narrowing || narrowing->size() != crypto::short_digest{}.size())
+    return error{errc::invalid_argument,
+                 "not a narrowed key; `cloister audit list --json` shows them "
+                 "in key_chain"};
+  what.narrowing = byte_reader{*narrowing}.array<16>();
+  return what;
+}
+
 } // namespace
 
 call<new_key> client::impl::make_key(key_options options) const {
@@ -72,11 +114,11 @@ call<std::vector<key_info>> client::impl::keys() const {
   co_return out;
 }
 
-call<key_info> client::impl::revoke(std::string key_id) const {
-  auto id = auth::parse_key_id(key_id);
-  if (id.has_error())
-    co_return id.error();
-  engine::operation what{engine::revoke_key{*id}};
+call<key_info> client::impl::revoke(std::string key) const {
+  auto named = to_revoke_key(key);
+  if (named.has_error())
+    co_return named.error();
+  engine::operation what{std::move(*named)};
   auto done = co_await node->gateway->perform_on_organization(
     organization, binding->name(), who, operation::revoke_key, std::move(what));
   if (done.has_error())

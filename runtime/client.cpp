@@ -153,14 +153,13 @@ void client::list_keys(completion_handler<std::vector<key_info>> done) const {
   start(impl_, impl_->node, impl_->keys(), std::move(done));
 }
 
-result<key_info> client::revoke_key(std::string_view key_id) const {
-  return wait(impl_->revoke(std::string{key_id}));
+result<key_info> client::revoke_key(std::string_view key) const {
+  return wait(impl_->revoke(std::string{key}));
 }
 
-void client::revoke_key(std::string_view key_id,
+void client::revoke_key(std::string_view key,
                         completion_handler<key_info> done) const {
-  start(impl_, impl_->node, impl_->revoke(std::string{key_id}),
-        std::move(done));
+  start(impl_, impl_->node, impl_->revoke(std::string{key}), std::move(done));
 }
 
 result<scope_listing> client::list_scopes() const {

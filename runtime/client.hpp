@@ -134,10 +134,14 @@ public:
   /// The same, completed by a handler.
   void list_keys(completion_handler<std::vector<key_info>> done) const;
 
-  /// From then on whoever holds the key is refused. Fails with `not_found`.
-  result<key_info> revoke_key(std::string_view key_id) const;
+  /// From then on whoever holds the key, or one that was narrowed from it, is
+  /// refused. Takes a key's id; or, for a narrowed key alone and what came from
+  /// it, its text or its name in an `audit_record::key_chain`. Fails with
+  /// `not_found`, or with `quota_exceeded` if more than
+  /// `limits::revoked_narrowings_max` of one key are revoked.
+  result<key_info> revoke_key(std::string_view key) const;
   /// The same, completed by a handler.
-  void revoke_key(std::string_view key_id,
+  void revoke_key(std::string_view key,
                   completion_handler<key_info> done) const;
 
   /// The scopes below this one.

@@ -20,13 +20,7 @@ result<void> check_named(std::string_view name) {
 result<scope> named_scope(const auth::authority& who, std::string_view name) {
   if (auto named = check_named(name); named.has_error())
     return named.error();
-  if (name.starts_with("org_"))
-    return scope::parse(name);
-  auto resolved = who.root.resolve(name);
-  if (resolved || resolved.error().code != errc::forbidden)
-    return resolved;
-  // A scope outside the root may still be the one that sharing may write to.
-  return who.root.organization().resolve(name);
+  return auth::named_scope(who.root, name);
 }
 
 std::shared_ptr<actors::scope_binding> bind(const scope& name) {

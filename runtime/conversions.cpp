@@ -20,6 +20,16 @@ std::optional<errc> parse_outcome(std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<std::string> key_chain_of(const auth::audit_entry& entry) {
+  std::vector<std::string> chain;
+  if (entry.narrowings.empty())
+    return chain;
+  chain.push_back(auth::to_string(entry.key));
+  for (const auto& narrowing : entry.narrowings)
+    chain.push_back(auth::to_string(entry.key, narrowing));
+  return chain;
+}
+
 } // namespace
 
 result<permissions> parse_permissions(std::string_view text) {
@@ -62,7 +72,8 @@ key_info to_key_info(const auth::key_record& record) {
           record.expires_at,
           record.revoked_at,
           std::move(ancestors),
-          std::move(promote_to)};
+          std::move(promote_to),
+          record.revoked_narrowings.size()};
 }
 
 scope_summary to_summary(const engine::scope_info& info) {
@@ -93,6 +104,7 @@ audit_list to_audit_list(engine::audit_page page) {
     record.principal = std::move(line.principal);
     if (line.entry.key != auth::key_id{})
       record.key_id = auth::to_string(line.entry.key);
+    record.key_chain = key_chain_of(line.entry);
     record.operation = auth::to_string(line.entry.what);
     record.outcome = to_string(line.entry.outcome);
     record.scope = std::move(line.scope);

@@ -11,6 +11,7 @@
 
 #include "core/clock.hpp"
 #include "runtime/client.hpp"
+#include "runtime/narrow_key.hpp"
 #include "runtime/types.hpp"
 
 namespace caf {

@@ -144,6 +144,8 @@ struct key_info {
   std::string ancestors;
   /// The one scope outside its root that it may share into.
   std::optional<std::string> promote_to;
+  /// How many that were narrowed from it are revoked by themselves.
+  std::size_t revoked_narrowings = 0;
 };
 
 /// A key that was just made.
@@ -195,6 +197,9 @@ struct audit_record {
   std::string principal;
   /// Labels can be alike, ids are not; empty where no key was used.
   std::string key_id;
+  /// Of a narrowed key, the key and each step of its narrowing, as
+  /// `revoke_key` takes them: "<key id>", "<key id>/<narrowing>", …
+  std::vector<std::string> key_chain;
   std::string operation;
   std::string outcome;
   /// A path, or "erased".

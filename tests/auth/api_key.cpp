@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "auth/api_key.hpp"
+#include "auth/narrowing.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -17,8 +17,9 @@ TEST_CASE("a key is genuine under its own signing key only", "[auth]") {
   auto key = parse_api_key(text).value();
   CHECK(key.id == id);
   CHECK(key.organization_locator() == "12345");
-  CHECK(is_genuine(key, signing));
-  CHECK_FALSE(is_genuine(key, crypto::secret_key::random()));
+  CHECK(to_text(key) == text);
+  CHECK(genuine_narrowings(key, signing)->empty());
+  CHECK_FALSE(genuine_narrowings(key, crypto::secret_key::random()));
 }
 
 TEST_CASE("every altered character of a key is noticed", "[auth]") {
@@ -46,7 +47,8 @@ TEST_CASE("a key's record comes back as it was", "[auth]") {
     std::nullopt,
     "planner",
     {ancestor_bound::kind::up_to, scope::parse("org_a").value()},
-    scope::parse("org_a/team_c").value()};
+    scope::parse("org_a/team_c").value(),
+    {}};
   auto back = decode_key_record(encode_key_record(record)).value();
   CHECK(back.id == record.id);
   CHECK(back.root == record.root);
@@ -55,6 +57,12 @@ TEST_CASE("a key's record comes back as it was", "[auth]") {
   CHECK(back.label == record.label);
   CHECK(back.ancestors.limit == record.ancestors.limit);
   CHECK(back.promote_to == record.promote_to);
+  CHECK_FALSE(back.has_revoked({{7}}));
+  record.revoked_narrowings = {{{7}, timestamp{9}}, {{8}, std::nullopt}};
+  back = decode_key_record(encode_key_record(record)).value();
+  CHECK(back.has_revoked({{6}, {8}}));
+  CHECK_FALSE(back.has_revoked({{9}}));
+  CHECK(back.revoked_narrowings[0].expires_at == timestamp{9});
   auto data = encode_key_record(record);
   for (std::size_t i = 0; i < data.size(); ++i)
     CHECK_FALSE(decode_key_record(bytes_view{data}.substr(0, i)).has_value());

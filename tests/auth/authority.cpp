@@ -18,7 +18,7 @@ authority_ptr holder(std::string_view root, permission_set permissions,
                      ancestor_bound ancestors = {}) {
   authority who{
     principal_kind::key, {},           "x",          at(root), permissions,
-    ancestors,           std::nullopt, std::nullopt, nullptr};
+    ancestors,           std::nullopt, std::nullopt, {},       {}};
   return std::make_shared<const authority>(std::move(who));
 }
 
@@ -81,12 +81,13 @@ TEST_CASE("a revoked or expired key is nobody's", "[auth]") {
                 {},
                 std::nullopt,
                 std::nullopt,
-                flag};
+                {flag},
+                {}};
   auto live = std::make_shared<const authority>(who);
   CHECK(verdict(live, operation::get_memory, "org_a") == errc::ok);
   flag->store(true);
   CHECK(verdict(live, operation::get_memory, "org_a") == errc::unauthenticated);
-  who.revoked = nullptr;
+  who.revoked.clear();
   who.expires_at = timestamp{100};
   CHECK(verdict(std::make_shared<const authority>(who), operation::get_memory,
                 "org_a")
@@ -118,7 +119,8 @@ TEST_CASE("promote_to grants writing copies to one scope only", "[auth]") {
                 {},
                 std::nullopt,
                 at("org_a/team_c"),
-                nullptr};
+                {},
+                {}};
   auto key = std::make_shared<const authority>(who);
   CHECK(verdict(key, operation::receive_memory, "org_a/team_c") == errc::ok);
   CHECK(verdict(key, operation::create_memory, "org_a/team_c")
