@@ -41,7 +41,9 @@ private:
   void trim() {
     std::stable_sort(hits_.begin(), hits_.end(),
                      [](const located_hit& a, const located_hit& b) {
-                       return a.hit.score > b.hit.score;
+                       if (a.hit.score != b.hit.score)
+                         return a.hit.score > b.hit.score;
+                       return a.hit.memory.created_at > b.hit.memory.created_at;
                      });
     if (hits_.size() > limit_)
       hits_.erase(hits_.begin() + static_cast<std::ptrdiff_t>(limit_),

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -87,6 +88,14 @@ result<audit_list> fetch(context& shared, const list_arguments& asked) {
   return bound->list_audit(*options);
 }
 
+/// "2026-11-25 10:11:56Z".
+std::string time_in_seconds(timestamp at) {
+  constexpr std::size_t up_to_seconds = 19;
+  auto text = to_rfc3339(at).substr(0, up_to_seconds) + 'Z';
+  std::replace(text.begin(), text.end(), 'T', ' ');
+  return text;
+}
+
 exit_code run_list(context& shared, const list_arguments& asked) {
   auto list = fetch(shared, asked);
   if (list.has_error())
@@ -104,8 +113,8 @@ exit_code run_list(context& shared, const list_arguments& asked) {
           + (record.targets.size() > 1
                ? " and " + std::to_string(record.targets.size() - 1) + " more"
                : "");
-    cells.push_back({to_rfc3339(record.at), record.principal, record.operation,
-                     record.outcome,
+    cells.push_back({time_in_seconds(record.at), record.principal,
+                     record.operation, record.outcome,
                      record.target.empty() ? record.scope : record.target,
                      detail});
   }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -308,7 +309,11 @@ exit_code run_import(context& shared, const std::string& path) {
   if (path != "-" && (!file || std::filesystem::is_directory(path)))
     return fail(
       {errc::not_found, path + " cannot be read, or is no file; see its path"});
-  auto& in = path == "-" ? std::cin : file;
+  // A file stream goes on reading where Ctrl-C would end a wait.
+  auto waits = path != "-" && !std::filesystem::is_regular_file(path);
+  if (waits && std::freopen(path.c_str(), "r", stdin) == nullptr)
+    return fail({errc::not_found, path + " cannot be read"});
+  auto& in = path == "-" || waits ? std::cin : file;
   auto opened = shared.open_runtime();
   if (opened.has_error())
     return fail(opened.error());

@@ -25,6 +25,19 @@ json::value optional_time(const std::optional<timestamp>& at) {
   return json::value(to_rfc3339(*at));
 }
 
+/// Breaks of lines are kept; what follows one stands under the first.
+std::string lines_of(std::string_view text, std::size_t indent) {
+  std::string out;
+  for (std::size_t at = 0;;) {
+    auto end = text.find('\n', at);
+    out += printable(text.substr(at, end - at));
+    if (end == std::string_view::npos)
+      return out;
+    out += '\n' + std::string(indent, ' ');
+    at = end + 1;
+  }
+}
+
 } // namespace
 
 exit_code exit_code_of(errc code) {
@@ -53,7 +66,7 @@ void print_fields(
     width = std::max(width, name.size());
   for (const auto& [name, value] : fields)
     std::cout << name << std::string(width - name.size() + 2, ' ')
-              << printable(value) << '\n';
+              << lines_of(value, width + 2) << '\n';
 }
 
 std::string counted(std::uint64_t number, std::string_view one,

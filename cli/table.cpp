@@ -20,6 +20,8 @@ namespace {
 constexpr std::size_t gap = 2;
 constexpr std::size_t last_column_min = 16;
 constexpr std::size_t column_min = 8;
+/// Text that is to be read has a line of its own rather than less than this.
+constexpr std::size_t text_column_min = 40;
 
 /// Columns of the terminal, or 0 where output does not go to one. COLUMNS
 /// overrules it.
@@ -117,6 +119,11 @@ std::string cut_in_front(const std::string& text, std::size_t width) {
   return "…" + text.substr(at);
 }
 
+/// There to be read.
+bool is_text(const std::string& heading) {
+  return heading == "CONTENT" || heading == "DETAIL";
+}
+
 /// There to be copied.
 bool stays_whole(const std::string& heading) {
   return heading == "KEY" || heading.ends_with("ID");
@@ -142,6 +149,11 @@ public:
     for (const auto* heading : {"UPDATED", "TYPE"})
       if (least_width() > terminal_)
         drop(heading);
+    below_ = is_text(headings_.back()) && room_for_last() < text_column_min
+             && room_for_last() < widths_.back();
+    for (const auto* heading : {"UPDATED", "TYPE"})
+      if (below_ && room_for_last() == 0)
+        drop(heading);
     shrink();
   }
 
@@ -152,6 +164,14 @@ public:
   }
 
 private:
+  /// With nothing cut.
+  std::size_t room_for_last() const {
+    std::size_t used = 0;
+    for (std::size_t i = 0; i + 1 < widths_.size(); ++i)
+      used += widths_[i] + gap;
+    return terminal_ > used ? terminal_ - used : 0;
+  }
+
   /// With all that may be cut cut as far as it may.
   std::size_t least_width() const {
     auto last = widths_.size() - 1;
@@ -178,7 +198,7 @@ private:
   void shrink() {
     auto last = widths_.size() - 1;
     for (;;) {
-      auto wanted = std::min(widths_[last], last_column_min);
+      auto wanted = below_ ? 0 : std::min(widths_[last], last_column_min);
       for (std::size_t i = 0; i < last; ++i)
         wanted += widths_[i] + gap;
       if (wanted <= terminal_)
@@ -203,7 +223,10 @@ private:
       line += cell + std::string(widths_[i] - std::min(used, widths_[i]), ' ')
               + std::string(gap, ' ');
     }
-    line += last_cell(row.back(), width_of(line));
+    auto last = last_cell(row.back(), width_of(line));
+    if (last.empty() || last.front() == '\n')
+      line.erase(line.find_last_not_of(' ') + 1);
+    line += last;
     std::cout << line << '\n';
   }
 
@@ -211,16 +234,20 @@ private:
     if (terminal_ == 0)
       return cell;
     auto room = terminal_ > used ? terminal_ - used : 0;
-    if (room >= std::min(last_column_min, width_of(cell)))
+    if (!below_ && room >= std::min(last_column_min, width_of(cell)))
       return cut(cell, room);
+    if (cell.empty())
+      return {};
     auto below = terminal_ > gap ? terminal_ - gap : 1;
-    return "\n" + std::string(gap, ' ') + cut(cell, below);
+    return '\n' + std::string(gap, ' ') + cut(cell, below);
   }
 
   std::vector<std::string> headings_;
   std::size_t terminal_;
   std::vector<std::size_t> widths_;
   std::vector<std::vector<std::string>> rows_;
+  /// The last column has a line of its own.
+  bool below_ = false;
 };
 
 } // namespace

@@ -35,7 +35,9 @@ write_basic_package_version_file(
 install(FILES ${CMAKE_BINARY_DIR}/cloister-config.cmake
   ${CMAKE_BINARY_DIR}/cloister-config-version.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/cloister)
-configure_file(${CMAKE_SOURCE_DIR}/cmake/cloister.pc.in
-  ${CMAKE_BINARY_DIR}/cloister.pc @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/cloister.pc
+foreach(package IN ITEMS cloister cloister-caf)
+  configure_file(${CMAKE_SOURCE_DIR}/cmake/${package}.pc.in
+    ${CMAKE_BINARY_DIR}/${package}.pc @ONLY)
+endforeach()
+install(FILES ${CMAKE_BINARY_DIR}/cloister.pc ${CMAKE_BINARY_DIR}/cloister-caf.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

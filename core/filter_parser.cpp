@@ -119,7 +119,8 @@ private:
       one.push_back(value);
     auto list = one.empty() ? value.if_array() : &one;
     if (list == nullptr || list->empty())
-      return invalid(std::string{name} + " takes a list of conditions");
+      return invalid(std::string{name}
+                     + " takes a list of at least one condition");
     for (const auto& each : *list) {
       auto made = filter(each, depth + 1);
       if (made.has_error())

@@ -9,7 +9,10 @@
 namespace cloister {
 
 result<language> parse_language(std::string_view name) {
-  auto found = std::find(language_names.begin(), language_names.end(), name);
+  std::string lower{name};
+  for (auto& c : lower)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  auto found = std::find(language_names.begin(), language_names.end(), lower);
   if (found != language_names.end())
     return static_cast<language>(found - language_names.begin());
   std::string known;

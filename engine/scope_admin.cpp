@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
+
 #include "core/assert.hpp"
 #include "core/limits.hpp"
 #include "core/personal_data.hpp"
@@ -51,6 +53,19 @@ auth::ancestor_bound bounded(auth::ancestor_bound wanted,
   return {kind::up_to, limit};
 }
 
+/// Whether a label can neither be taken for somebody who has no key, nor
+/// confuse whoever reads it.
+bool is_label(std::string_view label) {
+  std::string lower{label};
+  for (auto& c : lower)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  if (lower == "operator" || lower == "system" || lower == "anonymous")
+    return false;
+  return std::none_of(label.begin(), label.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+}
+
 } // namespace
 
 step scope_engine::make_key(const std::shared_ptr<request>& asked) {
@@ -60,6 +75,12 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
   if (what.label.size() > limits::label_bytes_max || !is_utf8(what.label))
     return refuse(*asked, {errc::invalid_argument,
                            "a label has at most 256 bytes of UTF-8"});
+  if (!is_label(what.label))
+    return refuse(*asked,
+                  {errc::invalid_argument,
+                   "a label is not operator, system or anonymous, which the "
+                   "audit trail has for others, and has no control "
+                   "characters; choose another"});
   if (keys_.live(with_.time->now()) >= limits::keys_per_organization_max)
     return refuse(*asked,
                   {errc::quota_exceeded, "the organization has too many keys; "

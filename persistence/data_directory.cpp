@@ -133,6 +133,11 @@ result<void> data_directory::acquire() {
     auto who = holder && !holder->empty() ? ": " + *holder : std::string{};
     while (!who.empty() && who.back() == '\n')
       who.pop_back();
+    if (who == ": process " + std::to_string(::getpid()))
+      return error{errc::unavailable,
+                   "this process has " + path_
+                     + " open already; use what has it open, or end that",
+                   limits::overload_retry_hint};
     return error{errc::unavailable,
                  "another process holds " + path_ + who
                    + "; stop it, or use it instead",

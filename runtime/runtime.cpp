@@ -77,6 +77,9 @@ result<runtime> runtime::open(const runtime_options& options) {
     spdlog::warn("the actor system that Cloister joins runs the scheduler "
                  "policy \"stealing\"; set scheduler.policy to \"sharing\", or "
                  "blocking calls are ten times slower");
+  if (options.data_dir.empty())
+    return error{errc::invalid_argument,
+                 "data_dir is empty; name the folder of the store"};
   auto store = open_when_closed(options);
   if (store.has_error())
     return store.error();

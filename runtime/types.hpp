@@ -58,7 +58,7 @@ struct search_options {
   std::string query = {};
   std::size_t limit = limits::search_results_default;
   std::optional<std::string> memory_type = {};
-  /// JSON, e.g. {"metadata.priority": {"gte": 2}}; see core/filter.hpp.
+  /// JSON, e.g. {"metadata.priority": {"gte": 2}}; docs/search.md has all.
   std::optional<std::string> filter = {};
   double min_score = 0;
   visibility reach = visibility::self;

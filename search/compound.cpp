@@ -85,6 +85,20 @@ void write_inner_words(std::string_view text, term_writer& out) {
   }
 }
 
+/// "O'Connor" is found by "Connor", "l'hôpital" by "hôpital" in whatever
+/// language: what stands before such an apostrophe is short, and what stands
+/// behind that of "I've" or "we'll" is short too.
+void write_behind_apostrophe(std::string_view text, term_writer& out) {
+  constexpr std::size_t before_max = 2;
+  constexpr std::size_t behind_min = 3;
+  auto apostrophe = text.find('\'');
+  if (apostrophe > before_max || drops_elisions(out.in()))
+    return;
+  auto behind = text.substr(apostrophe + 1);
+  if (behind.size() >= behind_min)
+    out.word(behind);
+}
+
 void write_ascii_word(std::string_view text, term_writer& out) {
   constexpr std::size_t short_bytes = 64;
   std::array<char, short_bytes> lower;
@@ -96,7 +110,9 @@ void write_ascii_word(std::string_view text, term_writer& out) {
     has_inner_capital = has_inner_capital || (upper && i > 0);
     lower[i] = upper ? static_cast<char>(text[i] + ('a' - 'A')) : text[i];
   }
-  out.word({lower.data(), text.size()});
+  std::string_view word{lower.data(), text.size()};
+  out.word(word);
+  write_behind_apostrophe(word, out);
   if (has_inner_capital)
     write_inner_words(text, out);
 }
@@ -104,10 +120,12 @@ void write_ascii_word(std::string_view text, term_writer& out) {
 void write_part(const word_part& part, term_writer& out) {
   if (!part.ascii) {
     auto text = folded(part.text);
-    if (part.letters)
+    if (part.letters) {
       out.word(text);
-    else
+      write_behind_apostrophe(text, out);
+    } else {
       out.as_it_is(text);
+    }
   } else if (part.letters) {
     write_ascii_word(part.text, out);
   } else if (out.in() == language::english && is_ordinal(part.text)) {
@@ -123,6 +141,12 @@ void write_part(const word_part& part, term_writer& out) {
 /// "07" of "07" or, where a time follows, of "07T14".
 std::string_view day_of(std::string_view text) {
   return text.substr(0, text.find_first_of("Tt"));
+}
+
+/// "v2", with more to follow.
+bool is_version_mark(std::string_view text) {
+  return text.size() > 1 && (text[0] == 'v' || text[0] == 'V')
+         && std::all_of(text.begin() + 1, text.end(), is_digit);
 }
 
 } // namespace
@@ -244,14 +268,17 @@ void compound::write_pairs(term_writer& out) const {
   }
 }
 
+/// "3.14", and "v2.10.3" by "2.10" and "2.10.3".
 void compound::write_dotted_numbers(term_writer& out) const {
   for (std::size_t from = 0; from < size_;) {
     auto to = from + 1;
-    while (to < size_ && parts_[to].joiner == '.' && parts_[to].digits
-           && parts_[to - 1].digits)
+    auto leads = parts_[from].digits || is_version_mark(parts_[from].text);
+    while (leads && to < size_ && parts_[to].joiner == '.' && parts_[to].digits)
       ++to;
-    if (to - from > 1)
-      out.as_it_is(joined(from, to, true));
+    for (auto end = from + 2; end <= to; ++end) {
+      auto number = joined(from, end, true);
+      out.as_it_is(parts_[from].digits ? number : number.substr(1));
+    }
     from = to;
   }
 }

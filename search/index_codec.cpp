@@ -12,7 +12,7 @@ namespace cloister::search {
 
 namespace {
 
-constexpr std::uint8_t index_version = 1;
+constexpr std::uint8_t index_version = 2;
 
 std::uint32_t unicode_version() {
   UVersionInfo version;

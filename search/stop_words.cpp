@@ -13,14 +13,14 @@ namespace cloister::search {
 
 namespace {
 
-// Closed word classes, as grammars of each language list them. "us" and "it" of
-// English are absent and present on purpose: the first is a country too.
+// Closed word classes, as grammars of each language list them. Of English, "us"
+// and "may" are absent on purpose: one is a country too, the other a month.
 constexpr std::string_view words_of_english
   = "a an the this that these those i me my mine myself we our ours ourselves "
     "you your yours yourself yourselves he him his himself she her hers "
     "herself it its itself they them their theirs themselves one ones "
     "am is are was were be been being do does did doing done have has had "
-    "having can could may might must shall should will would ought "
+    "having can could might must shall should will would ought "
     "isn't aren't wasn't weren't don't doesn't didn't haven't hasn't hadn't "
     "can't cannot couldn't mustn't shan't shouldn't won't wouldn't "
     "i'm i've i'd i'll you're you've you'd you'll he's he'd he'll she's she'd "

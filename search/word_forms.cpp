@@ -114,7 +114,7 @@ std::string without_marks(const std::string& word) {
 /// article or a pronoun.
 std::string_view without_elision(std::string_view word, language in) {
   constexpr std::size_t swallowed_max = 2;
-  if (in != language::french && in != language::italian)
+  if (!drops_elisions(in))
     return word;
   auto apostrophe = word.find('\'');
   if (apostrophe == std::string_view::npos || apostrophe > swallowed_max
@@ -185,6 +185,10 @@ private:
 };
 
 } // namespace
+
+bool drops_elisions(language in) noexcept {
+  return in == language::french || in == language::italian;
+}
 
 std::string folded(std::string_view utf8) {
   UErrorCode status = U_ZERO_ERROR;

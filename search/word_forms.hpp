@@ -20,6 +20,9 @@ struct query_word {
 /// UTF-8 after NFKC_Casefold, with apostrophes as U+0027.
 std::string folded(std::string_view utf8);
 
+/// Whether the language's words lose a swallowed article in front of them.
+bool drops_elisions(language in) noexcept;
+
 /// Turns folded words into terms, in the order they come. Words are stemmed by
 /// Snowball's stemmer of the language (M. F. Porter, "Snowball", 2001), then
 /// lose their diacritics (before, in English), so that who types without them

@@ -117,13 +117,20 @@ void work_on_next(specialist_self self) {
           giving_up(self));
 }
 
-/// What was concluded before counts: by itself, or by one that crashed.
+/// What it shared before counts: itself, or one that crashed. What was only
+/// noted down is noted again, under the same key.
 void look_back(specialist_self self) {
-  cloister::list_memory mine{{.memory_type = "conclusion", .limit = 1000}};
-  self->request(self->state.notes, patience, std::move(mine))
+  cloister::list_memory shared{
+    {.memory_type = "conclusion",
+     .filter = R"({"author": ")" + self->state.task.agent + R"("})",
+     .limit = 1000,
+     .reach = cloister::visibility::inherited}};
+  self->request(self->state.notes, patience, std::move(shared))
     .then(
       [self](const cloister::memory_list& found) {
-        self->state.at = found.results.size();
+        for (const auto& each : found.results)
+          if (each.where.name() == "team_launch")
+            ++self->state.at;
         if (self->state.at > 0)
           std::cout << self->state.task.agent << " is back, and remembers "
                     << self->state.at << " conclusions\n";
