@@ -243,13 +243,10 @@ result<genuine_key> check_genuine(const persistence::catalog& catalog,
     return unknown_key();
   if (organization.has_error())
     return organization.error();
-  const auto& signing = (*organization)->organization->signing;
-  auto signer = std::find_if(signing.begin(), signing.end(), [&](auto& s) {
-    return s.first == key->signing_version();
-  });
-  if (signer == signing.end())
-    return unknown_key();
-  auto narrowings = auth::genuine_narrowings(*key, signer->second);
+  auto signing
+    = (*organization)->organization->signing_key(key->signing_version());
+  auto narrowings
+    = signing ? auth::genuine_narrowings(*key, *signing) : std::nullopt;
   if (!narrowings)
     return unknown_key();
   engine::authenticate what{key->id, {}, std::move(*narrowings)};

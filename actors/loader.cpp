@@ -24,14 +24,19 @@ worker_behavior(loader_worker::stateful_pointer<worker_state> self,
   silence(self);
   return {
     [self, weak = caf::actor_cast<caf::actor_addr>(loader),
-     number](const load_job& job) {
-      // Engines answer with results; what still throws must not end a thread.
+     number](const load_job& job) -> caf::result<load_done> {
+      // Engines answer with results; what still throws must not end a thread,
+      // nor may half of an answer pass for the whole.
+      bool whole = false;
       try {
         (*job.work)();
+        whole = true;
       } catch (...) { // NOLINT(bugprone-empty-catch)
       }
       if (auto loader_again = caf::actor_cast<loader_actor>(weak))
         self->send(loader_again, loader_idle{number});
+      if (!whole)
+        return caf::make_error(caf::sec::runtime_error);
       return load_done{};
     },
   };

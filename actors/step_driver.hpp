@@ -182,9 +182,10 @@ void drive_offload(Self self, std::uint64_t job, engine::offload next) {
         one_less_outstanding(self);
         guarded(self, [&] { drive(self, job, (*then)()); });
       },
-      [self, job](const caf::error&) {
+      // What the engine is left with is unknown.
+      [self](const caf::error&) {
         one_less_outstanding(self);
-        finish(self, job, error{errc::unavailable, "reading timed out"});
+        crash(self);
       });
 }
 

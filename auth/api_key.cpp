@@ -19,7 +19,7 @@ constexpr std::size_t id_characters = 24;
 constexpr std::size_t checksum_characters = 7;
 constexpr std::uint8_t id_version = 1;
 constexpr std::uint8_t record_version = 1;
-/// With revoked narrowings.
+/// With revoked narrowings and a maker.
 constexpr std::uint8_t record_version_2 = 2;
 
 error not_a_key() {
@@ -67,6 +67,18 @@ read_narrowings(byte_reader& reader, std::uint8_t version) {
     out.push_back({name, read_time(reader)});
   }
   return out;
+}
+
+std::optional<key_record::narrowed_maker> read_maker(byte_reader& reader,
+                                                     std::uint8_t version) {
+  if (version != record_version_2)
+    return std::nullopt;
+  key_record::narrowed_maker maker;
+  maker.id = reader.array<15>();
+  auto count = reader.u8();
+  for (int i = 0; i < count && reader.ok(); ++i)
+    maker.narrowings.push_back(reader.array<16>());
+  return maker.id == key_id{} ? std::nullopt : std::optional{std::move(maker)};
 }
 
 } // namespace
@@ -153,7 +165,8 @@ bytes encode_key_record(const key_record& record) {
   bytes out;
   byte_writer writer{out};
   const auto& narrowings = record.revoked_narrowings;
-  writer.u8(narrowings.empty() ? record_version : record_version_2);
+  auto is_plain = narrowings.empty() && !record.maker;
+  writer.u8(is_plain ? record_version : record_version_2);
   writer.raw(record.id);
   writer.u8(record.permissions.bits());
   writer.u32(record.root_incarnation);
@@ -165,13 +178,18 @@ bytes encode_key_record(const key_record& record) {
   writer.string(record.label);
   writer.string(record.ancestors.limit ? record.ancestors.limit->path() : "");
   writer.string(record.promote_to ? record.promote_to->path() : "");
-  if (narrowings.empty())
+  if (is_plain)
     return out;
   writer.u16(static_cast<std::uint16_t>(narrowings.size()));
   for (const auto& revoked : narrowings) {
     writer.raw(revoked.name);
     write_time(writer, revoked.expires_at);
   }
+  const auto maker = record.maker.value_or(key_record::narrowed_maker{});
+  writer.raw(maker.id);
+  writer.u8(static_cast<std::uint8_t>(maker.narrowings.size()));
+  for (const auto& narrowing : maker.narrowings)
+    writer.raw(narrowing);
   return out;
 }
 
@@ -193,6 +211,7 @@ result<key_record> decode_key_record(bytes_view data) {
   auto limit = reader.string();
   auto promote = reader.string();
   auto narrowings = read_narrowings(reader, version);
+  auto maker = read_maker(reader, version);
   if (!reader.complete() || root.has_error() || bound < 1 || bound > 3)
     return malformed;
   key_record record{id,
@@ -205,7 +224,8 @@ result<key_record> decode_key_record(bytes_view data) {
                     std::move(label),
                     {},
                     {},
-                    std::move(narrowings)};
+                    std::move(narrowings),
+                    std::move(maker)};
   record.ancestors.which = static_cast<ancestor_bound::kind>(bound);
   if (!limit.empty()) {
     auto parsed = scope::parse(limit);

@@ -84,11 +84,13 @@ struct ancestor_bound {
 ///   record := version:u8 id:15 permissions:u8 root_incarnation:be32
 ///             created:be64 expires:be64 revoked:be64 ancestors:u8
 ///             root:string label:string ancestor:string promote_to:string
-///             [count:be16 (narrowing:16 expires:be64)*]       version 2
+///             [count:be16 (narrowing:16 expires:be64)*
+///              maker:15 count:u8 narrowing:16*]               version 2
 ///
 /// A time of 0 means never; an empty string means none. Version 2 has those
-/// narrowed keys that were revoked by themselves. Sealed under the
-/// organization's control key.
+/// narrowed keys that were revoked by themselves, and the key that made this
+/// one if that was narrowed, or made by one that was (else zeros). Sealed under
+/// the organization's control key.
 struct key_record {
   /// A key that was narrowed from this one, and is void until it would end.
   struct revoked_narrowing {
@@ -108,6 +110,13 @@ struct key_record {
   /// The one scope outside the root that sharing may write to.
   std::optional<scope> promote_to;
   std::vector<revoked_narrowing> revoked_narrowings;
+  /// The key that made this one, if that was narrowed or made by one that was:
+  /// whoever ends a narrowed key ends all that it led to.
+  struct narrowed_maker {
+    key_id id{};
+    std::vector<crypto::short_digest> narrowings;
+  };
+  std::optional<narrowed_maker> maker;
 
   /// Whether one of these steps was revoked by itself.
   bool has_revoked(const std::vector<crypto::short_digest>& narrowings) const;

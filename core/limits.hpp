@@ -70,6 +70,7 @@ constexpr std::size_t keys_ever_per_organization_max = 200'000;
 
 // -- time --
 constexpr std::chrono::milliseconds request_timeout_default = 30s;
+constexpr std::chrono::milliseconds request_timeout_max = 10min;
 /// What one call into an engine may use of a scheduler thread.
 constexpr std::chrono::microseconds engine_budget = 2ms;
 /// A read's audit entry is synced no later than this after its answer.

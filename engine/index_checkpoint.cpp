@@ -19,6 +19,9 @@ constexpr std::uint8_t checkpoint_version = 1;
 /// About the size of LevelDB's blocks times sixteen: neither many records nor
 /// large ones.
 constexpr std::size_t part_bytes = 64 * 1024;
+/// An index takes less space than its memory; the list of documents is small.
+constexpr std::uint64_t parts_max
+  = 2 * limits::checkpointed_index_bytes_max / part_bytes;
 constexpr std::size_t id_bytes = 16;
 
 std::optional<index_checkpoint> decode(bytes_view data, std::uint64_t parts) {
@@ -104,6 +107,9 @@ found_checkpoint read_checkpoint(const persistence::store& records,
                      whole.append(bytes_view{*part}.substr(id_bytes));
                      return true;
                    });
+  // Where not all could be looked at, there may be as many as there can be.
+  if (done.has_error())
+    out.parts = parts_max;
   if (done && intact && out.parts > 0)
     out.whole = decode(whole, out.parts);
   return out;

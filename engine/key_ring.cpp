@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/encoding.hpp"
+#include "core/limits.hpp"
 
 namespace cloister::engine {
 
@@ -25,6 +26,20 @@ void key_ring::put(auth::key_record record, const record_tag& tag) {
 const key_ring::entry* key_ring::find(const auth::key_id& id) const {
   auto found = entries_.find(id);
   return found == entries_.end() ? nullptr : &found->second;
+}
+
+std::vector<const key_ring::entry*>
+key_ring::lineage(const auth::key_id& id) const {
+  std::vector<const entry*> out;
+  for (std::optional wanted{id}; wanted;) {
+    auto found = find(*wanted);
+    if (found == nullptr || out.size() > limits::restrictions_max)
+      return {};
+    out.push_back(found);
+    const auto& maker = found->record.maker;
+    wanted = maker ? std::optional{maker->id} : std::nullopt;
+  }
+  return out;
 }
 
 std::size_t key_ring::live(timestamp now) const {

@@ -32,6 +32,10 @@ public:
 
   const entry* find(const auth::key_id& id) const;
 
+  /// A key, the narrowed key that made it, and so on; empty if one of them is
+  /// not known.
+  std::vector<const entry*> lineage(const auth::key_id& id) const;
+
   /// Those rooted at or below a scope, oldest first.
   std::vector<auth::key_record> below(const scope& root) const;
 

@@ -33,6 +33,23 @@ struct evidence {
   bool proven = true;
 };
 
+/// A revoked narrowing as the reason of its audit entry has it: its name, and
+/// " until " when it ends by itself.
+std::optional<auth::key_record::revoked_narrowing>
+revocation_in(std::string_view reason) {
+  constexpr std::string_view until = " until ";
+  auto end = reason.find(until);
+  auto name = from_hex(reason.substr(0, end));
+  if (!name || name->size() != crypto::short_digest{}.size())
+    return std::nullopt;
+  auth::key_record::revoked_narrowing out{byte_reader{*name}.array<16>(), {}};
+  if (end == std::string_view::npos)
+    return out;
+  if (auto at = parse_rfc3339(reason.substr(end + until.size())))
+    out.expires_at = *at;
+  return out;
+}
+
 /// The surviving part of a scope's chain.
 struct surviving_chain {
   std::vector<auth::audit_link> links;
@@ -338,29 +355,28 @@ private:
     return true;
   }
 
-  /// Whether keys narrowed from this one had to be revoked again. Those whose
-  /// time was over are remembered again too, which does no harm.
-  bool revoke_narrowings_again(auth::key_record& record) const {
+  /// Whether keys narrowed from this one had to be revoked again.
+  bool revoke_narrowings_again(auth::key_record& record) {
     auto before = auth::to_string(record.id) + '/';
     auto& revoked = record.revoked_narrowings;
     bool added = false;
     const auto& all = chain_.revoked_keys;
     for (auto each = all.lower_bound(before);
          each != all.end() && each->starts_with(before); ++each) {
-      auto name = from_hex(each->substr(before.size()));
-      if (!name || name->size() != crypto::short_digest{}.size())
+      auto again = revocation_in(each->substr(before.size()));
+      if (!again || record.has_revoked({again->name})
+          || (again->expires_at && *again->expires_at <= with_.time->now()))
         continue;
-      auto narrowing = byte_reader{*name}.array<16>();
-      if (record.has_revoked({narrowing}))
-        continue;
-      revoked.push_back({narrowing, std::nullopt});
+      revoked.push_back(*again);
       added = true;
     }
-    if (revoked.size() > limits::revoked_narrowings_max) {
-      revoked.clear();
-      record.revoked_at = with_.time->now();
-    }
-    return added;
+    if (revoked.size() <= limits::revoked_narrowings_max)
+      return added;
+    revoked.clear();
+    record.revoked_at = with_.time->now();
+    lost("key " + auth::to_string(record.id)
+         + " is revoked, since too many that were narrowed from it were");
+    return true;
   }
 
   // -- writing --

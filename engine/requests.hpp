@@ -127,8 +127,8 @@ struct revoke_key {
   auth::key_id id{};
   /// Only what was narrowed to this, and what came from that.
   std::optional<crypto::short_digest> narrowing;
-  /// When that would end by itself.
-  std::optional<timestamp> narrowing_expires_at;
+  /// The key itself, where its text was given: it must be a genuine one.
+  std::optional<auth::presented_key> presented;
 };
 
 /// Turns a genuine key into what it may do.

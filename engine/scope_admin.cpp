@@ -6,6 +6,7 @@
 #include "core/assert.hpp"
 #include "core/limits.hpp"
 #include "core/personal_data.hpp"
+#include "core/rfc3339.hpp"
 #include "core/utf8.hpp"
 #include "crypto/aead.hpp"
 #include "engine/audit_reader.hpp"
@@ -89,6 +90,10 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
     return refuse(*asked, {errc::quota_exceeded,
                            "the organization has made too many keys; let them "
                            "live longer"});
+  if (keys_.lineage(who.id).size() > limits::restrictions_max)
+    return refuse(*asked,
+                  {errc::too_large, "a narrowed key made the key that made "
+                                    "this one, and so on, too often"});
   if (!who.permissions.contains(what.permissions))
     return refuse(*asked, {errc::forbidden, "a key cannot give permissions it "
                                             "does not have"});
@@ -116,7 +121,11 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
                           what.label,
                           bounded(what.ancestors, who),
                           what.promote_to,
+                          {},
                           {}};
+  auto maker = keys_.find(who.id);
+  if (!who.narrowings.empty() || (maker && maker->record.maker))
+    record.maker = {who.id, who.narrowings};
   change made;
   made.entry = entry_of(*asked);
   made.entry.reason = auth::to_string(id);
@@ -134,15 +143,44 @@ step scope_engine::keys(const std::shared_ptr<request>& asked) {
 
 namespace {
 
+/// A key, or what it was narrowed to, and when that ends by itself.
+struct named_key {
+  auth::key_id id{};
+  std::optional<crypto::short_digest> narrowing;
+  std::optional<timestamp> expires_at;
+};
+
+/// What a key says of itself is believed only if it is genuine: else whoever
+/// holds it could have a revocation forgotten.
+result<named_key> name_of(const auth::presented_key& key,
+                          const persistence::scope_identity& organization) {
+  error unknown{errc::not_found, "the API key is not one of this organization"};
+  auto signing = organization.organization->signing_key(key.signing_version());
+  auto narrowings
+    = signing ? auth::genuine_narrowings(key, *signing) : std::nullopt;
+  if (!narrowings)
+    return unknown;
+  named_key out{key.id, {}, {}};
+  if (!narrowings->empty())
+    out.narrowing = narrowings->back();
+  for (const auto& body : key.restrictions) {
+    auto step = auth::decode_restriction(body);
+    if (step && step->expires_at)
+      out.expires_at = std::min(out.expires_at.value_or(*step->expires_at),
+                                *step->expires_at);
+  }
+  return out;
+}
+
 /// Marks a key, or one that was narrowed from it, as revoked.
-result<void> mark_revoked(auth::key_record& record, const revoke_key& what,
+result<void> mark_revoked(auth::key_record& record, const named_key& named,
                           timestamp now) {
-  if (!what.narrowing) {
+  if (!named.narrowing) {
     record.revoked_at = record.revoked_at.value_or(now);
     return {};
   }
   auto& revoked = record.revoked_narrowings;
-  if (record.has_revoked({*what.narrowing}))
+  if (record.has_revoked({*named.narrowing}))
     return {};
   // Those that have ended need not be remembered.
   std::erase_if(revoked, [now](const auto& each) {
@@ -152,8 +190,18 @@ result<void> mark_revoked(auth::key_record& record, const revoke_key& what,
     return error{errc::quota_exceeded,
                  "too many keys that were narrowed from this one are revoked; "
                  "revoke the key itself"};
-  revoked.push_back({*what.narrowing, what.narrowing_expires_at});
+  revoked.push_back({*named.narrowing, named.expires_at});
   return {};
+}
+
+/// As repair reads it again.
+std::string revocation_reason(const named_key& named) {
+  if (!named.narrowing)
+    return auth::to_string(named.id);
+  auto reason = auth::to_string(named.id, *named.narrowing);
+  if (named.expires_at)
+    reason += " until " + to_rfc3339(*named.expires_at);
+  return reason;
 }
 
 } // namespace
@@ -166,20 +214,24 @@ step scope_engine::revoke(const std::shared_ptr<request>& asked) {
     return wait{[this, asked] { return run(asked); }};
   }
   barrier_ = nullptr;
-  auto found = keys_.find(what.id);
+  auto named = what.presented
+                 ? name_of(*what.presented, *identity_)
+                 : result<named_key>{named_key{what.id, what.narrowing, {}}};
+  if (named.has_error())
+    return refuse(*asked, named.error());
+  auto found = keys_.find(named->id);
   if (found == nullptr || !asked->grant.who().root.contains(found->record.root))
     return refuse(*asked,
                   {errc::not_found, "there is no such key; see `cloister key "
                                     "list`"});
   auto record = found->record;
-  if (auto done = mark_revoked(record, what, with_.time->now());
+  if (auto done = mark_revoked(record, *named, with_.time->now());
       done.has_error())
     return refuse(*asked, done.error());
   change made;
   made.batch->set_effect(persistence::batch_effect::shrinks);
   made.entry = entry_of(*asked);
-  made.entry.reason = what.narrowing ? auth::to_string(what.id, *what.narrowing)
-                                     : auth::to_string(what.id);
+  made.entry.reason = revocation_reason(*named);
   created_key done{record, {}};
   put_key(made, std::move(record));
   return submit(std::move(made), std::move(done));
@@ -250,6 +302,22 @@ result<void> scope_engine::note_repeated() {
   return note_counted(refusals_.take_all());
 }
 
+namespace {
+
+/// Whether a key as it was narrowed is void, or what made it is.
+bool is_revoked(const std::vector<const key_ring::entry*>& lineage,
+                std::vector<crypto::short_digest> narrowings) {
+  for (const auto& key : lineage) {
+    if (key->record.revoked_at || key->record.has_revoked(narrowings))
+      return true;
+    narrowings = key->record.maker ? key->record.maker->narrowings
+                                   : std::vector<crypto::short_digest>{};
+  }
+  return false;
+}
+
+} // namespace
+
 step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<authenticate>(asked->what);
   auto found = keys_.find(what.id);
@@ -274,7 +342,8 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
     return refused("the API key is not known here; see that it belongs to "
                    "this store");
   auto now = with_.time->now();
-  if (found->record.revoked_at || found->record.has_revoked(what.narrowings))
+  auto lineage = keys_.lineage(what.id);
+  if (lineage.empty() || is_revoked(lineage, what.narrowings))
     return refused("the API key was revoked; ask for a new one");
   auto who = auth::key_authority(found->record);
   for (const auto& step : what.restrictions)
@@ -283,7 +352,12 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   if (who.expires_at && *who.expires_at <= now)
     return refused("the API key has expired; ask for a new one");
   who.narrowings = what.narrowings;
-  who.revoked.push_back(found->revoked);
+  for (const auto& key : lineage) {
+    who.revoked.push_back(key->revoked);
+    if (const auto& maker = key->record.maker)
+      for (const auto& narrowing : maker->narrowings)
+        who.revoked.push_back(with_.revocations->flag_of(view_of(narrowing)));
+  }
   for (const auto& narrowing : what.narrowings)
     who.revoked.push_back(with_.revocations->flag_of(view_of(narrowing)));
   // What the key then does is audited, operation by operation.

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
+
 #include "core/assert.hpp"
 #include "core/limits.hpp"
 #include "crypto/aead.hpp"
@@ -75,7 +77,11 @@ step scope_engine::scan_for_filter(const std::shared_ptr<request>& asked,
 
 /// The memories of a page as they are found, by sequence.
 struct scope_engine::page_run {
-  std::vector<std::uint64_t> found;
+  struct found_memory {
+    std::uint64_t sequence = 0;
+    std::uint32_t revision = 0;
+  };
+  std::vector<found_memory> found;
   /// Where to go on.
   std::optional<std::uint64_t> after;
   bool more = false;
@@ -112,7 +118,7 @@ step scope_engine::list_on(const std::shared_ptr<request>& asked,
       return !run->unknown;
     run->more = run->found.size() == what.limit;
     if (!run->more)
-      run->found.push_back(row.sequence);
+      run->found.push_back({row.sequence, row.revision});
     return !run->more;
   };
   if (what.oldest_first)
@@ -134,19 +140,29 @@ step scope_engine::page_of(const std::shared_ptr<request>& asked,
                            const page_run& run) {
   const auto& what = std::get<list_memories>(asked->what);
   std::vector<std::uint32_t> rows;
-  for (auto sequence : run.found)
-    // While it yielded, some may have gone.
-    if (auto row = memories_.find_sequence(sequence))
-      rows.push_back(*row);
+  std::vector<std::uint32_t> changed;
+  for (const auto& each : run.found) {
+    // While it yielded, some may have gone, and some be others.
+    auto row = memories_.find_sequence(each.sequence);
+    if (!row || !is_live(memories_.at(*row)))
+      continue;
+    rows.push_back(*row);
+    if (memories_.at(*row).revision != each.revision)
+      changed.push_back(*row);
+  }
   if (auto fetch = fetch_missing(asked, rows))
     return std::move(*fetch);
   memory_page page;
   if (run.more)
-    page.next = run.found.back();
+    page.next = run.found.back().sequence;
   auto entry = entry_of(*asked);
   for (auto row : rows) {
     auto value = decoded(row);
     if (what.type && value.type != *what.type)
+      continue;
+    auto is_changed
+      = std::find(changed.begin(), changed.end(), row) != changed.end();
+    if (is_changed && what.filter && !what.filter->matches(value))
       continue;
     entry.targets.push_back(value.id);
     page.memories.push_back(std::move(value));

@@ -123,6 +123,13 @@ result<data_directory> data_directory::take(std::shared_ptr<file_system> files,
   return taken;
 }
 
+bool data_directory::is_of_this_process(file_system& files,
+                                        const std::string& path) {
+  auto holder = read_file(files, path + "/lock");
+  return holder
+         && holder->starts_with("process " + std::to_string(::getpid()) + '\n');
+}
+
 result<void> data_directory::acquire() {
   auto lock_path = path_ + "/lock";
   auto lock = files_->lock(lock_path);
@@ -133,7 +140,7 @@ result<void> data_directory::acquire() {
     auto who = holder && !holder->empty() ? ": " + *holder : std::string{};
     while (!who.empty() && who.back() == '\n')
       who.pop_back();
-    if (who == ": process " + std::to_string(::getpid()))
+    if (is_of_this_process(*files_, path_))
       return error{errc::unavailable,
                    "this process has " + path_
                      + " open already; use what has it open, or end that",

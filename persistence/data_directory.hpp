@@ -41,6 +41,9 @@ public:
   static result<std::string> read_id(file_system& files,
                                      const std::string& path);
 
+  /// Whether it was last taken by this process.
+  static bool is_of_this_process(file_system& files, const std::string& path);
+
   const std::string& path() const {
     return path_;
   }

@@ -3,6 +3,8 @@
 
 #include "persistence/scope_identity.hpp"
 
+#include <algorithm>
+
 #include "crypto/hash.hpp"
 
 namespace cloister::persistence {
@@ -19,6 +21,15 @@ scope_keys scope_keys::assemble(crypto::secret_key wrapping,
   auto fingerprint = crypto::derive_key(wrapping, "clstsets", 1);
   return {std::move(wrapping), std::move(control), std::move(fingerprint),
           std::move(data),     data_epoch,         std::nullopt};
+}
+
+const crypto::secret_key*
+organization_keys::signing_key(std::uint8_t version) const {
+  auto found
+    = std::find_if(signing.begin(), signing.end(), [version](const auto& each) {
+        return each.first == version;
+      });
+  return found == signing.end() ? nullptr : &found->second;
 }
 
 } // namespace cloister::persistence

@@ -52,6 +52,9 @@ struct organization_keys {
   crypto::secret_key audit;
   /// Signs API keys; the last one signs new ones.
   std::vector<std::pair<std::uint8_t, crypto::secret_key>> signing;
+
+  /// The signing key of a version; null if there is none.
+  const crypto::secret_key* signing_key(std::uint8_t version) const;
 };
 
 /// One incarnation of a scope: where its records are and what opens them.

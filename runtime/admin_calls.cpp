@@ -1,8 +1,6 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <algorithm>
-
 #include "core/encoding.hpp"
 #include "runtime/client_impl.hpp"
 
@@ -42,17 +40,6 @@ result<engine::create_key> to_create_key(const auth::authority& who,
   return what;
 }
 
-/// The end of what a key's text says of itself, which nothing proves.
-std::optional<timestamp> claimed_end(const auth::presented_key& key) {
-  std::optional<timestamp> end;
-  for (const auto& body : key.restrictions) {
-    auto step = auth::decode_restriction(body);
-    if (step && step->expires_at)
-      end = std::min(end.value_or(*step->expires_at), *step->expires_at);
-  }
-  return end;
-}
-
 /// A key is named by its id, by id and narrowing as the audit trail has them,
 /// or by its text.
 result<engine::revoke_key> to_revoke_key(std::string_view named) {
@@ -60,10 +47,7 @@ result<engine::revoke_key> to_revoke_key(std::string_view named) {
     auto key = auth::parse_api_key(named);
     if (key.has_error())
       return error{errc::invalid_argument, key.error().detail};
-    if (key->restrictions.empty())
-      return engine::revoke_key{key->id, std::nullopt, std::nullopt};
-    return engine::revoke_key{key->id, auth::narrowing_of(key->tail),
-                              claimed_end(*key)};
+    return engine::revoke_key{key->id, std::nullopt, std::move(*key)};
   }
   auto slash = named.find('/');
   auto id = auth::parse_key_id(named.substr(0, slash));

@@ -43,6 +43,9 @@ result<void> check_query(const search_options& options) {
                  "the query is empty; give some words, or list the memories"};
   if (!(options.min_score >= 0 && options.min_score <= 1))
     return error{errc::invalid_argument, "min_score is 0 to 1"};
+  if (options.timeout.count() < 1
+      || options.timeout > limits::request_timeout_max)
+    return error{errc::invalid_argument, "timeout is 1 ms to 10 minutes"};
   if (options.query.size() > limits::query_bytes_max)
     return error{errc::too_large, "the query exceeds 64 KiB"};
   if (!is_utf8(options.query))

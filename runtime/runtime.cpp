@@ -37,7 +37,9 @@ open_when_closed(const runtime_options& options) {
   for (;;) {
     auto ended = unfinished::ended();
     auto store = open_store(options);
-    bool held = store.has_error() && store.error().retry_after.count() > 0;
+    bool held = store.has_error()
+                && persistence::data_directory::is_of_this_process(
+                  *persistence::posix_file_system(), options.data_dir);
     if (!held || !unfinished::wait_past(ended, until))
       return store;
   }
@@ -60,11 +62,11 @@ actors::gateway_options to_gateway_options(const runtime_options& options) {
 /// A runtime may end where its last handle is dropped, but not on one of its
 /// own threads, which it waits for.
 void end(runtime::impl* parts) {
+  auto waited_for = unfinished::begin_end();
   if (!actors::actor_thread_mark::is_set()) {
     delete parts;
     return;
   }
-  auto waited_for = unfinished::begin();
   std::thread{[parts, waited_for] { delete parts; }}.detach();
 }
 

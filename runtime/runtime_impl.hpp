@@ -83,7 +83,7 @@ template <class T>
 actors::detached_task start(std::shared_ptr<const void> keep,
                             std::shared_ptr<runtime::impl> node, call<T> work,
                             completion_handler<T> done) {
-  auto waited_for = unfinished::begin();
+  auto waited_for = unfinished::begin_call();
   auto outcome = std::make_shared<result<T>>(
     error{errc::unavailable, "the call failed; try again"});
   try {

@@ -64,6 +64,7 @@ struct search_options {
   visibility reach = visibility::self;
   /// Other scopes, as user_ids, to search together; replaces the bound one.
   std::vector<std::string> scopes = {};
+  /// 1 ms to `limits::request_timeout_max`.
   std::chrono::milliseconds timeout = limits::request_timeout_default;
 };
 

@@ -18,19 +18,28 @@ unfinished& unfinished::of_process() {
   return *the_one;
 }
 
-unfinished::token unfinished::begin() {
+unfinished::token unfinished::begin(std::size_t unfinished::*count) {
   auto& all = of_process();
   {
     std::lock_guard guard{all.mutex_};
-    ++all.count_;
+    ++(all.*count);
   }
-  return {&all, [](unfinished* counted) { counted->end(); }};
+  return {&all, [count](unfinished* counted) { counted->end(count); }};
 }
 
-void unfinished::end() {
+unfinished::token unfinished::begin_call() {
+  return begin(&unfinished::calls_);
+}
+
+unfinished::token unfinished::begin_end() {
+  return begin(&unfinished::ends_);
+}
+
+void unfinished::end(std::size_t unfinished::*count) {
   std::lock_guard guard{mutex_};
-  --count_;
-  ++ended_;
+  --(this->*count);
+  if (count == &unfinished::ends_)
+    ++ended_;
   changed_.notify_all();
 }
 
@@ -44,8 +53,9 @@ bool unfinished::wait_past(std::size_t seen,
                            std::chrono::steady_clock::time_point until) {
   auto& all = of_process();
   std::unique_lock guard{all.mutex_};
-  all.changed_.wait_until(
-    guard, until, [&] { return all.ended_ != seen || all.count_ == 0; });
+  all.changed_.wait_until(guard, until, [&] {
+    return all.ended_ != seen || all.calls_ + all.ends_ == 0;
+  });
   return all.ended_ != seen;
 }
 
@@ -53,7 +63,7 @@ bool unfinished::wait_past(std::size_t seen,
 void unfinished::wait() {
   std::unique_lock guard{mutex_};
   changed_.wait_for(guard, limits::request_timeout_default,
-                    [this] { return count_ == 0; });
+                    [this] { return calls_ + ends_ == 0; });
 }
 
 } // namespace cloister

@@ -79,14 +79,15 @@ void inverted_index::remove(document doc, std::string_view text) {
   const auto& terms = terms_of(text, language_);
   thread_local std::vector<std::uint32_t> numbers;
   numbers.clear();
-  for (const auto& word : terms)
-    numbers.push_back(number_in(place_of(word).slot));
+  if (!slots_.empty())
+    for (const auto& word : terms)
+      numbers.push_back(number_in(place_of(word).slot));
   for_each_distinct(numbers, [&](std::uint32_t number, std::uint32_t) {
     // An index that was made elsewhere may know other words.
     if (number != 0)
       ++removed_postings_[number - 1];
   });
-  total_length_ -= terms.size();
+  total_length_ -= std::min<std::uint64_t>(total_length_, terms.size());
   --documents_;
   if (doc >= removed_.size())
     removed_.resize(doc + 1);
@@ -125,8 +126,12 @@ std::uint64_t inverted_index::frequency(std::string_view term) const {
   if (number == 0)
     return 0;
   auto removed = removed_postings_.find(number - 1);
-  return terms_[number - 1].postings.size()
-         - (removed == removed_postings_.end() ? 0 : removed->second);
+  std::uint64_t all = terms_[number - 1].postings.size();
+  // More were removed than there were if the index was made elsewhere.
+  return all
+         - (removed == removed_postings_.end()
+              ? 0
+              : std::min<std::uint64_t>(all, removed->second));
 }
 
 /// Makes the vocabulary anew without the words that no document has any more.

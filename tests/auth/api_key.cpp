@@ -48,6 +48,7 @@ TEST_CASE("a key's record comes back as it was", "[auth]") {
     "planner",
     {ancestor_bound::kind::up_to, scope::parse("org_a").value()},
     scope::parse("org_a/team_c").value(),
+    {},
     {}};
   auto back = decode_key_record(encode_key_record(record)).value();
   CHECK(back.id == record.id);
@@ -63,6 +64,11 @@ TEST_CASE("a key's record comes back as it was", "[auth]") {
   CHECK(back.has_revoked({{6}, {8}}));
   CHECK_FALSE(back.has_revoked({{9}}));
   CHECK(back.revoked_narrowings[0].expires_at == timestamp{9});
+  CHECK_FALSE(back.maker.has_value());
+  record.maker = {make_key_id("12345", 1), {{1}, {2}}};
+  back = decode_key_record(encode_key_record(record)).value();
+  CHECK(back.maker->id == record.maker->id);
+  CHECK(back.maker->narrowings == record.maker->narrowings);
   auto data = encode_key_record(record);
   for (std::size_t i = 0; i < data.size(); ++i)
     CHECK_FALSE(decode_key_record(bytes_view{data}.substr(0, i)).has_value());

@@ -75,8 +75,10 @@ TEST_CASE("calls complete by their handlers", "[runtime][async]") {
   for (std::size_t i = 0; i < count; ++i)
     sarah.create_memory(draft("memory " + std::to_string(i)),
                         [&](result<memory> made) {
-                          std::lock_guard guard{mutex};
-                          outcomes.push_back(std::move(made));
+                          {
+                            std::lock_guard guard{mutex};
+                            outcomes.push_back(std::move(made));
+                          }
                           done.arrive();
                         });
   done.wait();
@@ -130,8 +132,10 @@ TEST_CASE("errors come by handler as they come by value", "[runtime][async]") {
   std::map<std::string, errc> codes;
   std::mutex mutex;
   auto note = [&](std::string name, auto outcome) {
-    std::lock_guard guard{mutex};
-    codes[name] = outcome ? errc::ok : outcome.error().code;
+    {
+      std::lock_guard guard{mutex};
+      codes[name] = outcome ? errc::ok : outcome.error().code;
+    }
     done.arrive();
   };
   sarah.create_memory(draft("x"), [&](auto r) { note("create", r); });

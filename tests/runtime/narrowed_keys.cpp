@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "auth/narrowing.hpp"
 #include "tests/support/test_node.hpp"
 
 using namespace cloister;
@@ -172,4 +173,59 @@ TEST_CASE("a key that a narrowed key makes can do no more than that",
   CHECK(made.info.scope == "org_acme/team_eng/user_x");
   CHECK(made.info.expires_at.has_value());
   CHECK(made.info.ancestors == "org_acme/team_eng");
+}
+
+TEST_CASE("a revoked narrowed key stays so, whatever its holder says of it",
+          "[runtime][keys]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto key = team_key(acme);
+  auto genuine = narrowed(key, {.scope = "agent_a"});
+  // The same tail, and an end that it does not have.
+  auto claimed = auth::parse_api_key(genuine).value();
+  auth::restriction ended;
+  ended.scope = "agent_a";
+  ended.expires_at = timestamp{1};
+  claimed.restrictions = {auth::encode_restriction(ended)};
+  auto admin = acme.client().value();
+  CHECK(admin.revoke_key(auth::to_text(claimed)).error().code
+        == errc::not_found);
+  // Another's tail.
+  auto other = auth::parse_api_key(genuine).value();
+  other.tail[0] ^= 1;
+  CHECK(admin.revoke_key(auth::to_text(other)).error().code == errc::not_found);
+  CHECK(runtime.client(genuine).has_value());
+  CHECK(admin.revoke_key(genuine).has_value());
+  for (int i = 0; i < 3; ++i)
+    admin.revoke_key(narrowed(key, {.scope = "agent_" + std::to_string(i)}))
+      .value();
+  CHECK(runtime.client(genuine).error().code == errc::unauthenticated);
+}
+
+TEST_CASE("what a narrowed key made is revoked with it", "[runtime][keys]") {
+  test_node node;
+  std::string made;
+  std::string made_by_made;
+  auto refused = [](const runtime& opened, const std::string& text) {
+    auto bound = opened.client(text);
+    return bound.has_error() && bound.error().code == errc::unauthenticated;
+  };
+  {
+    auto runtime = node.open_or_fail();
+    auto acme = runtime.organization("org_acme").value();
+    auto narrow = narrowed(team_key(acme), {.scope = "agent_a"});
+    made = runtime.client(narrow)->create_key({})->api_key;
+    auto holder = runtime.client(made).value();
+    made_by_made = holder.create_key({})->api_key;
+    auto second = runtime.client(made_by_made).value();
+    CHECK(second.create_memory(draft("x")).has_value());
+    acme.client()->revoke_key(narrow).value();
+    CHECK(holder.list_memories().error().code == errc::unauthenticated);
+    CHECK(second.list_memories().error().code == errc::unauthenticated);
+    CHECK(refused(runtime, made));
+  }
+  auto runtime = node.open_or_fail();
+  CHECK(refused(runtime, made));
+  CHECK(refused(runtime, made_by_made));
 }
