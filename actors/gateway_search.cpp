@@ -4,13 +4,16 @@
 #include <algorithm>
 
 #include "actors/gateway_impl.hpp"
+#include "core/limits.hpp"
 
 namespace cloister::actors {
 
 namespace {
 
-/// Scopes that one search asks at a time.
+/// Scopes that one search asks at a time for what they know of its words.
 constexpr std::size_t scopes_at_once = 64;
+/// Memories that they may answer with at a time.
+constexpr std::size_t hits_at_once = 256;
 
 /// One scope's part in a search over several.
 struct search_part {
@@ -20,16 +23,24 @@ struct search_part {
 
 using part_span = std::span<search_part>;
 
-/// The best of several scopes: as many as are wanted, and no more are kept.
+/// The best of several scopes: as many as are wanted and as fit into an answer,
+/// and not many more are kept.
 class best_hits {
 public:
   explicit best_hits(std::size_t limit) : limit_(limit) {}
 
   void add(const scope& where, engine::memory_hits found) {
-    for (auto& hit : found.hits)
+    for (auto& hit : found.hits) {
+      bytes_ += bytes_of(hit);
       hits_.push_back({where, std::move(hit)});
-    if (hits_.size() > 2 * limit_)
+    }
+    if (hits_.size() > 2 * limit_ || bytes_ > 2 * limits::answer_bytes_max)
       trim();
+  }
+
+  /// What scores less is not among them; 0 as long as there is room.
+  double least_score() const {
+    return worst_;
   }
 
   std::vector<located_hit> take() {
@@ -38,6 +49,10 @@ public:
   }
 
 private:
+  static std::size_t bytes_of(const engine::memory_hit& hit) {
+    return hit.memory.content.size() + hit.memory.metadata.size();
+  }
+
   void trim() {
     std::stable_sort(hits_.begin(), hits_.end(),
                      [](const located_hit& a, const located_hit& b) {
@@ -45,12 +60,23 @@ private:
                          return a.hit.score > b.hit.score;
                        return a.hit.memory.created_at > b.hit.memory.created_at;
                      });
-    if (hits_.size() > limit_)
-      hits_.erase(hits_.begin() + static_cast<std::ptrdiff_t>(limit_),
-                  hits_.end());
+    bytes_ = 0;
+    std::size_t kept = 0;
+    while (kept < hits_.size() && kept < limit_) {
+      auto size = bytes_of(hits_[kept].hit);
+      if (bytes_ + size > limits::answer_bytes_max)
+        break;
+      bytes_ += size;
+      ++kept;
+    }
+    if (kept == limit_ || kept < hits_.size())
+      worst_ = static_cast<double>(hits_[kept - 1].hit.score);
+    hits_.erase(hits_.begin() + static_cast<std::ptrdiff_t>(kept), hits_.end());
   }
 
   std::size_t limit_;
+  std::size_t bytes_ = 0;
+  double worst_ = 0;
   std::vector<located_hit> hits_;
 };
 
@@ -143,9 +169,12 @@ gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
     what.statistics = std::move(*gathered);
   }
   best_hits best{what.limit};
-  for (std::size_t at = 0; at < parts.size(); at += scopes_at_once) {
-    auto some = part_span{parts}.subspan(
-      at, std::min(scopes_at_once, parts.size() - at));
+  auto at_once
+    = std::clamp<std::size_t>(hits_at_once / what.limit, 1, scopes_at_once);
+  for (std::size_t at = 0; at < parts.size(); at += at_once) {
+    auto some
+      = part_span{parts}.subspan(at, std::min(at_once, parts.size() - at));
+    what.min_score = std::max(what.min_score, best.least_score());
     engine::operation wanted{what};
     auto answers = co_await run.ask_all(some, std::move(wanted), true);
     for (std::size_t i = 0; i < some.size(); ++i) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 
 #include <caf/all.hpp>
 
@@ -54,8 +55,10 @@ struct loader_state {
   /// What each worker does is heavy.
   std::vector<bool> heavy;
   std::deque<waiting_job> waiting;
-  /// Heavy jobs wait apart: one worker is always left to the others.
-  std::deque<waiting_job> waiting_heavy;
+  /// Heavy jobs wait apart: one worker is always left to the others. Those that
+  /// have some take turns, so that many of one delay another's by one.
+  std::map<std::uint64_t, std::deque<waiting_job>> waiting_heavy;
+  std::deque<std::uint64_t> turns;
   std::vector<caf::typed_response_promise<load_done>> draining;
 
   bool is_drained() const {
@@ -72,6 +75,27 @@ struct loader_state {
 
 using loader_self = loader_actor::stateful_pointer<loader_state>;
 
+loader_state::waiting_job next_heavy(loader_state& state) {
+  auto owner = state.turns.front();
+  state.turns.pop_front();
+  auto& jobs = state.waiting_heavy[owner];
+  auto next = std::move(jobs.front());
+  jobs.pop_front();
+  if (jobs.empty())
+    state.waiting_heavy.erase(owner);
+  else
+    state.turns.push_back(owner);
+  return next;
+}
+
+void add_heavy(loader_state& state, loader_state::waiting_job job) {
+  auto owner = job.job.owner;
+  auto& jobs = state.waiting_heavy[owner];
+  if (jobs.empty())
+    state.turns.push_back(owner);
+  jobs.push_back(std::move(job));
+}
+
 void give(loader_self self, loader_state::waiting_job next) {
   auto& state = self->state;
   auto worker = state.idle.back();
@@ -84,22 +108,25 @@ void give(loader_self self, loader_state::waiting_job next) {
 void give_out(loader_self self) {
   auto& state = self->state;
   while (!state.idle.empty()) {
-    auto from = !state.waiting.empty() ? &state.waiting
-                : !state.waiting_heavy.empty() && state.may_start_heavy()
-                  ? &state.waiting_heavy
-                  : nullptr;
-    if (from == nullptr)
+    if (!state.waiting.empty()) {
+      auto next = std::move(state.waiting.front());
+      state.waiting.pop_front();
+      give(self, std::move(next));
+    } else if (!state.turns.empty() && state.may_start_heavy()) {
+      give(self, next_heavy(state));
+    } else {
       return;
-    auto next = std::move(from->front());
-    from->pop_front();
-    give(self, std::move(next));
+    }
   }
 }
 
 caf::result<load_done> hand_out(loader_self self, const load_job& job) {
   auto& state = self->state;
   auto promise = self->make_response_promise<load_done>();
-  (job.heavy ? state.waiting_heavy : state.waiting).push_back({job, promise});
+  if (job.heavy)
+    add_heavy(state, {job, promise});
+  else
+    state.waiting.push_back({job, promise});
   give_out(self);
   return promise;
 }

@@ -68,6 +68,8 @@ struct load_job {
   std::shared_ptr<std::function<void()>> work;
   /// See `engine::offload`.
   bool heavy = false;
+  /// Whose turn a heavy one takes: an organization's number.
+  std::uint64_t owner = 0;
 };
 struct load_done {};
 struct drain_loaders {};

@@ -174,9 +174,10 @@ void drive_offload(Self self, std::uint64_t job, engine::offload next) {
   auto then
     = std::make_shared<std::function<engine::step()>>(std::move(next.then));
   ++self->state.outstanding;
+  auto owner = self->state.engine->organization_number();
   self
     ->request(self->state.loaders, load_timeout,
-              load_job{std::move(work), next.heavy})
+              load_job{std::move(work), next.heavy, owner})
     .then(
       [self, job, then](const load_done&) {
         one_less_outstanding(self);

@@ -100,7 +100,7 @@ void search_ten_best(benchmark::State& state) {
   search::search_view view;
   view.judge = [](search::document) { return true; };
   view.order = [](search::document doc) { return doc; };
-  view.must_yield = [] { return false; };
+  view.must_yield = [](int) { return false; };
   for (auto _ : state) {
     search::ranked_search run{wanted, search::statistics_of(index, wanted), 10};
     run.step(index, view);

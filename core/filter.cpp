@@ -39,10 +39,38 @@ bool equal(const json::value& a, const json::value& b) {
   return a == b;
 }
 
+/// In a time that grows with the text alone, whatever is looked for (D. Knuth,
+/// J. Morris and V. Pratt, "Fast pattern matching in strings", 1977): both come
+/// from people who may want it to take long.
+bool contains_text(std::string_view text, std::string_view part) {
+  if (part.empty())
+    return true;
+  std::vector<std::size_t> shorter(part.size(), 0);
+  for (std::size_t i = 1, matched = 0; i < part.size(); ++i) {
+    while (matched > 0 && part[i] != part[matched])
+      matched = shorter[matched - 1];
+    matched += part[i] == part[matched] ? 1u : 0u;
+    shorter[i] = matched;
+  }
+  std::size_t matched = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (matched == 0 && text[at] != part[0]) {
+      at = text.find(part[0], at);
+      if (at == std::string_view::npos)
+        return false;
+    }
+    while (matched > 0 && text[at] != part[matched])
+      matched = shorter[matched - 1];
+    matched += text[at] == part[matched] ? 1u : 0u;
+    if (matched == part.size())
+      return true;
+  }
+  return false;
+}
+
 bool contains(const json::value& whole, const json::value& part) {
   if (whole.is_string() && part.is_string())
-    return std::string_view{whole.get_string()}.find(part.get_string())
-           != std::string_view::npos;
+    return contains_text(whole.get_string(), part.get_string());
   if (whole.is_object() && part.is_string())
     return whole.get_object().contains(part.get_string());
   if (!whole.is_array())
@@ -97,6 +125,11 @@ public:
 
 private:
   bool test(const filter_node& node) {
+    // The one long field is not copied for it.
+    if (node.field == filter_field::content
+        && node.compare == filter_operator::contains
+        && node.operand.is_string())
+      return contains_text(value_.content, node.operand.get_string());
     json::value own;
     const auto* found = node.field == filter_field::metadata
                           ? metadata_at(node.path)

@@ -73,6 +73,8 @@ constexpr std::chrono::milliseconds request_timeout_default = 30s;
 constexpr std::chrono::milliseconds request_timeout_max = 10min;
 /// What one call into an engine may use of a scheduler thread.
 constexpr std::chrono::microseconds engine_budget = 2ms;
+/// What one job may use of a loader before others have their turn.
+constexpr std::chrono::milliseconds loader_slice = 20ms;
 /// A read's audit entry is synced no later than this after its answer.
 constexpr std::chrono::milliseconds audit_sync_delay_max = 100ms;
 
@@ -87,6 +89,9 @@ constexpr std::size_t journal_bytes_max = 32 * 1024 * 1024;
 /// flight at a node.
 constexpr std::size_t batch_bytes_max = 4 * 1024 * 1024;
 constexpr std::size_t in_flight_bytes_max = 256 * 1024 * 1024;
+/// Contents and metadata of one answer; it then has fewer memories than asked
+/// for. Larger than any one of them.
+constexpr std::size_t answer_bytes_max = 16 * 1024 * 1024;
 
 // -- memory --
 /// Plaintext records one active scope keeps; the rest is read when asked for.
@@ -112,5 +117,6 @@ static_assert(scope_path_bytes_max < 1024,
               "a scope path is part of every request, keep it short");
 static_assert(search_results_default <= page_results_max);
 static_assert(page_results_default <= page_results_max);
+static_assert(content_bytes_max + metadata_bytes_max < answer_bytes_max);
 
 } // namespace cloister::limits

@@ -23,33 +23,36 @@ std::optional<bool> filter_verdicts::of(std::uint64_t sequence,
   return found->admitted;
 }
 
-result<filter_verdicts> scan_filter(const persistence::store& records,
-                                    const persistence::scope_identity& identity,
-                                    const memory_filter& filter) {
-  filter_verdicts out;
+result<void> filter_scan::look_at(bytes_view key, bytes_view sealed) {
+  auto record = open_record(*identity_, key, sealed);
+  if (record.has_error())
+    return record.error();
+  auto value = persistence::decode_memory(*record);
+  if (value.has_error())
+    return value.error();
+  auto sequence = byte_reader{persistence::rest_of(key)}.u64();
+  verdicts_.add(sequence, value->revision, filter_.matches(*value));
+  next_.clear();
+  byte_writer{next_}.u64(sequence + 1);
+  return {};
+}
+
+result<bool> filter_scan::read_on(const persistence::store& records,
+                                  const std::function<bool()>& must_pause) {
   result<void> failure;
-  auto visit = [&](bytes_view key, bytes_view sealed) -> result<void> {
-    auto record = open_record(identity, key, sealed);
-    if (record.has_error())
-      return record.error();
-    auto value = persistence::decode_memory(*record);
-    if (value.has_error())
-      return value.error();
-    out.add(byte_reader{persistence::rest_of(key)}.u64(), value->revision,
-            filter.matches(*value));
-    return {};
-  };
+  bool paused = false;
+  auto range = identity_->space().range(persistence::record_kind::memory);
   auto done
-    = records.scan(identity.space().range(persistence::record_kind::memory), {},
-                   [&](bytes_view key, bytes_view sealed) {
-                     failure = visit(key, sealed);
-                     return failure.has_value();
-                   });
+    = records.scan(range, next_, [&](bytes_view key, bytes_view sealed) {
+        failure = look_at(key, sealed);
+        paused = failure && must_pause();
+        return failure && !paused;
+      });
   if (done.has_error())
     return done.error();
   if (failure.has_error())
     return failure.error();
-  return out;
+  return !paused;
 }
 
 } // namespace cloister::engine

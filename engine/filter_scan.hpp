@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -34,9 +35,30 @@ private:
   std::vector<verdict> verdicts_;
 };
 
-/// Reads all memories of a scope. Takes long: loaders call it.
-result<filter_verdicts> scan_filter(const persistence::store& records,
-                                    const persistence::scope_identity& identity,
-                                    const memory_filter& filter);
+/// Reads the memories of a scope for what they are to a filter, a slice at a
+/// time. Reads the disk: loaders call it, one at a time.
+class filter_scan {
+public:
+  filter_scan(persistence::identity_ptr identity, memory_filter filter)
+    : identity_(std::move(identity)), filter_(std::move(filter)) {}
+
+  /// Goes on until told to pause. Returns whether done; fails as the store
+  /// does.
+  result<bool> read_on(const persistence::store& records,
+                       const std::function<bool()>& must_pause);
+
+  filter_verdicts take() {
+    return std::move(verdicts_);
+  }
+
+private:
+  result<void> look_at(bytes_view key, bytes_view sealed);
+
+  persistence::identity_ptr identity_;
+  memory_filter filter_;
+  filter_verdicts verdicts_;
+  /// Where to go on: the rest of a storage key.
+  bytes next_;
+};
 
 } // namespace cloister::engine

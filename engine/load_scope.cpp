@@ -149,6 +149,7 @@ private:
         if (row.sequence == 0)
           continue;
         out_.memories.insert(std::move(row));
+        out_.memories.index_all();
         // A scope may be larger than what is kept of it.
         out_.memories.shrink_cache();
       }

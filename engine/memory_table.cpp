@@ -43,8 +43,6 @@ void memory_table::insert(memory_row row) {
   cached_bytes_ += record.size();
   auto summary = persistence::decode_summary(record);
   CLOISTER_ASSERT(summary.has_value());
-  if (at >= index_.rows())
-    index_.add(at, summary->content);
   rows_[at].conversation = conversation_of(summary->metadata, as_);
   in_conversation_ += rows_[at].conversation != 0 ? 1u : 0u;
   if (summary->key)
@@ -59,7 +57,24 @@ void memory_table::insert(memory_row row) {
     slots_[slot_of(rows_[at].id)] = at + 1;
 }
 
+bool memory_table::index_more(const std::function<bool()>& must_yield) {
+  while (!is_all_indexed()) {
+    auto row = static_cast<std::uint32_t>(index_.rows());
+    auto summary = persistence::decode_summary(rows_[row].record);
+    CLOISTER_ASSERT(summary.has_value());
+    index_.add(row, summary->content);
+    if (!is_all_indexed() && must_yield())
+      return false;
+  }
+  return true;
+}
+
+void memory_table::index_all() {
+  index_more([] { return false; });
+}
+
 void memory_table::erase(std::uint32_t row, bytes_view record) {
+  index_all();
   auto& gone = rows_[row];
   CLOISTER_ASSERT(gone.sequence != 0);
   auto summary = persistence::decode_summary(record);
@@ -82,6 +97,7 @@ void memory_table::erase(std::uint32_t row, bytes_view record) {
 
 /// Closes the gaps that erased rows left, here as in the index.
 void memory_table::forget_removed() {
+  index_all();
   auto numbers = index_.purge();
   std::size_t kept = 0;
   for (std::size_t row = 0; row < rows_.size(); ++row)
@@ -223,7 +239,8 @@ void memory_table::shrink_cache() {
   while (cached_bytes_ > cache_bytes_max_ && looked_at-- > 0) {
     eviction_hand_ = (eviction_hand_ + 1) % rows_.size();
     auto& row = rows_[eviction_hand_];
-    if (row.record.empty())
+    // What is not indexed yet is still needed.
+    if (row.record.empty() || eviction_hand_ >= index_.rows())
       continue;
     ++uncached_;
     cached_bytes_ -= row.record.size();

@@ -46,7 +46,9 @@ struct indexing {
 };
 
 /// The committed memories of one scope and their index. Rows are numbered like
-/// the index's documents, and anew when many were erased. One thread at a time.
+/// the index's documents, and anew when many were erased. The index may lag
+/// behind: it takes longer than the rest, and searches alone need it. One
+/// thread at a time.
 class memory_table {
 public:
   explicit memory_table(std::size_t cache_bytes_max, indexing as = {})
@@ -58,11 +60,20 @@ public:
                search::inverted_index index)
     : cache_bytes_max_(cache_bytes_max), as_(as), index_(std::move(index)) {}
 
-  /// Adds a memory and indexes it. Asserts that its record is there and whole.
+  /// Adds a memory, to be indexed by `index_more`. Asserts that its record is
+  /// there and whole.
   void insert(memory_row row);
 
-  /// Takes a memory out; `record` is its plaintext, cached or not. Other rows
-  /// may change their numbers.
+  /// Indexes what was inserted, in order, until told to yield. Returns whether
+  /// all is indexed.
+  bool index_more(const std::function<bool()>& must_yield);
+  void index_all();
+  bool is_all_indexed() const {
+    return index_.rows() >= rows_.size();
+  }
+
+  /// Takes a memory out, once all are indexed; `record` is its plaintext,
+  /// cached or not. Other rows may change their numbers.
   void erase(std::uint32_t row, bytes_view record);
 
   void clear();

@@ -79,6 +79,11 @@ public:
   }
   void reload(const loaded_node& state);
 
+  /// The node is no organization.
+  static std::uint64_t organization_number() {
+    return 0;
+  }
+
 private:
   step begin_life();
   step note(const note_node& what);

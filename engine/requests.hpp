@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -201,6 +202,12 @@ inline bool is_change(const operation& what) {
          || std::holds_alternative<open_child>(what);
 }
 
+/// Whether an operation looks at a scope's index.
+inline bool is_search(const operation& what) {
+  return std::holds_alternative<search_memories>(what)
+         || std::holds_alternative<gather_statistics>(what);
+}
+
 /// Whether an operation makes the store larger: not accepted on a disk that is
 /// nearly full.
 inline bool is_growth(const operation& what) {
@@ -235,6 +242,12 @@ struct request {
   std::shared_ptr<const filter_verdicts> verdicts;
   /// How often they were read.
   int scans = 0;
+  /// Records that its answer needs and the scope does not keep, by sequence.
+  struct fetched_record {
+    std::uint32_t revision = 0;
+    bytes record;
+  };
+  std::map<std::uint64_t, fetched_record> fetched;
 };
 
 // -- answers --

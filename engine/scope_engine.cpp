@@ -71,9 +71,7 @@ std::size_t scope_engine::memory_bytes() const {
 bool scope_engine::waits_for_reload(const request& asked) const {
   if (!needs_reload())
     return false;
-  auto searches = std::holds_alternative<search_memories>(asked.what)
-                  || std::holds_alternative<gather_statistics>(asked.what);
-  return is_change(asked.what) || (searches && must_index_again());
+  return is_change(asked.what) || (is_search(asked.what) && must_index_again());
 }
 
 step scope_engine::begin(std::shared_ptr<request> asked) {
@@ -83,9 +81,13 @@ step scope_engine::begin(std::shared_ptr<request> asked) {
 }
 
 step scope_engine::run(std::shared_ptr<request> asked) {
+  // Changes too: nobody writes faster than it can be indexed.
+  auto needs_index = is_search(asked->what) || is_change(asked->what);
+  if (needs_index && !index_more())
+    return again{[this, asked] { return run(asked); }};
   if (with_.before_operation)
     with_.before_operation(identity_->name, asked->grant.what());
-  if (asked->deadline.count() != 0 && with_.time->steady() > asked->deadline) {
+  if (is_late(*asked)) {
     if (barrier_ == asked.get())
       barrier_ = nullptr;
     return refuse(*asked,
@@ -125,6 +127,18 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const note_access&) { return note(asked); },
     },
     asked->what);
+}
+
+bool scope_engine::is_late(const request& asked) const {
+  return asked.deadline.count() != 0 && with_.time->steady() > asked.deadline;
+}
+
+bool scope_engine::index_more() {
+  if (memories_.is_all_indexed())
+    return true;
+  auto started = with_.time->steady();
+  return memories_.index_more(
+    [&] { return with_.time->steady() - started > limits::engine_budget; });
 }
 
 auth::audit_entry scope_engine::entry_of(const request& asked) const {
@@ -213,7 +227,7 @@ step scope_engine::flush_audit() {
 
 bool scope_engine::wants_checkpoint() const {
   const auto& index = memories_.index();
-  auto documents = index.documents();
+  std::uint64_t documents = memories_.size();
   auto grown
     = documents - std::min<std::uint64_t>(documents, checkpoint_documents_);
   constexpr std::uint64_t worth = 8;
@@ -291,7 +305,10 @@ step scope_engine::committed(const std::shared_ptr<change>& made,
     identity_->settings->become(*made->becomes.settings);
   // What only this engine sees can wait until the answer is on its way.
   step answered{std::move(done)};
-  answered.afterwards = [this, made] { apply(made->becomes); };
+  answered.afterwards = [this, made] {
+    apply(made->becomes);
+    index_more();
+  };
   return answered;
 }
 

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/encoding.hpp"
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
 #include "engine/memory_table.hpp"
@@ -62,6 +63,8 @@ loaded_scope new_scope(const services& with,
 /// damaged, lost or came back.
 result<loaded_scope> load_scope(const services& with,
                                 const persistence::scope_identity& identity);
+
+class filter_scan;
 
 /// Everything one scope can do, for one thread at a time. No threads, no
 /// actors, and no reads from the disk: what needs one comes out as a `step`.
@@ -117,10 +120,19 @@ public:
     return identity_;
   }
 
+  /// Tells organizations apart where they share something.
+  std::uint64_t organization_number() const {
+    return byte_reader{view_of(identity_->root().tag)}.u64();
+  }
+
   /// Bytes of heap memory, roughly.
   std::size_t memory_bytes() const;
 
 private:
+  /// Indexes what was committed, for as long as the budget lasts. Returns
+  /// whether all is indexed.
+  bool index_more();
+
   /// What one batch does to the committed state once it is durable.
   struct effects {
     /// One memory that leaves the table, enters it, or does both; in order.
@@ -246,6 +258,12 @@ private:
   step get(const std::shared_ptr<request>& asked, const memory_id& id);
   std::optional<bool> admits(const std::optional<memory_filter>& filter,
                              const request& asked, std::uint32_t row) const;
+  std::optional<step> fetch_for_answer(const std::shared_ptr<request>& asked,
+                                       std::vector<std::uint32_t>& rows);
+  const bytes* record_for(const request& asked, std::uint32_t row) const;
+  bool is_late(const request& asked) const;
+  step scan_on(const std::shared_ptr<request>& asked,
+               const std::shared_ptr<filter_scan>& scan);
   step scan_for_filter(const std::shared_ptr<request>& asked,
                        const memory_filter& filter);
   struct page_run;
@@ -261,6 +279,7 @@ private:
   step statistics(const std::shared_ptr<request>& asked);
   step history(const std::shared_ptr<request>& asked);
   memory decoded(std::uint32_t row) const;
+  static memory decoded(bytes_view record);
   bool is_unchanged_at(const memory_id& id, std::uint32_t revision) const;
 
   // -- administration (scope_admin.cpp) --

@@ -14,10 +14,77 @@
 namespace cloister::engine {
 
 memory scope_engine::decoded(std::uint32_t row) const {
-  auto value = persistence::decode_memory(memories_.at(row).record);
+  return decoded(memories_.at(row).record);
+}
+
+memory scope_engine::decoded(bytes_view record) {
+  auto value = persistence::decode_memory(record);
   // It was decoded once before it was put here.
   CLOISTER_ASSERT(value.has_value());
   return std::move(*value);
+}
+
+const bytes* scope_engine::record_for(const request& asked,
+                                      std::uint32_t row) const {
+  const auto& at = memories_.at(row);
+  if (!at.record.empty())
+    return &at.record;
+  auto found = asked.fetched.find(at.sequence);
+  auto is_newest
+    = found != asked.fetched.end() && found->second.revision == at.revision;
+  return is_newest ? &found->second.record : nullptr;
+}
+
+/// A step that reads what an answer needs and runs the operation again; nothing
+/// where all is at hand. Leaves away the last rows where they would make the
+/// answer too large. What is read is kept by the request alone: it may be more
+/// than a scope may keep.
+std::optional<step>
+scope_engine::fetch_for_answer(const std::shared_ptr<request>& asked,
+                               std::vector<std::uint32_t>& rows) {
+  constexpr std::size_t fetched_at_once_max = 128;
+  std::vector<std::uint64_t> missing;
+  std::size_t bytes_at_hand = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (auto record = record_for(*asked, rows[i])) {
+      bytes_at_hand += record->size();
+      if (bytes_at_hand <= limits::answer_bytes_max)
+        continue;
+      if (missing.empty())
+        rows.resize(i);
+      break;
+    }
+    missing.push_back(memories_.at(rows[i]).sequence);
+    if (missing.size() == fetched_at_once_max)
+      break;
+  }
+  if (missing.empty())
+    return std::nullopt;
+  using fetched_records = std::vector<std::pair<std::uint64_t, result<bytes>>>;
+  auto fetched = std::make_shared<fetched_records>();
+  auto work
+    = [fetched, missing, identity = identity_, records = &with_.records] {
+        for (auto sequence : missing)
+          fetched->emplace_back(
+            sequence, read_memory_record(*records, *identity, sequence));
+      };
+  auto then = [this, asked, fetched]() -> step {
+    for (auto& [sequence, record] : *fetched) {
+      auto row = memories_.find_sequence(sequence);
+      // A change in flight may have removed the record already; the operation
+      // runs again and finds out.
+      if (!row || tentative_.contains(memories_.at(*row).id) || clearing_)
+        continue;
+      if (record.has_error())
+        return refuse(*asked, record.error());
+      auto summary = persistence::decode_summary(*record);
+      if (summary.has_error())
+        return refuse(*asked, summary.error());
+      asked->fetched[sequence] = {summary->revision, std::move(*record)};
+    }
+    return run(asked);
+  };
+  return step{offload{std::move(work), std::move(then)}};
 }
 
 step scope_engine::get(const std::shared_ptr<request>& asked,
@@ -61,15 +128,30 @@ step scope_engine::scan_for_filter(const std::shared_ptr<request>& asked,
                            "the scope changes faster than it can be filtered; "
                            "try again",
                            limits::overload_retry_hint});
-  auto found = std::make_shared<result<filter_verdicts>>(filter_verdicts{});
-  auto work = [found, filter, identity = identity_, records = &with_.records] {
-    *found = scan_filter(*records, *identity, filter);
+  return scan_on(asked, std::make_shared<filter_scan>(identity_, filter));
+}
+
+/// A slice at a time: others wait for the same loader.
+step scope_engine::scan_on(const std::shared_ptr<request>& asked,
+                           const std::shared_ptr<filter_scan>& scan) {
+  auto done = std::make_shared<result<bool>>(false);
+  auto work = [done, scan, records = &with_.records, time = with_.time,
+               deadline = asked->deadline] {
+    auto until = time->steady() + limits::loader_slice;
+    if (deadline.count() != 0)
+      until = std::min(until, deadline);
+    *done = scan->read_on(*records, [&] { return time->steady() > until; });
   };
-  auto then = [this, asked, found]() -> step {
-    if (found->has_error())
-      return refuse(*asked, found->error());
-    asked->verdicts
-      = std::make_shared<const filter_verdicts>(std::move(**found));
+  auto then = [this, asked, scan, done]() -> step {
+    if (done->has_error())
+      return refuse(*asked, done->error());
+    if (is_late(*asked))
+      return refuse(*asked,
+                    {errc::timeout, "the filter took too long; ask with "
+                                    "a simpler one"});
+    if (!**done)
+      return scan_on(asked, scan);
+    asked->verdicts = std::make_shared<const filter_verdicts>(scan->take());
     return run(asked);
   };
   return offload{std::move(work), std::move(then), true};
@@ -128,7 +210,7 @@ step scope_engine::list_on(const std::shared_ptr<request>& asked,
   if (run->unknown)
     return scan_for_filter(asked, *what.filter);
   if (yielded) {
-    if (asked->deadline.count() != 0 && started > asked->deadline)
+    if (is_late(*asked))
       return refuse(*asked, {errc::timeout, "the list took too long; ask with "
                                             "a simpler filter"});
     return again{[this, asked, run] { return list_on(asked, run); }};
@@ -150,14 +232,17 @@ step scope_engine::page_of(const std::shared_ptr<request>& asked,
     if (memories_.at(*row).revision != each.revision)
       changed.push_back(*row);
   }
-  if (auto fetch = fetch_missing(asked, rows))
+  auto all = rows.size();
+  if (auto fetch = fetch_for_answer(asked, rows))
     return std::move(*fetch);
   memory_page page;
-  if (run.more)
+  if (rows.size() < all)
+    page.next = memories_.at(rows.back()).sequence;
+  else if (run.more)
     page.next = run.found.back().sequence;
   auto entry = entry_of(*asked);
   for (auto row : rows) {
-    auto value = decoded(row);
+    auto value = decoded(*record_for(*asked, row));
     if (what.type && value.type != *what.type)
       continue;
     auto is_changed
@@ -200,7 +285,7 @@ step scope_engine::search_on(
   const std::shared_ptr<request>& asked,
   const std::shared_ptr<search::ranked_search>& run) {
   auto started = with_.time->steady();
-  if (asked->deadline.count() != 0 && started > asked->deadline)
+  if (is_late(*asked))
     return refuse(*asked, {errc::timeout, "the search took too long; ask with "
                                           "fewer words"});
   // Its words were stemmed for an index that is no more.
@@ -227,11 +312,17 @@ step scope_engine::search_on(
           memories_.neighbours(
             doc, search::ranked_search::context_percent.size(), out);
           std::erase_if(out, [&](const search::neighbour& near) {
-            return !is_live(memories_.at(near.doc));
+            return near.doc >= memories_.index().rows()
+                   || !is_live(memories_.at(near.doc));
           });
         };
-  view.must_yield
-    = [&] { return with_.time->steady() - started > limits::engine_budget; };
+  // One that has to begin again and again, because memories go meanwhile, is
+  // let run for longer, up to its deadline.
+  view.must_yield = [&](int restarts) {
+    constexpr int doublings_max = 4;
+    return with_.time->steady() - started
+           > limits::engine_budget * (1 << std::min(restarts, doublings_max));
+  };
   auto done = run->step(memories_.index(), view);
   if (unknown)
     return scan_for_filter(asked, *what.filter);
@@ -250,14 +341,15 @@ step scope_engine::search_done(
     rows.push_back(hit.doc);
   // Runs the search again with the records at hand; that is rare, and simpler
   // than holding on to rows that may change meanwhile.
-  if (auto fetch = fetch_missing(asked, rows))
+  if (auto fetch = fetch_for_answer(asked, rows))
     return std::move(*fetch);
   memory_hits hits;
   auto entry = entry_of(*asked);
-  for (const auto& hit : best) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& hit = best[i];
     if (static_cast<double>(hit.score) < what.min_score)
       continue;
-    auto value = decoded(hit.doc);
+    auto value = decoded(*record_for(*asked, rows[i]));
     if (what.type && value.type != *what.type)
       continue;
     entry.targets.push_back(value.id);

@@ -70,28 +70,32 @@ call<memory_list> client::impl::list(list_options options) const {
   if (at.has_error())
     co_return at.error();
   memory_list out;
-  for (auto i = at->scope; i < scopes->size(); ++i) {
+  std::size_t carried = 0;
+  auto after = at->after;
+  for (auto i = at->scope; i < scopes->size();) {
     auto room = options.limit - out.results.size();
     auto where = (*scopes)[i];
-    if (room == 0) {
-      out.cursor = make_cursor(where->name(), asked, std::nullopt);
+    if (room == 0 || carried > limits::answer_bytes_max) {
+      out.cursor = make_cursor(where->name(), asked, after);
       co_return out;
     }
-    auto after = i == at->scope ? at->after : std::nullopt;
     engine::operation what{engine::list_memories{
       options.memory_type, *filter, room, after, options.oldest_first}};
     auto page = co_await perform<engine::memory_page>(
       where, operation::list_memories, std::move(what));
     if (page.has_error())
       co_return page.error();
-    if (!*page)
-      continue;
-    for (auto& value : (*page)->memories)
-      out.results.push_back({std::move(value), where->name()});
-    if ((*page)->next) {
-      out.cursor = make_cursor(where->name(), asked, (*page)->next);
-      co_return out;
+    after.reset();
+    if (*page) {
+      after = (*page)->next;
+      for (auto& value : (*page)->memories) {
+        carried += value.content.size() + value.metadata.size();
+        out.results.push_back({std::move(value), where->name()});
+      }
     }
+    // A page that was cut short goes on in the same scope.
+    if (!after)
+      ++i;
   }
   co_return out;
 }

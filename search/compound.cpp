@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "search/script_runs.hpp"
+
 namespace cloister::search {
 
 namespace {
@@ -120,6 +122,8 @@ void write_ascii_word(std::string_view text, term_writer& out) {
 void write_part(const word_part& part, term_writer& out) {
   if (!part.ascii) {
     auto text = folded(part.text);
+    // One character can become many.
+    text.resize(cut_at(text, word_bytes_max));
     if (part.letters) {
       out.word(text);
       write_behind_apostrophe(text, out);

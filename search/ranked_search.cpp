@@ -11,8 +11,6 @@ namespace cloister::search {
 
 namespace {
 
-/// Beyond, a search runs to its end in one go rather than never.
-constexpr int restarts_max = 3;
 /// Hits that are ranked again in their context, at least.
 constexpr std::size_t context_pool_min = 20;
 /// More than the limit are not kept beyond.
@@ -33,6 +31,10 @@ void ranked_search::restart(const inverted_index& index,
             limit_, std::clamp(2 * limit_, context_pool_min, context_pool_max))
                           : limit_;
   kept_.clear();
+  ranked_.clear();
+  admitted_.clear();
+  judged_ = 0;
+  in_context_ = false;
   next_ = 0;
 }
 
@@ -44,7 +46,7 @@ bool ranked_search::step(const inverted_index& index, const search_view& view) {
     restart(index, view);
     ++restarts_;
   }
-  constexpr document slow_window = 4;
+  constexpr document slow_window = 2;
   auto size = view.is_judge_slow ? slow_window : search_window::documents_max;
   search_window window{index, query_, scorer_};
   while (next_ < index.rows()) {
@@ -54,12 +56,14 @@ bool ranked_search::step(const inverted_index& index, const search_view& view) {
       return threshold();
     });
     next_ = window.end();
-    if (next_ < index.rows() && restarts_ < restarts_max && view.must_yield())
+    if (next_ < index.rows() && view.must_yield(restarts_))
       return false;
   }
-  if (view.neighbours)
+  if (!view.neighbours)
+    return true;
+  if (!in_context_)
     rank_in_context(index, view);
-  return true;
+  return judge_ranked(view);
 }
 
 void ranked_search::offer(points score, document doc,
@@ -114,7 +118,6 @@ void ranked_search::rank_in_context(const inverted_index& index,
     auto at = std::lower_bound(scored.begin(), scored.end(), doc);
     return scores[static_cast<std::size_t>(at - scored.begin())];
   };
-  std::vector<hit> ranked;
   for (const auto& each : entries) {
     points context = 0;
     for (const auto& near : each.around)
@@ -124,25 +127,34 @@ void ranked_search::rank_in_context(const inverted_index& index,
           static_cast<points>(std::uint64_t{score_of(near.doc)}
                               * context_percent[near.distance - 1] / 100));
     if (!index.is_removed(each.doc))
-      ranked.push_back(
+      ranked_.push_back(
         {score_of(each.doc) + context, view.order(each.doc), each.doc});
   }
-  std::sort(ranked.begin(), ranked.end());
-  // Judging may take long: no more than are wanted.
-  auto admitted = std::move(kept_);
+  std::sort(ranked_.begin(), ranked_.end());
+  admitted_ = std::move(kept_);
   kept_.clear();
-  std::sort(admitted.begin(), admitted.end(),
+  std::sort(admitted_.begin(), admitted_.end(),
             [](const hit& a, const hit& b) { return a.doc < b.doc; });
-  for (const auto& each : ranked) {
+  in_context_ = true;
+}
+
+/// Judging may take long: no more than are wanted, and not all in one go.
+/// Returns whether done.
+bool ranked_search::judge_ranked(const search_view& view) {
+  for (; judged_ < ranked_.size() && kept_.size() < limit_; ++judged_) {
+    const auto& each = ranked_[judged_];
     auto is_hit = std::binary_search(
-      admitted.begin(), admitted.end(), each,
+      admitted_.begin(), admitted_.end(), each,
       [](const hit& a, const hit& b) { return a.doc < b.doc; });
     if (is_hit || view.judge(each.doc))
       kept_.push_back(each);
-    if (kept_.size() == limit_)
-      break;
+    if (!is_hit && view.must_yield(restarts_)) {
+      ++judged_;
+      return false;
+    }
   }
   std::make_heap(kept_.begin(), kept_.end());
+  return true;
 }
 
 std::vector<scored_document> ranked_search::best() const {

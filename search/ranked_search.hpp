@@ -35,7 +35,9 @@ struct search_view {
   std::function<std::uint64_t(document)> order;
   /// Appends a document's neighbours; empty where nothing is a conversation.
   std::function<void(document, std::vector<neighbour>&)> neighbours;
-  std::function<bool()> must_yield;
+  /// How often a search had to begin again is given, so that it can be let
+  /// run for longer.
+  std::function<bool(int restarts)> must_yield;
   /// Judges few documents at a time, so that it can yield.
   bool is_judge_slow = false;
 };
@@ -97,6 +99,7 @@ private:
   void offer(points score, document doc, const inverted_index& index,
              const search_view& view);
   void rank_in_context(const inverted_index& index, const search_view& view);
+  bool judge_ranked(const search_view& view);
 
   query query_;
   scorer scorer_;
@@ -105,6 +108,12 @@ private:
   std::size_t pool_;
   /// A heap.
   std::vector<hit> kept_;
+  /// Hits and their context, best first; those up to `judged_` have been looked
+  /// at, and what was kept before is `admitted_`, by document.
+  std::vector<hit> ranked_;
+  std::vector<hit> admitted_;
+  std::size_t judged_ = 0;
+  bool in_context_ = false;
   /// Where to go on.
   document next_ = 0;
   std::uint64_t removals_ = 0;

@@ -3,6 +3,8 @@
 
 #include "core/filter.hpp"
 
+#include <random>
+
 #include <catch2/catch.hpp>
 
 #include "core/rfc3339.hpp"
@@ -153,4 +155,28 @@ TEST_CASE("a filter has bounds", "[core]") {
     many += (i > 0 ? "," : "") + std::string{R"({"revision":)"}
             + std::to_string(i) + "}";
   CHECK(refusal(many + "]}") == errc::too_large);
+}
+
+TEST_CASE("what a text contains is found, however alike it is", "[core]") {
+  std::minstd_rand random{3};
+  auto text = [&](std::size_t size) {
+    std::string out;
+    for (std::size_t i = 0; i < size; ++i)
+      out += random() % 4 == 0 ? 'b' : 'a';
+    return out;
+  };
+  int found = 0;
+  for (int i = 0; i < 5000; ++i) {
+    memory value;
+    value.content = text(random() % 60);
+    auto part = text(1 + random() % 12);
+    auto filter
+      = memory_filter::parse(R"({"content": {"contains": ")" + part + R"("}})")
+          .value();
+    auto expected = value.content.find(part) != std::string::npos;
+    found += expected ? 1 : 0;
+    if (filter.matches(value) != expected)
+      FAIL(part << " in " << value.content);
+  }
+  CHECK(found > 500);
 }

@@ -8,6 +8,7 @@
 
 using namespace cloister;
 using namespace cloister::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -205,4 +206,141 @@ TEST_CASE("hits of several scopes compare as if they were in one",
   for (std::size_t i = 0; i < split->results.size(); ++i)
     CHECK(split->results[i].score == whole->results[i].score);
   CHECK(split->results[0].memory.content == "a teapot of silver");
+}
+
+namespace {
+
+/// Every look at it takes a millisecond: whatever can yield does.
+class ticking_clock final : public cloister::clock {
+public:
+  timestamp now() const override {
+    return {1767225600000};
+  }
+  std::chrono::nanoseconds steady() const override {
+    return std::chrono::milliseconds{++looks_};
+  }
+
+private:
+  mutable std::atomic<std::int64_t> looks_{0};
+};
+
+std::vector<std::string> contents_of(const search_results& found) {
+  std::vector<std::string> out;
+  for (const auto& hit : found.results)
+    out.push_back(hit.memory.content + " " + std::to_string(hit.score));
+  return out;
+}
+
+/// What a scope of conversations answers, with and without filters.
+std::vector<std::vector<std::string>>
+answers_of(std::shared_ptr<const cloister::clock> time,
+           std::size_t cache_bytes) {
+  test_node node;
+  node.options.time = std::move(time);
+  node.options.content_cache_bytes = cache_bytes;
+  auto opened = node.open_or_fail();
+  auto user = opened.organization("org_acme")->client("user_x").value();
+  for (int batch = 0; batch < 3; ++batch) {
+    std::vector<memory_draft> drafts;
+    for (int i = 0; i < 200; ++i) {
+      auto one
+        = draft("tea " + std::to_string(i % 17) + " cup "
+                + std::to_string(i % 5) + " of batch " + std::to_string(batch));
+      one.metadata = R"({"session": "s)" + std::to_string(i % 3) + R"(", "n": )"
+                     + std::to_string(i) + "}";
+      drafts.push_back(one);
+    }
+    user.create_memories(drafts).value();
+  }
+  std::vector<std::vector<std::string>> out;
+  for (const auto* filter : {"", R"({"metadata.n": {"lt": 100}})",
+                             R"({"content": {"contains": "cup 3"}})"}) {
+    search_options query{.query = "tea 7 cup 3"};
+    query.limit = 20;
+    query.timeout = 10min;
+    list_options page{.limit = 1000};
+    if (*filter != 0) {
+      query.filter = filter;
+      page.filter = filter;
+    }
+    out.push_back(contents_of(user.search_memories(query).value()));
+    out.emplace_back();
+    for (const auto& each : user.list_memories(page).value().results)
+      out.back().push_back(each.memory.content);
+  }
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("what is found does not depend on how often it was interrupted",
+          "[runtime][search]") {
+  constexpr std::size_t all = 16 * 1024 * 1024;
+  auto at_once = answers_of(std::make_shared<manual_clock>(), all);
+  CHECK(at_once[0].size() == 20);
+  CHECK(at_once[3].size() == 300);
+  CHECK(at_once[5].size() == 120);
+  CHECK(answers_of(std::make_shared<ticking_clock>(), all) == at_once);
+  // Where records must be read again, a slice at a time.
+  CHECK(answers_of(std::make_shared<manual_clock>(), 1000) == at_once);
+  CHECK(answers_of(std::make_shared<ticking_clock>(), 1000) == at_once);
+}
+
+TEST_CASE("an answer has an end, and pages go on behind it",
+          "[runtime][search]") {
+  test_node node;
+  node.options.content_cache_bytes = 100'000;
+  auto opened = node.open_or_fail();
+  auto acme = opened.organization("org_acme").value();
+  constexpr std::size_t each = 40;
+  constexpr std::size_t scopes = 9;
+  std::vector<std::string> names;
+  for (std::size_t scope = 0; scope < scopes; ++scope) {
+    names.push_back("user_" + std::to_string(scope));
+    auto user = acme.client(names.back()).value();
+    std::vector<memory_draft> drafts;
+    for (std::size_t i = 0; i < each; ++i)
+      drafts.push_back(draft("tea " + std::string(60'000, 'x')));
+    user.create_memories(drafts).value();
+  }
+  auto everybody = acme.client().value();
+  search_options query{.query = "tea"};
+  query.limit = 1000;
+  query.scopes = names;
+  auto found = everybody.search_memories(query).value();
+  CHECK(found.results.size() < each * scopes);
+  CHECK(found.results.size() * 60'000 <= limits::answer_bytes_max);
+  CHECK(found.results.size() * 60'000 > limits::answer_bytes_max / 2);
+  list_options page{.limit = 1000, .scopes = names};
+  std::set<std::string> seen;
+  std::size_t pages = 0;
+  do {
+    auto listed = everybody.list_memories(page).value();
+    CHECK(listed.results.size() * 60'000 <= 2 * limits::answer_bytes_max);
+    for (const auto& one : listed.results)
+      CHECK(seen.insert(one.memory.id.to_string()).second);
+    page.cursor = listed.cursor;
+    ++pages;
+  } while (page.cursor);
+  CHECK(seen.size() == each * scopes);
+  CHECK(pages == 2);
+}
+
+TEST_CASE("a search has a time to end in", "[runtime][search]") {
+  searched all;
+  for (auto bad : {0ms, -1ms, std::chrono::milliseconds::max()}) {
+    search_options query{.query = "tea"};
+    query.timeout = bad;
+    CHECK(all.ask(query) == errc::invalid_argument);
+  }
+  test_node node;
+  node.options.time = std::make_shared<ticking_clock>();
+  node.options.content_cache_bytes = 1000;
+  auto opened = node.open_or_fail();
+  auto user = opened.organization("org_acme")->client("user_x").value();
+  user.create_memories(std::vector<memory_draft>(1000, draft("tea"))).value();
+  search_options query{.query = "tea"};
+  query.filter = R"({"content": {"contains": "nothing"}})";
+  query.timeout = 200ms;
+  CHECK(user.search_memories(query).error().code == errc::timeout);
 }

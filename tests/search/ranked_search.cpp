@@ -24,7 +24,7 @@ search_view view_of(std::function<bool(document)> judge) {
   search_view out;
   out.judge = std::move(judge);
   out.order = [](document doc) { return doc; };
-  out.must_yield = [] { return true; };
+  out.must_yield = [](int) { return true; };
   return out;
 }
 
