@@ -40,6 +40,9 @@ using node_actor = caf::typed_actor<
 using loader_actor = caf::typed_actor<
   // Runs a job on one of a few threads.
   caf::replies_to<load_job>::with<load_done>,
+  // Replies at once: whoever waits for that gets behind all others that have
+  // something to do. A message to itself would come in the same turn.
+  caf::replies_to<take_turn>::with<load_done>,
   // From a worker: it is free.
   caf::reacts_to<loader_idle>,
   // From the supervisor: replies once there is no job left.

@@ -161,6 +161,7 @@ loader_actor::behavior_type loader_behavior(loader_self self,
   }
   return {
     [self](const load_job& job) { return hand_out(self, job); },
+    [](const take_turn&) { return load_done{}; },
     [self](const loader_idle& free) { hand_out_next(self, free.worker); },
     [self](const drain_loaders&) { return drain(self); },
   };

@@ -72,6 +72,8 @@ struct load_job {
   std::uint64_t owner = 0;
 };
 struct load_done {};
+/// Answered when it is its turn among the actors.
+struct take_turn {};
 struct drain_loaders {};
 struct loader_idle {
   std::size_t worker = 0;
@@ -134,6 +136,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::slept)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::reload)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::load_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::load_done)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::take_turn)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::drain_loaders)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::loader_idle)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::commit_batch)

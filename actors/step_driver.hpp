@@ -168,6 +168,18 @@ void drive_wait(Self self, std::uint64_t job, engine::wait next) {
     self->state.blocked.push_back(std::move(later));
 }
 
+/// Lets all others have a turn first.
+template <class Self>
+void drive_again(Self self, std::uint64_t job, engine::again next) {
+  auto later = std::make_shared<engine::again>(std::move(next));
+  self->request(self->state.loaders, load_timeout, take_turn{})
+    .then(
+      [self, job, later](const load_done&) {
+        guarded(self, [&] { drive(self, job, later->then()); });
+      },
+      [self](const caf::error&) { crash(self); });
+}
+
 template <class Self>
 void drive_offload(Self self, std::uint64_t job, engine::offload next) {
   auto work = std::make_shared<std::function<void()>>(std::move(next.work));
@@ -221,10 +233,7 @@ void drive(Self self, std::uint64_t job, engine::step next) {
       [&](result<engine::answer>& done) { finish(self, job, std::move(done)); },
       [&](engine::offload& load) { drive_offload(self, job, std::move(load)); },
       [&](engine::commit& write) { drive_commit(self, job, std::move(write)); },
-      [&](engine::again& later) {
-        self->send(
-          self, resume{job, std::make_shared<engine::again>(std::move(later))});
-      },
+      [&](engine::again& later) { drive_again(self, job, std::move(later)); },
       [&](engine::wait& later) { drive_wait(self, job, std::move(later)); },
     },
     next.what);
