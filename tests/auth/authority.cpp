@@ -49,7 +49,8 @@ constexpr operation asked_by_clients[] = {operation::create_memory,
                                           operation::verify_audit,
                                           operation::read_subtree,
                                           operation::show_settings,
-                                          operation::configure_organization};
+                                          operation::configure_organization,
+                                          operation::erase_scope};
 
 } // namespace
 
