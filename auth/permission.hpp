@@ -84,6 +84,7 @@ constexpr permission required_for(operation what) {
       return permission::share;
     case operation::list_audit:
     case operation::verify_audit:
+    case operation::sign_checkpoint:
       return permission::audit;
     case operation::create_key:
     case operation::list_keys:

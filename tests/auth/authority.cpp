@@ -50,7 +50,8 @@ constexpr operation asked_by_clients[] = {operation::create_memory,
                                           operation::read_subtree,
                                           operation::show_settings,
                                           operation::configure_organization,
-                                          operation::erase_scope};
+                                          operation::erase_scope,
+                                          operation::sign_checkpoint};
 
 } // namespace
 
