@@ -43,8 +43,6 @@ enum class operation : std::uint8_t {
   configure_organization = 23,
   /// Erasing a scope and all below it.
   erase_scope = 24,
-  /// Signing where audit chains end.
-  sign_checkpoint = 25,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,

@@ -84,7 +84,6 @@ constexpr permission required_for(operation what) {
       return permission::share;
     case operation::list_audit:
     case operation::verify_audit:
-    case operation::sign_checkpoint:
       return permission::audit;
     case operation::create_key:
     case operation::list_keys:

@@ -215,20 +215,7 @@ struct chain_result {
 /// Verifies chains into a report; the first break stands.
 class chain_checker {
 public:
-  chain_checker(const services& with, const std::vector<chain_head>& expected)
-    : with_(with) {
-    for (const auto& each : expected)
-      expected_[each.tag] = &each;
-  }
-
-  /// Whoever can write to the store can leave a whole chain away, or its end:
-  /// what was not met is missing.
-  void note_missing() {
-    for (const auto& [tag, end] : expected_)
-      note_break("chain " + to_hex(view_of(tag)) + '#'
-                   + std::to_string(end->length),
-                 "it was another when the checkpoint was made, or longer");
-  }
+  explicit chain_checker(const services& with) : with_(with) {}
 
   audit_report report() const {
     return report_;
@@ -248,11 +235,6 @@ public:
     bool anchor_met = anchor == nullptr;
     std::string reason;
     auto compare = [&] {
-      auto wanted = expected_.find(context.tag);
-      if (wanted != expected_.end()
-          && verifier.length() == wanted->second->length
-          && verifier.head() == wanted->second->head)
-        expected_.erase(wanted);
       if (anchor != nullptr && verifier.length() == anchor->length)
         anchor_met = verifier.head() == anchor->head;
       if (head && verifier.length() == head->audit_length)
@@ -411,44 +393,8 @@ private:
   }
 
   const services& with_;
-  /// Ends that were not met yet.
-  std::map<persistence::scope_tag, const chain_head*> expected_;
   audit_report report_;
 };
-
-/// Adds the ends of the chains of a scope and of all below it.
-result<void> add_heads(const services& with, const ledger_context& context,
-                       const identity_ptr& identity, chain_heads& out) {
-  auto head = read_head(context, with.records);
-  if (head.has_error())
-    return head.error();
-  out.heads.push_back({context.tag, head->audit_length, head->audit_head});
-  result<void> failure;
-  auto add_erased = [&](bytes_view key, bytes_view sealed) {
-    auto plain = crypto::open(identity->keys.control, key, sealed);
-    auto what = plain ? persistence::decode_erasure(*plain) : plain.error();
-    if (what.has_error())
-      failure = what.error();
-    else if (what->phase != persistence::erasure_phase::intended)
-      for (const auto& each : what->scopes)
-        out.heads.push_back({each.tag, each.audit_length, each.audit_head});
-    return failure.has_value();
-  };
-  if (identity) {
-    auto done = with.records.scan(identity->space().range(record_kind::erasure),
-                                  {}, add_erased);
-    if (done.has_error() || failure.has_error())
-      return done.has_error() ? done : failure;
-  }
-  auto done = with.catalog.children(identity, [&](auto child) {
-    if (child.has_error() && child.error().code == errc::erased)
-      return true;
-    failure = child ? add_heads(with, context_of(**child), *child, out)
-                    : child.error();
-    return failure.has_value();
-  });
-  return done.has_error() ? done : failure;
-}
 
 } // namespace
 
@@ -466,27 +412,21 @@ result<audit_page> read_node_audit(const services& with,
 }
 
 result<audit_report> verify_chains(const services& with,
-                                   const identity_ptr& identity,
-                                   const std::vector<chain_head>& expected) {
-  chain_checker checker{with, expected};
-  auto context
-    = identity ? context_of(*identity) : context_of(with.catalog.node());
-  if (auto done = checker.check_tree(context, identity, nullptr);
+                                   const identity_ptr& identity) {
+  chain_checker checker{with};
+  if (auto done = checker.check_tree(context_of(*identity), identity, nullptr);
       done.has_error())
     return done.error();
-  checker.note_missing();
   return checker.report();
 }
 
-result<chain_heads> read_chain_heads(const services& with,
-                                     const identity_ptr& identity) {
-  chain_heads out;
-  auto context
-    = identity ? context_of(*identity) : context_of(with.catalog.node());
-  out.root = context.tag;
-  if (auto done = add_heads(with, context, identity, out); done.has_error())
+result<audit_report> verify_node_chains(const services& with) {
+  chain_checker checker{with};
+  if (auto done
+      = checker.check_tree(context_of(with.catalog.node()), nullptr, nullptr);
+      done.has_error())
     return done.error();
-  return out;
+  return checker.report();
 }
 
 } // namespace cloister::engine

@@ -26,7 +26,7 @@ public:
     examine_slot("node", 0);
     examine_registry("node", context_of(node));
     examine_children(nullptr, "node");
-    auto chains = verify_chains(with_, nullptr, {});
+    auto chains = verify_node_chains(with_);
     if (chains.has_error())
       damage("node", chains.error().detail);
     else if (!chains->intact)

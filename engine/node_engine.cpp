@@ -50,23 +50,13 @@ step node_engine::begin(node_operation what) {
             return answer{std::move(*page)};
           });
       },
-      [&](const verify_node_audit& op) {
-        return after_flush(
-          auth::operation::verify_audit,
-          [expected = op.expected, with = with_]() -> result<answer> {
-            auto report = verify_chains(with, nullptr, expected);
-            if (report.has_error())
-              return report.error();
-            return answer{std::move(*report)};
-          });
-      },
-      [&](const list_node_heads&) {
-        return after_flush(auth::operation::sign_checkpoint,
+      [&](const verify_node_audit&) {
+        return after_flush(auth::operation::verify_audit,
                            [with = with_]() -> result<answer> {
-                             auto found = read_chain_heads(with, nullptr);
-                             if (found.has_error())
-                               return found.error();
-                             return answer{std::move(*found)};
+                             auto report = verify_node_chains(with);
+                             if (report.has_error())
+                               return report.error();
+                             return answer{std::move(*report)};
                            });
       },
       [&](const note_node& op) { return note(op); },

@@ -24,12 +24,7 @@ struct list_organizations {};
 struct list_node_audit {
   list_audit wanted;
 };
-struct verify_node_audit {
-  std::vector<chain_head> expected;
-};
-
-/// The ends of all chains of the store. Answers `chain_heads`.
-struct list_node_heads {};
+struct verify_node_audit {};
 /// Something that happened to the node or at its door.
 struct note_node {
   auth::operation what = auth::operation::start_node;
@@ -44,8 +39,7 @@ struct start_node {};
 
 using node_operation
   = std::variant<start_node, create_organization, list_organizations,
-                 list_node_audit, verify_node_audit, list_node_heads,
-                 note_node>;
+                 list_node_audit, verify_node_audit, note_node>;
 
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)

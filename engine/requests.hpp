@@ -177,22 +177,8 @@ struct list_audit {
   std::optional<std::string> principal;
 };
 
-/// Where a chain ended at some time.
-struct chain_head {
-  persistence::scope_tag tag{};
-  std::uint64_t length = 0;
-  crypto::digest head{};
-};
-
-/// Verifies the chain of this scope and of all below, and that each goes on
-/// from where it is expected to have ended.
-struct verify_audit {
-  std::vector<chain_head> expected;
-};
-
-/// The ends of the chains of this scope and of all below, also of what was
-/// erased there. Answers `chain_heads`.
-struct list_chain_heads {};
+/// Verifies the chain of this scope and of all below.
+struct verify_audit {};
 
 /// Puts an entry into the chain for something that was decided elsewhere: a
 /// refusal, or a read of a scope that does not exist.
@@ -214,7 +200,7 @@ using operation = std::variant<
   memory_history, restore_memory, share_memory, expire_memories, create_key,
   list_keys, configure_organization, show_settings, revoke_key, authenticate,
   open_child, erase_child, finish_erasure, show_scope, list_scopes, list_audit,
-  verify_audit, list_chain_heads, note_access>;
+  verify_audit, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {
@@ -374,12 +360,6 @@ struct audit_page {
   std::optional<std::uint64_t> next;
 };
 
-struct chain_heads {
-  /// The chain that the others lie below.
-  persistence::scope_tag root{};
-  std::vector<chain_head> heads;
-};
-
 struct audit_report {
   std::uint64_t entries = 0;
   std::uint64_t chains = 0;
@@ -389,12 +369,10 @@ struct audit_report {
   std::string reason;
 };
 
-using answer
-  = std::variant<nothing, memory, shared_memory, stored_memories, memory_page,
-                 memory_hits, search::corpus_statistics, deleted_count,
-                 created_key, key_list, auth::authority_ptr,
-                 persistence::identity_ptr, erased_child, scope_info,
-                 scope_list, audit_page, chain_heads, audit_report,
-                 persistence::organization_settings>;
+using answer = std::variant<
+  nothing, memory, shared_memory, stored_memories, memory_page, memory_hits,
+  search::corpus_statistics, deleted_count, created_key, key_list,
+  auth::authority_ptr, persistence::identity_ptr, erased_child, scope_info,
+  scope_list, audit_page, audit_report, persistence::organization_settings>;
 
 } // namespace cloister::engine

@@ -126,7 +126,6 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const list_scopes&) { return scopes(asked); },
       [&](const list_audit&) { return audit(asked); },
       [&](const verify_audit&) { return verify(asked); },
-      [&](const list_chain_heads&) { return heads(asked); },
       [&](const note_access&) { return note(asked); },
     },
     asked->what);

@@ -316,7 +316,6 @@ private:
   step scopes(const std::shared_ptr<request>& asked);
   step audit(const std::shared_ptr<request>& asked);
   step verify(const std::shared_ptr<request>& asked);
-  step heads(const std::shared_ptr<request>& asked);
   step note(const std::shared_ptr<request>& asked);
   /// Flushes the chain, then does `work` on a loader and answers with it.
   step flushed_then(const std::shared_ptr<request>& asked,

@@ -195,21 +195,12 @@ void client::list_audit(audit_options options,
   start(impl_, impl_->node, impl_->audit(std::move(options)), std::move(done));
 }
 
-result<audit_checkpoint> client::make_checkpoint() const {
-  return wait(impl_->checkpoint());
-}
-
-void client::make_checkpoint(completion_handler<audit_checkpoint> done) const {
-  start(impl_, impl_->node, impl_->checkpoint(), std::move(done));
-}
-
-result<audit_verification>
-client::verify_audit(const std::optional<audit_checkpoint>& against) const {
-  return wait(impl_->verify(against));
+result<audit_verification> client::verify_audit() const {
+  return wait(impl_->verify());
 }
 
 void client::verify_audit(completion_handler<audit_verification> done) const {
-  start(impl_, impl_->node, impl_->verify({}), std::move(done));
+  start(impl_, impl_->node, impl_->verify(), std::move(done));
 }
 
 } // namespace cloister

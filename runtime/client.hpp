@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/checkpoint.hpp"
 #include "runtime/receipt.hpp"
 #include "runtime/types.hpp"
 
@@ -172,17 +171,8 @@ public:
   void list_audit(audit_options options,
                   completion_handler<audit_list> done) const;
 
-  /// Signs where the audit chains of this scope and of all below end. Needs
-  /// `audit`.
-  result<audit_checkpoint> make_checkpoint() const;
-  /// The same, completed by a handler.
-  void make_checkpoint(completion_handler<audit_checkpoint> done) const;
-
-  /// Verifies the chain of this scope and of all below; against a checkpoint of
-  /// the same scope, if one is given. Fails with `corrupted` if that is not
-  /// genuine, and with `invalid_argument` if it is another scope's.
-  result<audit_verification>
-  verify_audit(const std::optional<audit_checkpoint>& against = {}) const;
+  /// Verifies the chain of this scope and of all below.
+  result<audit_verification> verify_audit() const;
   /// The same, completed by a handler.
   void verify_audit(completion_handler<audit_verification> done) const;
 

@@ -42,9 +42,7 @@ struct client::impl {
   call<scope_summary> show() const;
   call<erasure_receipt> erase() const;
   call<audit_list> audit(audit_options options) const;
-  call<audit_checkpoint> checkpoint() const;
-  call<audit_verification>
-  verify(std::optional<audit_checkpoint> against) const;
+  call<audit_verification> verify() const;
 
   // -- shared by them (client_impl.cpp) --
 

@@ -8,10 +8,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include "core/encoding.hpp"
+#include "crypto/signature.hpp"
 #include "runtime/init.hpp"
 #include "runtime/open_parts.hpp"
 #include "runtime/runtime_impl.hpp"
-#include "runtime/signing.hpp"
 #include "runtime/unfinished.hpp"
 
 namespace cloister {
@@ -180,25 +181,17 @@ void runtime::list_node_audit(audit_options options,
   start(impl_, impl_, impl_->node_audit(std::move(options)), std::move(done));
 }
 
-result<audit_checkpoint> runtime::make_checkpoint() const {
-  return wait(impl_->checkpoint());
-}
-
-void runtime::make_checkpoint(completion_handler<audit_checkpoint> done) const {
-  start(impl_, impl_, impl_->checkpoint(), std::move(done));
-}
-
-result<audit_verification>
-runtime::verify_all(const std::optional<audit_checkpoint>& against) const {
-  return wait(impl_->verify(against));
+result<audit_verification> runtime::verify_all() const {
+  return wait(impl_->verify());
 }
 
 void runtime::verify_all(completion_handler<audit_verification> done) const {
-  start(impl_, impl_, impl_->verify({}), std::move(done));
+  start(impl_, impl_, impl_->verify(), std::move(done));
 }
 
 std::string runtime::receipt_key() const {
-  return public_key_of(impl_->signing_seed());
+  const auto& node = impl_->gateway->services().catalog.node();
+  return to_hex(view_of(crypto::signing_public_key(node.signing_seed)));
 }
 
 void runtime::sweep() const {

@@ -50,8 +50,7 @@ constexpr operation asked_by_clients[] = {operation::create_memory,
                                           operation::read_subtree,
                                           operation::show_settings,
                                           operation::configure_organization,
-                                          operation::erase_scope,
-                                          operation::sign_checkpoint};
+                                          operation::erase_scope};
 
 } // namespace
 
