@@ -73,14 +73,6 @@ struct directory_state {
   caf::typed_response_promise<slept> all_asleep;
   bool shutting_down = false;
   int shutdown_looks = 0;
-  /// Subtrees that nobody may wake, and who waits until they sleep.
-  struct closed_scopes {
-    scope name;
-    caf::typed_response_promise<slept> asleep;
-    int looks = 0;
-  };
-  std::vector<closed_scopes> closed;
-  bool looks_at_closed = false;
 
   directory_state() = default;
   directory_state(const directory_state&) = delete;
@@ -99,15 +91,6 @@ struct directory_state {
     }
     if (all_asleep.pending())
       all_asleep.deliver(slept{true});
-    for (auto& each : closed)
-      if (each.asleep.pending())
-        each.asleep.deliver(slept{false});
-  }
-
-  bool is_closed(const scope& wanted) const {
-    return std::any_of(closed.begin(), closed.end(), [&](const auto& each) {
-      return each.name.contains(wanted);
-    });
   }
 
   std::chrono::nanoseconds steady() const {
@@ -311,8 +294,6 @@ caf::result<found_scope> find(directory_self self, const find_scope& wanted) {
   auto& state = self->state;
   if (state.shutting_down)
     return failed({errc::unavailable, "the runtime is shutting down"});
-  if (state.is_closed(wanted.name))
-    return failed(closed_error());
   auto path = std::string{wanted.name.path()};
   auto at = state.entries.find(path);
   if (at != state.entries.end() && at->second.now == phase::active)
@@ -366,12 +347,11 @@ void on_down(directory_self self, const caf::down_msg& down) {
   state.entries.erase(at);
   for (auto& each : waiting) {
     auto may = state.restarts.may_start(path, state.steady());
-    if (state.shutting_down || may.has_error() || state.is_closed(name)) {
+    if (state.shutting_down || may.has_error()) {
       each.promise.deliver(
-        failed(may.has_error() ? may.error()
-               : state.shutting_down
-                 ? error{errc::unavailable, "the runtime is shutting down"}
-                 : closed_error()));
+        failed(may.has_error()
+                 ? may.error()
+                 : error{errc::unavailable, "the runtime is shutting down"}));
       continue;
     }
     auto fresh = state.entries.find(path);
@@ -393,11 +373,10 @@ void on_awake(directory_self self, const std::string& path) {
   answer_all(at->second, found(at->second));
 }
 
-void put_to_sleep(directory_self self, directory_entry& entry,
-                  bool for_good = false) {
+void put_to_sleep(directory_self self, directory_entry& entry) {
   entry.now = phase::stopping;
   auto path = std::string{entry.name.path()};
-  self->request(entry.handle, load_timeout, sleep{for_good})
+  self->request(entry.handle, load_timeout, sleep{})
     .then(
       [self, path](const slept& outcome) {
         // When it is asleep, its down message follows.
@@ -444,57 +423,6 @@ void sleep_idle(directory_self self) {
       put_to_sleep(self, entry);
 }
 
-/// The entries at and below a scope: paths that begin alike lie together.
-template <class Visit>
-void for_each_below(directory_state& state, const scope& name, Visit visit) {
-  auto path = std::string{name.path()};
-  for (auto at = state.entries.lower_bound(path);
-       at != state.entries.end() && at->first.starts_with(path); ++at)
-    if (name.contains(at->second.name))
-      visit(at->second);
-}
-
-/// Puts what is closed to sleep, until all of it sleeps.
-void look_at_closed(directory_self self) {
-  auto& state = self->state;
-  bool all = true;
-  for (auto& closed : state.closed) {
-    if (!closed.asleep.pending())
-      continue;
-    auto give_up = ++closed.looks == shutdown_looks_max;
-    bool awake = false;
-    for_each_below(state, closed.name, [&](directory_entry& entry) {
-      awake = true;
-      if (entry.now == phase::active)
-        put_to_sleep(self, entry, true);
-      if (give_up && entry.handle)
-        self->send_exit(entry.handle, caf::exit_reason::kill);
-    });
-    if (!awake)
-      closed.asleep.deliver(slept{true});
-    all = all && !awake;
-  }
-  state.looks_at_closed = !all;
-  if (!all)
-    self->delayed_send(self, shutdown_look_interval, actors::look_at_closed{});
-}
-
-caf::result<slept> close(directory_self self, const close_scopes& what) {
-  auto& state = self->state;
-  if (state.shutting_down || state.is_closed(what.name))
-    return slept{false};
-  auto promise = self->make_response_promise<slept>();
-  state.closed.push_back({what.name, promise, 0});
-  if (!std::exchange(state.looks_at_closed, true))
-    self->send(self, actors::look_at_closed{});
-  return promise;
-}
-
-void open(directory_self self, const open_scopes& what) {
-  std::erase_if(self->state.closed,
-                [&](const auto& each) { return each.name == what.name; });
-}
-
 void look_after(directory_self self) {
   if (self->state.shutting_down) {
     for (auto& [path, entry] : self->state.entries)
@@ -533,9 +461,6 @@ directory_behavior(directory_self self,
   self->delayed_send(self, look_interval, look_after_scopes{});
   return {
     [self](const find_scope& wanted) { return find(self, wanted); },
-    [self](const close_scopes& what) { return close(self, what); },
-    [self](const open_scopes& what) { open(self, what); },
-    [self](const actors::look_at_closed&) { look_at_closed(self); },
     [self](const look_after_scopes&) { look_after(self); },
     [self](const shut_down&) { return begin_shutdown(self); },
   };

@@ -66,9 +66,6 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
       started.has_error())
     return started.error();
   made->bring_journal_home();
-  // What was meant to be gone must not be read again.
-  // Damage to a scope that has such a record is told when that is asked for.
-  static_cast<void>(wait_for(made->finish_erasures(false)));
   return made;
 }
 

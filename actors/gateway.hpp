@@ -104,20 +104,6 @@ public:
                           scope target, auth::authority_ptr who,
                           auth::operation kind, engine::operation what);
 
-  /// Erases a scope and all below it: nothing of them opens from then on, and
-  /// the name is refused. Space comes back by `finish_erasures`. Fails with
-  /// `invalid_argument` for an organization, `not_found`, or `unavailable`:
-  /// then it is finished by `finish_erasures`, also after a restart, if its
-  /// intent was durable.
-  task<result<engine::erased_child>> erase(auth::authority_ptr who,
-                                           scope target);
-
-  /// Goes on with erasures that were begun; gives back their space if asked to.
-  task<result<void>> finish_erasures(bool reclaim);
-  /// Whether there is one that was begun and whose space is not given back. May
-  /// read the disk.
-  bool has_unfinished_erasures() const;
-
   /// Searches scopes together: scored as one collection, best first.
   task<result<std::vector<located_hit>>>
   search(std::vector<std::shared_ptr<scope_binding>> scopes,

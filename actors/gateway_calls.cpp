@@ -206,26 +206,6 @@ gateway::impl::perform_on_node(engine::node_operation what) {
   co_return std::move(*done->outcome);
 }
 
-task<result<void>> gateway::impl::close(scope name) {
-  auto directory = core->get().directory;
-  if (!directory)
-    co_return starting_error();
-  asking<slept, directory_actor, close_scopes> question{
-    *this, directory, close_scopes{name}, {}};
-  auto done = co_await question;
-  if (!done || !done->asleep)
-    co_return error{errc::unavailable,
-                    "the scope is being erased, or the runtime is ending; try "
-                    "again",
-                    limits::overload_retry_hint};
-  co_return result<void>{};
-}
-
-void gateway::impl::open(const scope& name) {
-  if (auto directory = core->get().directory)
-    caf::anon_send(directory, open_scopes{name});
-}
-
 task<result<void>> gateway::impl::let_sleep(scope_actor handle) {
   for (int tries = 0; tries < sleep_tries; ++tries) {
     asking<slept, scope_actor, sleep> question{*this, handle, sleep{}, {}};

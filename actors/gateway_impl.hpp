@@ -95,16 +95,6 @@ struct gateway::impl {
   /// Waits until a scope has chained what it has to, within reason.
   task<result<void>> let_sleep(scope_actor handle);
 
-  // -- erasure (gateway_erasure.cpp; the first two in gateway_calls.cpp) --
-
-  /// Puts a scope and all below to sleep, until they are opened again.
-  task<result<void>> close(scope name);
-  void open(const scope& name);
-  task<result<engine::answer>> ask_parent(scope parent, auth::authority_ptr who,
-                                          auth::operation kind, scope target,
-                                          auth::request_id id,
-                                          engine::operation what);
-
   // -- refusals (gateway.cpp) --
 
   /// Puts an entry into the chain of `where` (or its nearest ancestor).

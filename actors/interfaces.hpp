@@ -80,10 +80,6 @@ struct found_scope {
 using directory_actor = caf::typed_actor<
   // Finds a scope's actor, waking or creating the scope where asked to.
   caf::replies_to<find_scope>::with<found_scope>,
-  // Replies once none of them is awake, and keeps them so until told otherwise.
-  caf::replies_to<close_scopes>::with<slept>, caf::reacts_to<open_scopes>,
-  // To itself, as long as some of them are awake.
-  caf::reacts_to<look_at_closed>,
   // To itself: puts idle scopes to sleep, and more when memory is short.
   caf::reacts_to<look_after_scopes>,
   // From the supervisor: puts all to sleep; replies when none is left.

@@ -53,10 +53,7 @@ struct resume {
 struct flush_audit {};
 
 /// Go to sleep if there is nothing to do.
-struct sleep {
-  /// Whoever asks for something meanwhile is turned away.
-  bool for_good = false;
-};
+struct sleep {};
 
 /// Whether the scope went to sleep.
 struct slept {
@@ -103,18 +100,6 @@ struct find_scope {
   if_absent otherwise = if_absent::report;
 };
 
-/// Put a scope and all below it to sleep, and let nobody wake them until they
-/// are opened again.
-struct close_scopes {
-  scope name;
-};
-struct open_scopes {
-  scope name;
-};
-
-/// Look whether what is closed sleeps.
-struct look_at_closed {};
-
 /// Look after idle scopes and the memory budget.
 struct look_after_scopes {};
 
@@ -159,9 +144,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::commit_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::flush_commits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::reopen_store)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::find_scope)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::close_scopes)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::open_scopes)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::look_at_closed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::look_after_scopes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::sweep)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::start_core)

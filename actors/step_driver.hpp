@@ -41,12 +41,6 @@ inline error crashed_error() {
           limits::overload_retry_hint};
 }
 
-/// Nothing was begun.
-inline error closed_error() {
-  return {errc::unavailable, "the scope is being closed; try again",
-          limits::overload_retry_hint};
-}
-
 inline void answer(caf::typed_response_promise<performed>& waiting,
                    result<engine::answer> outcome) {
   if (waiting.pending())
@@ -92,8 +86,6 @@ struct driver_state {
   std::vector<resume> blocked;
   bool flush_scheduled = false;
   bool reloading = false;
-  /// It is put to sleep for good: no new work.
-  bool leaving = false;
 
   driver_state() = default;
   driver_state(const driver_state&) = delete;
@@ -277,10 +269,6 @@ template <class Self, class Asked>
 void start_job(Self self, std::uint64_t job,
                const std::shared_ptr<Asked>& asked, bool must_wait) {
   actor_thread_mark::set_for_good();
-  if (self->state.leaving) {
-    finish(self, job, closed_error());
-    return;
-  }
   if (must_wait) {
     self->state.parked.push_back({job, asked});
     after_work(self);
@@ -355,9 +343,8 @@ void on_reload(Self self) {
 
 /// Ends the actor if there is nothing to do; brings audit entries home first.
 template <class Self>
-slept on_sleep(Self self, const sleep& how = {}) {
+slept on_sleep(Self self) {
   auto& state = self->state;
-  state.leaving = state.leaving || how.for_good;
   auto idle
     = state.jobs.empty() && !state.engine->has_in_flight() && !state.reloading;
   if constexpr (requires { state.engine->note_repeated(); })

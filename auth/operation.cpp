@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 32> names{{
+constexpr std::array<entry, 30> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -36,7 +36,6 @@ constexpr std::array<entry, 32> names{{
   {operation::bind_client, "scope.bind"},
   {operation::show_settings, "org.settings"},
   {operation::configure_organization, "org.configure"},
-  {operation::erase_scope, "scope.erase"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},
@@ -44,7 +43,6 @@ constexpr std::array<entry, 32> names{{
   {operation::create_organization, "org.create"},
   {operation::list_organizations, "org.list"},
   {operation::repair, "node.repair"},
-  {operation::end_scope, "scope.end"},
 }};
 
 } // namespace

@@ -41,8 +41,6 @@ enum class operation : std::uint8_t {
   /// Reading or changing an organization's settings.
   show_settings = 22,
   configure_organization = 23,
-  /// Erasing a scope and all below it.
-  erase_scope = 24,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,
@@ -51,8 +49,6 @@ enum class operation : std::uint8_t {
   create_organization = 68,
   list_organizations = 69,
   repair = 70,
-  /// A scope's chain ends, because it was erased.
-  end_scope = 71,
 };
 
 /// The name in audit lists, e.g. "memory.create".

@@ -93,7 +93,6 @@ constexpr permission required_for(operation what) {
     case operation::read_subtree:
     case operation::show_settings:
     case operation::configure_organization:
-    case operation::erase_scope:
     // What nobody may ask for is the administrator's at least.
     case operation::authenticate:
     case operation::bind_client:
@@ -104,7 +103,6 @@ constexpr permission required_for(operation what) {
     case operation::create_organization:
     case operation::list_organizations:
     case operation::repair:
-    case operation::end_scope:
       return permission::admin;
   }
   return permission::admin;

@@ -19,8 +19,6 @@ constexpr std::size_t scope_name_bytes_max = 128;
 constexpr std::size_t scope_segment_bytes_max = 9 + scope_name_bytes_max;
 constexpr std::size_t scope_path_bytes_max
   = scope_depth_max * (scope_segment_bytes_max + 1) - 1;
-/// Scopes that one erasure may cover.
-constexpr std::size_t erased_scopes_max = 10'000;
 /// Scopes named by one `scopes` option.
 constexpr std::size_t scopes_per_request_max = 16;
 /// Scopes that one `visibility: subtree` may cover.

@@ -221,12 +221,10 @@ public:
     return report_;
   }
 
-  /// Verifies one chain against its own head and its parent's anchor; one that
-  /// has ended, against the anchor alone.
+  /// Verifies one chain against its own head and its parent's anchor.
   result<chain_result> check(const ledger_context& context,
                              const std::string& name,
-                             const auth::audit_anchor* anchor,
-                             bool has_ended = false) {
+                             const auth::audit_anchor* anchor) {
     chain_result out;
     auth::chain_verifier verifier{view_of(context.tag)};
     std::optional<persistence::scope_head> head;
@@ -242,13 +240,11 @@ public:
     };
     // The head first: entries are only ever added, so the scan comes past the
     // end that the head tells of, whatever is added meanwhile.
-    if (!has_ended) {
-      auto stored = read_head(context, with_.records);
-      if (stored.has_error() && stored.error().code == errc::unavailable)
-        return stored.error();
-      if (stored)
-        head = *stored;
-    }
+    auto stored = read_head(context, with_.records);
+    if (stored.has_error() && stored.error().code == errc::unavailable)
+      return stored.error();
+    if (stored)
+      head = *stored;
     compare();
     auto done = with_.records.scan(
       context.space.range(record_kind::audit_entry), {},
@@ -277,12 +273,7 @@ public:
       broken = verifier.length();
       reason = "an entry cannot be read";
     }
-    if (!broken && has_ended
-        && (!anchor_met || verifier.length() != anchor->length)) {
-      broken = verifier.length();
-      reason = "the chain of an erased scope does not end as it did";
-    }
-    if (!broken && !has_ended && (!head || !head_met)) {
+    if (!broken && (!head || !head_met)) {
       broken = verifier.length();
       reason = head ? "the chain does not end as the scope's head says"
                     : "the scope's head is missing or damaged";
@@ -318,9 +309,6 @@ public:
     auto own = check(context, name, anchor);
     if (own.has_error())
       return own.error();
-    if (identity)
-      if (auto done = check_erased(identity, *own); done.has_error())
-        return done;
     for (const auto& child : *children) {
       auto found = own->anchors.find(child->pseudonym);
       auto missing = found == own->anchors.end();
@@ -336,42 +324,6 @@ public:
   }
 
 private:
-  /// Verifies the chains that scopes below have left when they were erased.
-  result<void> check_erased(const identity_ptr& parent,
-                            const chain_result& own) {
-    std::vector<persistence::erased_scope> ended;
-    auto done = with_.records.scan(
-      parent->space().range(record_kind::erasure), {},
-      [&](bytes_view key, bytes_view sealed) {
-        auto plain = crypto::open(parent->keys.control, key, sealed);
-        auto what = plain ? persistence::decode_erasure(*plain) : plain.error();
-        if (what.has_error())
-          note_break(std::string{parent->name.path()} + "/(erased)",
-                     what.error().detail);
-        else if (what->phase != persistence::erasure_phase::intended)
-          ended.insert(ended.end(), what->scopes.begin(), what->scopes.end());
-        return true;
-      });
-    if (done.has_error())
-      return done;
-    for (const auto& each : ended) {
-      auto name = "erased:" + to_hex(view_of(each.tag));
-      auto anchor = own.anchors.find(each.pseudonym);
-      if (anchor == own.anchors.end()) {
-        note_break(name + "#0", "the parent's chain does not anchor this one");
-        continue;
-      }
-      auto context = context_of(*parent);
-      context.space = persistence::key_space{parent->partition, each.tag};
-      context.tag = each.tag;
-      context.pseudonym = each.pseudonym;
-      auto checked = check(context, name, &anchor->second, true);
-      if (checked.has_error())
-        return checked.error();
-    }
-    return {};
-  }
-
   result<std::vector<identity_ptr>> children_of(const identity_ptr& parent,
                                                 const std::string& name) {
     std::vector<identity_ptr> children;

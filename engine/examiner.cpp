@@ -116,8 +116,8 @@ count_registry(const services& with, const persistence::key_space& space,
                const crypto::secret_key& fingerprint) {
   persistence::record_set found;
   for (auto kind :
-       {record_kind::child, record_kind::erasure, record_kind::tombstone,
-        record_kind::api_key, record_kind::secrets, record_kind::settings}) {
+       {record_kind::child, record_kind::tombstone, record_kind::api_key,
+        record_kind::secrets, record_kind::settings}) {
     auto done = with.records.scan(
       space.range(kind), {}, [&](bytes_view key, bytes_view value) {
         found.add(fingerprint, key, crypto::tag_of(value));

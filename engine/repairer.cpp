@@ -303,8 +303,8 @@ private:
   result<void> keep_registry() {
     head_.registry = {};
     for (auto kind :
-         {record_kind::child, record_kind::erasure, record_kind::tombstone,
-          record_kind::api_key, record_kind::secrets, record_kind::settings}) {
+         {record_kind::child, record_kind::tombstone, record_kind::api_key,
+          record_kind::secrets, record_kind::settings}) {
       std::vector<bytes> removed;
       auto done = records_.scan(
         context_.space.range(kind), {}, [&](bytes_view key, bytes_view sealed) {

@@ -147,19 +147,6 @@ struct open_child {
   scope name;
 };
 
-/// Erases a scope directly below and all below that. Nobody may use them
-/// meanwhile: the directory has closed them. Answers `erased_child`.
-struct erase_child {
-  scope name;
-};
-
-/// Goes on with an erasure below that was begun; reclaims its space where
-/// `reclaim` says so. Answers `nothing`.
-struct finish_erasure {
-  persistence::scope_tag child{};
-  bool reclaim = false;
-};
-
 struct show_scope {};
 
 /// All scopes below, in the order of the catalog.
@@ -199,8 +186,7 @@ using operation = std::variant<
   gather_statistics, update_memory, delete_memory, delete_all_memories,
   memory_history, restore_memory, share_memory, expire_memories, create_key,
   list_keys, configure_organization, show_settings, revoke_key, authenticate,
-  open_child, erase_child, finish_erasure, show_scope, list_scopes, list_audit,
-  verify_audit, note_access>;
+  open_child, show_scope, list_scopes, list_audit, verify_audit, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {
@@ -213,9 +199,7 @@ inline bool is_change(const operation& what) {
          || std::holds_alternative<create_key>(what)
          || std::holds_alternative<revoke_key>(what)
          || std::holds_alternative<configure_organization>(what)
-         || std::holds_alternative<open_child>(what)
-         || std::holds_alternative<erase_child>(what)
-         || std::holds_alternative<finish_erasure>(what);
+         || std::holds_alternative<open_child>(what);
 }
 
 /// Whether an operation looks at a scope's index.
@@ -311,19 +295,6 @@ struct key_list {
   std::vector<auth::key_record> keys;
 };
 
-/// What was erased, and where the trail says so.
-struct erased_child {
-  persistence::scope_tag tag{};
-  std::uint32_t incarnation = 1;
-  timestamp at;
-  std::uint64_t scopes = 0;
-  std::uint64_t memories = 0;
-  /// The parent's chain, the entry's index in it, and the head after it.
-  persistence::scope_tag chain{};
-  std::uint64_t index = 0;
-  crypto::digest head{};
-};
-
 struct scope_info {
   scope name;
   persistence::scope_tag tag{};
@@ -369,10 +340,11 @@ struct audit_report {
   std::string reason;
 };
 
-using answer = std::variant<
-  nothing, memory, shared_memory, stored_memories, memory_page, memory_hits,
-  search::corpus_statistics, deleted_count, created_key, key_list,
-  auth::authority_ptr, persistence::identity_ptr, erased_child, scope_info,
-  scope_list, audit_page, audit_report, persistence::organization_settings>;
+using answer
+  = std::variant<nothing, memory, shared_memory, stored_memories, memory_page,
+                 memory_hits, search::corpus_statistics, deleted_count,
+                 created_key, key_list, auth::authority_ptr,
+                 persistence::identity_ptr, scope_info, scope_list, audit_page,
+                 audit_report, persistence::organization_settings>;
 
 } // namespace cloister::engine

@@ -120,8 +120,6 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const revoke_key&) { return revoke(asked); },
       [&](const authenticate&) { return authenticated(asked); },
       [&](const open_child&) { return make_child(asked); },
-      [&](const erase_child&) { return erase(asked); },
-      [&](const finish_erasure&) { return finish(asked); },
       [&](const show_scope&) { return show(asked); },
       [&](const list_scopes&) { return scopes(asked); },
       [&](const list_audit&) { return audit(asked); },
@@ -305,10 +303,6 @@ step scope_engine::committed(const std::shared_ptr<change>& made,
   made->becomes.keys.clear();
   if (made->becomes.settings)
     identity_->settings->become(*made->becomes.settings);
-  if (made->next) {
-    apply(made->becomes);
-    return made->next();
-  }
   // What only this engine sees can wait until the answer is on its way.
   step answered{std::move(done)};
   answered.afterwards = [this, made] {

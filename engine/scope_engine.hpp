@@ -172,8 +172,6 @@ private:
       = std::make_shared<persistence::write_batch>();
     effects becomes;
     auth::audit_entry entry;
-    /// What to do once it is durable, instead of answering.
-    std::function<step()> next;
   };
 
   /// What is known of a draft whose idempotency key was used before.
@@ -299,20 +297,6 @@ private:
   step adopt_child(const request& asked, change made,
                    const persistence::prepared_child& child);
   step show(const std::shared_ptr<request>& asked);
-
-  // -- erasure of scopes below (scope_erasure.cpp) --
-  struct erasure_run;
-  using erasure_ptr = std::shared_ptr<erasure_run>;
-  step erase(const std::shared_ptr<request>& asked);
-  step intend(const std::shared_ptr<request>& asked, const erasure_ptr& run);
-  step destroy(const erasure_ptr& run);
-  step destroyed(const erasure_ptr& run, change made,
-                 const persistence::registry_change& registry);
-  step finish(const std::shared_ptr<request>& asked);
-  step reclaim(const erasure_ptr& run, std::size_t at);
-  step reclaimed(const erasure_ptr& run);
-  void put_erasure(change& to, erasure_run& run);
-
   step scopes(const std::shared_ptr<request>& asked);
   step audit(const std::shared_ptr<request>& asked);
   step verify(const std::shared_ptr<request>& asked);

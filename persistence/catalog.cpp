@@ -286,62 +286,6 @@ void catalog::add_index_records(const scope_identity& child,
   }
 }
 
-result<registry_change> catalog::prepare_erasure(const identity_ptr& parent,
-                                                 const erasure& what,
-                                                 write_batch& batch) const {
-  registry_change out;
-  const auto& root = parent->root();
-  for (const auto& each : what.scopes) {
-    auto slot = slots_.read(each.slot);
-    // It may have been destroyed before, and be another's by now.
-    if (slot && slot->owner == each.tag)
-      batch.write_slot({each.slot, each.tag, {}, 0, 0});
-    else if (slot.has_error() && slot.error().code == errc::unavailable)
-      return slot.error();
-    batch.erase(root.space().key(record_kind::locator, view_of(each.tag)));
-    batch.erase(
-      root.space().key(record_kind::pseudonym, view_of(each.pseudonym)));
-  }
-  auto space = parent->space();
-  auto entry = space.key(record_kind::child, view_of(what.scopes.front().tag));
-  auto old = records_.get(entry);
-  if (old.has_error())
-    return old.error();
-  if (*old) {
-    out.removals.push_back({bytes{entry.view()}, bytes{crypto::tag_of(**old)}});
-    batch.erase(entry);
-  }
-  bytes plain;
-  byte_writer writer{plain};
-  writer.u8(tombstone_version);
-  writer.u32(what.incarnation);
-  writer.u8(tombstone_refused);
-  writer.i64(what.at.milliseconds);
-  auto tombstone = space.key(record_kind::tombstone, view_of(what.name));
-  auto former = records_.get(tombstone);
-  if (former.has_error())
-    return former.error();
-  if (*former)
-    out.removals.push_back(
-      {bytes{tombstone.view()}, bytes{crypto::tag_of(**former)}});
-  auto sealed = crypto::seal(parent->keys.control, 0, tombstone.view(), plain);
-  out.additions.push_back(
-    {bytes{tombstone.view()}, bytes{crypto::tag_of(sealed)}});
-  batch.put(tombstone, std::move(sealed));
-  return out;
-}
-
-std::array<std::uint8_t, 16>
-catalog::name_hash(const identity_ptr& parent, std::string_view segment) const {
-  return byte_reader{tombstone_rest(parent, segment)}.array<16>();
-}
-
-void catalog::forget(const std::vector<erased_scope>& erased) {
-  std::lock_guard guard{mutex_};
-  for (const auto& each : erased)
-    cache_.erase(std::string{view_of(each.tag)});
-}
-
 result<std::vector<std::vector<scope_tag>>>
 catalog::locate(const scope_identity& organization,
                 std::uint64_t locator) const {

@@ -8,7 +8,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "persistence/erasure.hpp"
 #include "persistence/node_identity.hpp"
 #include "persistence/organization_records.hpp"
 
@@ -51,12 +50,6 @@ struct prepared_child {
   std::vector<registry_addition> own_additions;
 };
 
-/// What an erasure does to the parent's registry.
-struct registry_change {
-  std::vector<registry_addition> additions;
-  std::vector<registry_addition> removals;
-};
-
 /// Thread-safe. Calls may read the disk, so only loaders make them.
 class catalog {
 public:
@@ -89,20 +82,6 @@ public:
   result<prepared_child> prepare_child(const identity_ptr& parent,
                                        const scope& name, timestamp now,
                                        write_batch& batch);
-
-  /// What must be gone and what stays of a scope whose erasure was intended:
-  /// its slots, its entry, what finds it by tag or pseudonym, and the tombstone
-  /// that refuses its name. May be called again for what was done in part.
-  result<registry_change> prepare_erasure(const identity_ptr& parent,
-                                          const erasure& what,
-                                          write_batch& batch) const;
-
-  /// The rest of the tombstone's key of a child's name.
-  std::array<std::uint8_t, 16> name_hash(const identity_ptr& parent,
-                                         std::string_view segment) const;
-
-  /// Forgets scopes that were erased: who looks for them finds none.
-  void forget(const std::vector<erased_scope>& erased);
 
   /// The scopes of an organization whose tag begins with a 40-bit locator.
   result<std::vector<std::vector<scope_tag>>>

@@ -20,7 +20,6 @@ namespace cloister::persistence {
 //   key  := partition:be16 tag:16 kind:1 rest
 //   kind := 'a' audit entry    rest = index:be64
 //         | 'c' child          rest = child's tag:16
-//         | 'e' erasure        rest = erased child's tag:16 (also the node's)
 //         | 'h' head           rest = (nothing)
 //         | 'i' idempotency    rest = keyed hash:16
 //         | 'k' API key        rest = keyed hash of the key's id:16
@@ -41,7 +40,6 @@ namespace cloister::persistence {
 enum class record_kind : char {
   audit_entry = 'a',
   child = 'c',
-  erasure = 'e',
   head = 'h',
   idempotency = 'i',
   api_key = 'k',

@@ -3,7 +3,6 @@
 
 #include "core/encoding.hpp"
 #include "runtime/client_impl.hpp"
-#include "runtime/sign_receipt.hpp"
 
 namespace cloister {
 
@@ -131,30 +130,6 @@ call<scope_summary> client::impl::show() const {
                     "nothing was ever written to this scope; `cloister scope "
                     "list` has those there are"};
   co_return to_summary(**done);
-}
-
-call<erasure_receipt> client::impl::erase() const {
-  auto done = co_await node->gateway->erase(who, binding->name());
-  // Space comes back behind the answer; an erasure that could not be finished
-  // is tried again.
-  start<void>(nullptr, node, node->gateway->finish_erasures(true), {});
-  if (done.has_error())
-    co_return done.error();
-  erasure_receipt receipt;
-  receipt.scope = binding->name().path();
-  receipt.tag = to_hex(view_of(done->tag));
-  receipt.incarnation = done->incarnation;
-  receipt.erased_at = done->at;
-  receipt.scopes = done->scopes;
-  receipt.memories = done->memories;
-  receipt.principal = who->name;
-  if (who->kind == auth::principal_kind::key)
-    receipt.key_id = auth::to_string(who->id);
-  receipt.audit_chain = to_hex(view_of(done->chain));
-  receipt.audit_index = done->index;
-  receipt.audit_head = to_hex(view_of(done->head));
-  sign_receipt(receipt, node->gateway->services().catalog.node().signing_seed);
-  co_return receipt;
 }
 
 call<audit_list> client::impl::audit(audit_options options) const {

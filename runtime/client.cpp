@@ -178,14 +178,6 @@ void client::show_scope(completion_handler<scope_summary> done) const {
   start(impl_, impl_->node, impl_->show(), std::move(done));
 }
 
-result<erasure_receipt> client::erase_scope() const {
-  return wait(impl_->erase());
-}
-
-void client::erase_scope(completion_handler<erasure_receipt> done) const {
-  start(impl_, impl_->node, impl_->erase(), std::move(done));
-}
-
 result<audit_list> client::list_audit(audit_options options) const {
   return wait(impl_->audit(std::move(options)));
 }

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/receipt.hpp"
 #include "runtime/types.hpp"
 
 namespace cloister {
@@ -154,16 +153,6 @@ public:
   result<scope_summary> show_scope() const;
   /// The same, completed by a handler.
   void show_scope(completion_handler<scope_summary> done) const;
-
-  /// Erases this scope and all below it: the keys are destroyed first, so that
-  /// nothing of it opens any more, also not from a copy of the disk made
-  /// before; then its name is refused, with `erased`. Needs `admin`. Fails with
-  /// `not_found`, with `invalid_argument` for an organization, with `too_large`
-  /// if more than `limits::erased_scopes_max` lie below, or with `unavailable`:
-  /// then it may have begun, and is finished by itself.
-  result<erasure_receipt> erase_scope() const;
-  /// The same, completed by a handler.
-  void erase_scope(completion_handler<erasure_receipt> done) const;
 
   /// Who did what in this scope, newest first.
   result<audit_list> list_audit(audit_options options = {}) const;

@@ -40,7 +40,6 @@ struct client::impl {
   call<key_info> revoke(std::string key_id) const;
   call<scope_listing> scopes() const;
   call<scope_summary> show() const;
-  call<erasure_receipt> erase() const;
   call<audit_list> audit(audit_options options) const;
   call<audit_verification> verify() const;
 

@@ -8,8 +8,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include "core/encoding.hpp"
-#include "crypto/signature.hpp"
 #include "runtime/init.hpp"
 #include "runtime/open_parts.hpp"
 #include "runtime/runtime_impl.hpp"
@@ -81,10 +79,6 @@ result<runtime> runtime::open(const runtime_options& options) {
     spdlog::warn("the actor system that Cloister joins runs the scheduler "
                  "policy \"stealing\"; set scheduler.policy to \"sharing\", or "
                  "blocking calls are ten times slower");
-  if (actors::actor_thread_mark::is_set())
-    return error{errc::invalid_argument,
-                 "a runtime is opened by a thread of its own: this one runs "
-                 "actors, which opening would wait for"};
   if (options.data_dir.empty())
     return error{errc::invalid_argument,
                  "data_dir is empty; name the folder of the store"};
@@ -102,9 +96,6 @@ result<runtime> make_runtime(persistence::node_store store,
   if (gateway.has_error())
     return gateway.error();
   parts->gateway = std::move(*gateway);
-  // What a former process had begun to erase.
-  if (parts->gateway->has_unfinished_erasures())
-    start<void>(nullptr, parts, parts->gateway->finish_erasures(true), {});
   return runtime{std::move(parts)};
 }
 
@@ -187,11 +178,6 @@ result<audit_verification> runtime::verify_all() const {
 
 void runtime::verify_all(completion_handler<audit_verification> done) const {
   start(impl_, impl_, impl_->verify(), std::move(done));
-}
-
-std::string runtime::receipt_key() const {
-  const auto& node = impl_->gateway->services().catalog.node();
-  return to_hex(view_of(crypto::signing_public_key(node.signing_seed)));
 }
 
 void runtime::sweep() const {

@@ -105,9 +105,6 @@ public:
   /// The same, completed by a handler.
   void verify_all(completion_handler<audit_verification> done) const;
 
-  /// What this store signs receipts with, for `verify_receipt`.
-  std::string receipt_key() const;
-
   /// Removes what has expired by now, in the background.
   void sweep() const;
 

@@ -49,8 +49,7 @@ constexpr operation asked_by_clients[] = {operation::create_memory,
                                           operation::verify_audit,
                                           operation::read_subtree,
                                           operation::show_settings,
-                                          operation::configure_organization,
-                                          operation::erase_scope};
+                                          operation::configure_organization};
 
 } // namespace
 
