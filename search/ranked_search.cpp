@@ -49,7 +49,8 @@ bool ranked_search::step(const inverted_index& index, const search_view& view) {
   constexpr document slow_window = 2;
   auto size = view.is_judge_slow ? slow_window : search_window::documents_max;
   search_window window{index, query_, scorer_};
-  while (next_ < index.rows()) {
+  // What is added while contexts are ranked comes too late for this search.
+  while (!in_context_ && next_ < index.rows()) {
     window.look_at(next_, size, threshold());
     window.for_each([&](document doc, points score) {
       offer(score, doc, index, view);

@@ -444,3 +444,38 @@ TEST_CASE("an index does not keep words that no document has any more",
   CHECK(docs.index.frequency(word(0)) == 0);
   CHECK(docs.index.memory_bytes() < 2 * early);
 }
+
+TEST_CASE("memories added while contexts are ranked displace no hit",
+          "[search]") {
+  corpus docs;
+  for (int i = 0; i < 200; ++i)
+    docs.add("tea cup number" + std::to_string(i));
+  auto wanted = parse_query("tea cup", in);
+  auto view = view_of([](document doc) { return doc % 2 == 0; });
+  view.is_judge_slow = true;
+  bool in_context = false;
+  view.neighbours = [&](document doc, std::vector<neighbour>& out) {
+    in_context = true;
+    for (std::size_t distance : {1u, 2u})
+      if (doc + distance < 200)
+        out.push_back({doc + static_cast<document>(distance), distance});
+  };
+  auto answer = [&](bool growing) {
+    in_context = false;
+    ranked_search search{wanted, statistics_of(docs.index, wanted), 30};
+    bool grown = false;
+    while (!search.step(docs.index, view))
+      if (growing && in_context && !std::exchange(grown, true))
+        for (int i = 0; i < 300; ++i)
+          docs.add("tea with a long text that hardly matches at all");
+    std::vector<document> out;
+    for (const auto& hit : search.best())
+      out.push_back(hit.doc);
+    if (growing)
+      CHECK(grown);
+    return out;
+  };
+  auto expected = answer(false);
+  CHECK(expected.size() == 30);
+  CHECK(answer(true) == expected);
+}
