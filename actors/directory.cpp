@@ -10,6 +10,7 @@
 
 #include "actors/scope.hpp"
 #include "actors/step_driver.hpp"
+#include "engine/activation.hpp"
 
 namespace cloister::actors {
 
@@ -44,13 +45,6 @@ struct directory_entry {
   scope_actor handle;
   std::shared_ptr<scope_usage> usage;
   std::vector<waiter> waiting;
-};
-
-/// What a loader found out about a scope.
-struct activation {
-  std::unique_ptr<engine::scope_engine> engine;
-  std::optional<scope> nearest;
-  std::optional<error> failure;
 };
 
 found_scope failed(error why) {
@@ -126,38 +120,6 @@ void fail(directory_self self, const std::string& path, const error& why) {
 
 // -- activation --
 
-/// Runs on a loader: finds a scope in the catalog and reads it.
-void read_scope(const engine::services& with, const scope& name,
-                activation& out) {
-  // Should reading throw, the scope is not thought to be absent.
-  out.failure = crashed_error();
-  auto found = with.catalog.find(name);
-  if (found.has_error()) {
-    out.failure = found.error();
-    return;
-  }
-  if (!found->exact) {
-    auto nearest = found->nearest;
-    out.failure.reset();
-    if (nearest)
-      out.nearest = nearest->name;
-    else
-      out.failure
-        = error{errc::not_found, "there is no organization "
-                                   + std::string{name.organization().path()}
-                                   + "; make it with `cloister org create`"};
-    return;
-  }
-  auto state = engine::load_scope(with, *found->exact);
-  if (state.has_error()) {
-    out.failure = state.error();
-    return;
-  }
-  out.engine = std::make_unique<engine::scope_engine>(with, found->exact,
-                                                      std::move(*state));
-  out.failure.reset();
-}
-
 void start_scope(directory_self self, const std::string& path,
                  std::unique_ptr<engine::scope_engine> engine) {
   auto& state = self->state;
@@ -212,7 +174,7 @@ void create_below(directory_self self, const scope& name,
 /// The scope does not exist: tells those who only look, and creates it for
 /// those who write.
 void on_absent(directory_self self, const std::string& path,
-               const activation& result) {
+               const engine::activation& result) {
   auto& entry = self->state.entries.at(path);
   found_scope absent;
   absent.nearest = result.nearest;
@@ -253,10 +215,10 @@ void on_unreadable(directory_self self, const std::string& path,
 
 /// Has a loader read the scope.
 void load(directory_self self, const scope& name) {
-  auto result = std::make_shared<activation>();
+  auto result = std::make_shared<engine::activation>();
   auto work = std::make_shared<std::function<void()>>(
     [result, name, with = self->state.options->with] {
-      read_scope(with, name, *result);
+      *result = engine::activate(with, name);
     });
   auto path = std::string{name.path()};
   self->request(self->state.options->loaders, load_timeout, load_job{work})

@@ -17,7 +17,7 @@ constexpr std::size_t messages_per_turn = 16;
 std::unique_ptr<caf::actor_system_config>
 make_config(std::size_t scheduler_threads) {
   auto config = std::make_unique<caf::actor_system_config>();
-  // "sharing" answers blocking requests ten times faster than "stealing".
+  // "sharing" answers blocking requests several times faster than "stealing".
   config->set("scheduler.policy", caf::atom("sharing"));
   config->set("scheduler.max-throughput", messages_per_turn);
   if (scheduler_threads > 0)
@@ -249,12 +249,13 @@ result<genuine_key> check_genuine(const persistence::catalog& catalog,
     = signing ? auth::genuine_narrowings(*key, *signing) : std::nullopt;
   if (!narrowings)
     return unknown_key();
-  engine::authenticate what{key->id, {}, std::move(*narrowings)};
+  engine::authenticate what{key->id, {}, std::move(*narrowings), {}};
   for (const auto& body : key->restrictions) {
     auto step = auth::decode_restriction(body);
-    if (step.has_error())
-      return step.error();
-    what.restrictions.push_back(std::move(*step));
+    if (step)
+      what.restrictions.push_back(std::move(*step));
+    else
+      what.void_because = step.error().detail;
   }
   return genuine_key{*organization, std::move(what)};
 }

@@ -57,7 +57,7 @@ struct gateway_options {
 };
 
 /// Whether a system runs CAF's default scheduler policy, with which threads
-/// that wait for an actor wait ten times as long.
+/// that wait for an actor wait several times as long.
 bool is_stealing(const caf::actor_system& system);
 
 /// One hit of a search over several scopes.

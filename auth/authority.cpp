@@ -98,6 +98,20 @@ result<scope> named_scope(const scope& root, std::string_view name) {
   return root.organization().resolve(name);
 }
 
+ancestor_bound ancestors_within(const authority& who, ancestor_bound wanted) {
+  using kind = ancestor_bound::kind;
+  if (who.ancestors.which == kind::all || wanted.which == kind::none)
+    return wanted;
+  // Of what lies below, the root itself is an ancestor.
+  auto limited = who.ancestors.which == kind::up_to && who.ancestors.limit
+                 && who.ancestors.limit->contains(who.root);
+  auto outermost = limited ? *who.ancestors.limit : who.root;
+  if (wanted.which == kind::up_to && wanted.limit
+      && outermost.contains(*wanted.limit))
+    return wanted;
+  return {kind::up_to, std::move(outermost)};
+}
+
 bool may_write_to(const authority& who, const scope& target) {
   if (who.promote_to == target)
     return true;

@@ -109,6 +109,10 @@ result<grant> decide(const authority_ptr& who, operation what,
 /// below the root or else below the organization.
 result<scope> named_scope(const scope& root, std::string_view name);
 
+/// What is left of a wish to read ancestors for somebody who gets authority
+/// from `who`: no more than that may read.
+ancestor_bound ancestors_within(const authority& who, ancestor_bound wanted);
+
 /// Whether the principal could write a copy to that scope.
 bool may_write_to(const authority& who, const scope& target);
 

@@ -106,31 +106,17 @@ result<void> check(const restriction& step) {
   return {};
 }
 
-/// The outermost scope that may be read, which the root lies in.
-scope outermost_readable(const authority& who) {
+/// The ancestors that a step asks for, for somebody rooted at `root`. What is
+/// none of them asks for none.
+ancestor_bound asked_for(const scope& root,
+                         const std::optional<std::string>& wanted) {
   using kind = ancestor_bound::kind;
-  if (who.ancestors.which == kind::all)
-    return who.root.organization();
-  if (who.ancestors.which == kind::up_to && who.ancestors.limit
-      && who.ancestors.limit->contains(who.root))
-    return *who.ancestors.limit;
-  return who.root;
-}
-
-/// Of the ancestors that may be read, those within what the step says.
-ancestor_bound bounded(const scope& root, const scope& outermost,
-                       const std::optional<std::string>& wanted) {
-  auto limit = outermost;
-  if (wanted == "none") {
-    limit = root;
-  } else if (wanted && *wanted != "all") {
-    auto named = named_scope(root, *wanted);
-    if (named.has_error() || !named->contains(root))
-      limit = root;
-    else if (limit.contains(*named))
-      limit = *named;
-  }
-  return {ancestor_bound::kind::up_to, limit};
+  if (!wanted || *wanted == "all")
+    return {kind::all, {}};
+  auto named = named_scope(root, *wanted);
+  if (named.has_error() || !named->contains(root))
+    return {kind::none, {}};
+  return {kind::up_to, *named};
 }
 
 } // namespace
@@ -206,25 +192,22 @@ genuine_narrowings(const presented_key& key,
 }
 
 result<void> narrow(authority& who, const restriction& step) {
-  auto outermost = outermost_readable(who);
   if (step.promote_to) {
     auto target = named_scope(who.root, *step.promote_to);
     if (target.has_error() || !may_write_to(who, *target))
       return void_key("share into a scope that its key cannot write to");
     who.promote_to = *target;
   }
-  if (step.scope) {
-    auto root = who.root.resolve(*step.scope);
-    if (root.has_error())
-      return void_key("a scope that its key does not reach");
-    who.root = *root;
-  }
+  auto root = step.scope ? who.root.resolve(*step.scope) : who.root;
+  if (root.has_error())
+    return void_key("a scope that its key does not reach");
+  who.ancestors = ancestors_within(who, asked_for(*root, step.ancestors));
+  who.root = *root;
   if (step.permissions)
     who.permissions = who.permissions & *step.permissions;
   if (step.expires_at)
     who.expires_at
       = std::min(who.expires_at.value_or(*step.expires_at), *step.expires_at);
-  who.ancestors = bounded(who.root, outermost, step.ancestors);
   return {};
 }
 

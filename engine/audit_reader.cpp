@@ -21,15 +21,6 @@ namespace {
 
 constexpr std::size_t audit_index_bytes = 8;
 
-result<auth::audit_entry> open_entry(const ledger_context& context,
-                                     bytes_view sealed) {
-  auto plain = crypto::open(*context.audit,
-                            auth::audit_context(view_of(context.tag)), sealed);
-  if (plain.has_error())
-    return plain.error();
-  return auth::decode_audit_entry(*plain);
-}
-
 /// Puts names to pseudonyms and key ids of one organization.
 class name_resolver {
 public:

@@ -84,6 +84,15 @@ void ledger::settle(std::uint64_t up_to) {
   journal_.settle(context_.tag, up_to);
 }
 
+result<auth::audit_entry> open_entry(const ledger_context& context,
+                                     bytes_view sealed) {
+  auto plain = crypto::open(*context.audit,
+                            auth::audit_context(view_of(context.tag)), sealed);
+  if (plain.has_error())
+    return plain.error();
+  return auth::decode_audit_entry(*plain);
+}
+
 void put_first_head(
   persistence::write_batch& batch, const persistence::scope_identity& identity,
   const std::vector<persistence::registry_addition>& registry) {

@@ -93,6 +93,10 @@ private:
   std::vector<persistence::journal_entry> pending_;
 };
 
+/// An entry of a chain as it was sealed. Fails with `corrupted`.
+result<auth::audit_entry> open_entry(const ledger_context& context,
+                                     bytes_view sealed);
+
 /// Adds the first head of a new scope to a batch, with its registry.
 void put_first_head(
   persistence::write_batch& batch, const persistence::scope_identity& identity,

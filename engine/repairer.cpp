@@ -13,8 +13,10 @@
 #include "engine/examiner.hpp"
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
+#include "engine/revocation_reason.hpp"
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
+#include "engine/surviving_chain.hpp"
 #include "persistence/record_codec.hpp"
 
 namespace cloister::engine {
@@ -23,43 +25,6 @@ using persistence::identity_ptr;
 using persistence::record_kind;
 
 namespace {
-
-/// What the audit trail proves about one memory.
-struct evidence {
-  std::uint32_t revision = 0;
-  record_tag tag{};
-  timestamp at;
-  /// False once entries after it are missing, any of which may have changed it.
-  bool proven = true;
-};
-
-/// A revoked narrowing as the reason of its audit entry has it: its name, and
-/// " until " when it ends by itself.
-std::optional<auth::key_record::revoked_narrowing>
-revocation_in(std::string_view reason) {
-  constexpr std::string_view until = " until ";
-  auto end = reason.find(until);
-  auto name = from_hex(reason.substr(0, end));
-  if (!name || name->size() != crypto::short_digest{}.size())
-    return std::nullopt;
-  auth::key_record::revoked_narrowing out{byte_reader{*name}.array<16>(), {}};
-  if (end == std::string_view::npos)
-    return out;
-  if (auto at = parse_rfc3339(reason.substr(end + until.size())))
-    out.expires_at = *at;
-  return out;
-}
-
-/// The surviving part of a scope's chain.
-struct surviving_chain {
-  std::vector<auth::audit_link> links;
-  std::map<std::uint64_t, evidence> live;
-  std::set<std::string> revoked_keys;
-  /// Scopes below whose chains are anchored in it.
-  std::set<auth::pseudonym> anchored;
-  std::uint64_t missing = 0;
-  std::uint64_t last_sequence = 0;
-};
 
 /// Whether the head may have lain in a block that was lost: an older one would
 /// show instead. Each batch has the head, so if that is the newest one, it
@@ -88,12 +53,14 @@ public:
     auto old = read_head(context_, records_);
     if (old)
       head_ = *old;
-    if (auto done = read_chain(old ? old->audit_length : 0); done.has_error())
+    if (auto done
+        = chain_.read(records_, context_, old ? old->audit_length : 0);
+        done.has_error())
       return done;
     // Without its head, or where that may be an older one, nobody knows how
     // much of the chain's end is missing.
     if (old.has_error() || may_be_older(records_, context_))
-      note_gap(1);
+      chain_.note_gap(1);
     head_.contents = {};
     head_.memory_count = 0;
     head_.content_bytes = 0;
@@ -109,16 +76,16 @@ public:
       lost(std::to_string(listed - head_.registry.count)
            + " scopes or keys of its list are gone, with all below them");
     head_.next_sequence
-      = std::max(head_.next_sequence, chain_.last_sequence + 1);
+      = std::max(head_.next_sequence, chain_.last_sequence() + 1);
     join_chain();
     if (auto done = write(); done.has_error())
       return done;
     report_.recovered.push_back(
       name_ + ": " + std::to_string(head_.memory_count) + " memories and "
-      + std::to_string(chain_.links.size()) + " audit entries verify"
-      + (chain_.missing > 0 ? "; " + std::to_string(chain_.missing)
-                                + " audit entries are missing"
-                            : ""));
+      + std::to_string(chain_.links().size()) + " audit entries verify"
+      + (chain_.missing() > 0 ? "; " + std::to_string(chain_.missing())
+                                  + " audit entries are missing"
+                              : ""));
     return {};
   }
 
@@ -126,67 +93,6 @@ private:
   void lost(std::string what) {
     ++lost_count_;
     report_.lost.push_back(name_ + ": " + std::move(what));
-  }
-
-  // -- the chain --
-
-  result<void> read_chain(std::uint64_t expected_length) {
-    std::uint64_t next = 0;
-    auto done
-      = records_.scan(context_.space.range(record_kind::audit_entry), {},
-                      [&](bytes_view key, bytes_view value) {
-                        auto index
-                          = byte_reader{persistence::rest_of(key)}.u64();
-                        auto link = auth::decode_link(index, value);
-                        auto entry = link ? open(link->sealed) : link.error();
-                        if (entry.has_error())
-                          return true;
-                        if (index != next)
-                          note_gap(index - next);
-                        next = index + 1;
-                        take(*entry);
-                        chain_.links.push_back(std::move(*link));
-                        return true;
-                      });
-    if (done.has_error())
-      return done;
-    old_chain_end_ = next;
-    if (next < expected_length)
-      note_gap(expected_length - next);
-    return {};
-  }
-
-  result<auth::audit_entry> open(bytes_view sealed) const {
-    auto plain = crypto::open(
-      *context_.audit, auth::audit_context(view_of(context_.tag)), sealed);
-    if (plain.has_error())
-      return plain.error();
-    return auth::decode_audit_entry(*plain);
-  }
-
-  void note_gap(std::uint64_t entries) {
-    chain_.missing += entries;
-    for (auto& [sequence, known] : chain_.live)
-      known.proven = false;
-  }
-
-  void take(const auth::audit_entry& entry) {
-    if (entry.outcome != errc::ok)
-      return;
-    if (entry.what == auth::operation::delete_all_memories)
-      chain_.live.clear();
-    if (entry.what == auth::operation::revoke_key)
-      chain_.revoked_keys.insert(entry.reason);
-    if (entry.anchor)
-      chain_.anchored.insert(entry.anchor->child);
-    for (const auto& effect : entry.effects) {
-      chain_.last_sequence = std::max(chain_.last_sequence, effect.sequence);
-      if (effect.which == auth::audit_effect::kind::put)
-        chain_.live[effect.sequence]
-          = {effect.revision, effect.tag, entry.at, true};
-      else
-        chain_.live.erase(effect.sequence);
-    }
   }
 
   // -- memories --
@@ -200,7 +106,7 @@ private:
       return seen;
     std::uint32_t gone = 0;
     timestamp newest{0};
-    for (const auto& [sequence, known] : chain_.live) {
+    for (const auto& [sequence, known] : chain_.live()) {
       if (kept_.contains(sequence) || named_lost_.contains(sequence))
         continue;
       ++gone;
@@ -265,11 +171,11 @@ private:
       return false;
     }
     auto id = summary->id.to_string();
-    auto known = chain_.live.find(sequence);
-    if (known == chain_.live.end()) {
+    auto known = chain_.live().find(sequence);
+    if (known == chain_.live().end()) {
       // Erased, and back only because the database was rebuilt; or its entry
       // is among the missing ones.
-      if (chain_.missing > 0)
+      if (chain_.missing() > 0)
         lost("memory " + id + " cannot be proven");
       return false;
     }
@@ -334,7 +240,7 @@ private:
     if (record.has_error() || record->revoked_at)
       return false;
     auto id = auth::to_string(record->id);
-    if (chain_.revoked_keys.contains(id) || chain_.missing > 0)
+    if (chain_.revocations().contains(id) || chain_.missing() > 0)
       record->revoked_at = with_.time->now();
     else if (!revoke_narrowings_again(*record))
       return false;
@@ -345,7 +251,7 @@ private:
     head_.registry.add(*context_.fingerprint, key.view(),
                        crypto::tag_of(sealed));
     batch_->put(key, std::move(sealed));
-    if (chain_.missing > 0)
+    if (chain_.missing() > 0)
       lost(
         "key " + id
         + " is revoked, since a revocation may be among the missing entries; "
@@ -360,10 +266,10 @@ private:
     auto before = auth::to_string(record.id) + '/';
     auto& revoked = record.revoked_narrowings;
     bool added = false;
-    const auto& all = chain_.revoked_keys;
+    const auto& all = chain_.revocations();
     for (auto each = all.lower_bound(before);
          each != all.end() && each->starts_with(before); ++each) {
-      auto again = revocation_in(each->substr(before.size()));
+      auto again = revoked_narrowing_in(*each);
       if (!again || record.has_revoked({again->name})
           || (again->expires_at && *again->expires_at <= with_.time->now()))
         continue;
@@ -385,7 +291,7 @@ private:
   void join_chain() {
     head_.audit_length = 0;
     head_.audit_head = auth::first_head(view_of(context_.tag));
-    for (const auto& link : chain_.links) {
+    for (const auto& link : chain_.links()) {
       auto key
         = context_.space.key(record_kind::audit_entry, head_.audit_length);
       if (link.index != head_.audit_length || link.previous != head_.audit_head)
@@ -394,7 +300,7 @@ private:
         = auth::next_head(head_.audit_head, head_.audit_length, link.sealed);
       ++head_.audit_length;
     }
-    for (auto index = head_.audit_length; index < old_chain_end_; ++index)
+    for (auto index = head_.audit_length; index < chain_.end(); ++index)
       batch_->erase(context_.space.key(record_kind::audit_entry, index));
   }
 
@@ -402,7 +308,7 @@ private:
   /// name them for ever. That they had one is what the parent's list says.
   void anchor_children(ledger& book) {
     static_cast<void>(with_.catalog.children(identity_, [&](auto child) {
-      if (!child || chain_.anchored.contains((*child)->pseudonym))
+      if (!child || chain_.anchored().contains((*child)->pseudonym))
         return true;
       auth::audit_entry entry;
       entry.at = with_.time->now();
@@ -426,7 +332,7 @@ private:
     entry.what = auth::operation::repair;
     entry.count = lost_count_;
     anchor_children(book);
-    entry.reason = std::to_string(chain_.missing) + " audit entries missing, "
+    entry.reason = std::to_string(chain_.missing()) + " audit entries missing, "
                    + std::to_string(lost_count_) + " losses";
     book.close(*batch_, &entry);
     std::vector<std::shared_ptr<persistence::write_batch>> batches{batch_};
@@ -442,7 +348,6 @@ private:
   repair_report& report_;
   persistence::scope_head head_;
   surviving_chain chain_;
-  std::uint64_t old_chain_end_ = 0;
   std::uint32_t lost_count_ = 0;
   std::map<std::uint64_t, std::uint32_t> kept_;
   std::set<std::uint64_t> named_lost_;

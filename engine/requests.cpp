@@ -18,8 +18,8 @@ std::size_t size_of(const std::optional<T>& text) {
 
 error no_such_memory() {
   return {errc::not_found,
-          "there is no such memory in this scope; see that the "
-          "client is bound to the right one"};
+          "there is no such memory in this scope; see that its "
+          "user_id is the right one"};
 }
 
 error revision_conflict(std::uint32_t now) {

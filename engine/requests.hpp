@@ -138,6 +138,8 @@ struct authenticate {
   /// What it was narrowed to, step by step, and the names of the steps.
   std::vector<auth::restriction> restrictions;
   std::vector<crypto::short_digest> narrowings;
+  /// Why it is none any more, where a step is not understood.
+  std::optional<std::string> void_because;
 };
 
 // -- scopes and audit --

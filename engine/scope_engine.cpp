@@ -179,27 +179,37 @@ scope_engine::fetch_missing(const std::shared_ptr<request>& asked,
       missing.push_back(memories_.at(row).sequence);
   if (missing.empty())
     return std::nullopt;
-  using fetched_records = std::vector<std::pair<std::uint64_t, result<bytes>>>;
+  return fetch(asked, std::move(missing),
+               [this](std::uint32_t row, std::uint32_t revision, bytes record) {
+                 // An update that was committed meanwhile has brought its own.
+                 if (revision == memories_.at(row).revision)
+                   memories_.cache(row, std::move(record));
+               });
+}
+
+/// Reads records, hands those that are still there to `keep` and runs the
+/// operation again.
+step scope_engine::fetch(const std::shared_ptr<request>& asked,
+                         std::vector<std::uint64_t> missing, keep_record keep) {
   auto fetched = std::make_shared<fetched_records>();
-  auto work
-    = [fetched, missing, identity = identity_, records = &with_.records] {
-        for (auto sequence : missing)
-          fetched->emplace_back(
-            sequence, read_memory_record(*records, *identity, sequence));
-      };
-  auto then = [this, asked, fetched]() -> step {
-    if (auto failure = admit(*fetched))
+  auto work = [fetched, missing = std::move(missing), identity = identity_,
+               records = &with_.records] {
+    for (auto sequence : missing)
+      fetched->emplace_back(sequence,
+                            read_memory_record(*records, *identity, sequence));
+  };
+  auto then = [this, asked, fetched, keep = std::move(keep)]() -> step {
+    if (auto failure = admit(*fetched, keep))
       return refuse(*asked, std::move(*failure));
     return run(asked);
   };
-  return step{offload{std::move(work), std::move(then)}};
+  return offload{std::move(work), std::move(then)};
 }
 
-/// Puts fetched records into their rows; those erased meanwhile are passed
-/// over. Answers the first failure.
-std::optional<error> scope_engine::admit(
-  const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched) {
-  for (const auto& [sequence, record] : fetched) {
+/// Passes over what was erased meanwhile. Answers the first failure.
+std::optional<error> scope_engine::admit(fetched_records& fetched,
+                                         const keep_record& keep) {
+  for (auto& [sequence, record] : fetched) {
     auto row = memories_.find_sequence(sequence);
     // A change in flight may have removed the record already; the operation
     // runs again and finds out.
@@ -210,9 +220,7 @@ std::optional<error> scope_engine::admit(
     auto summary = persistence::decode_summary(*record);
     if (summary.has_error())
       return summary.error();
-    // An update that was committed meanwhile has brought its own record.
-    if (summary->revision == memories_.at(*row).revision)
-      memories_.cache(*row, *record);
+    keep(*row, summary->revision, std::move(*record));
   }
   return std::nullopt;
 }

@@ -199,8 +199,13 @@ private:
   /// A step that fetches records that are not cached and runs again, if any.
   std::optional<step> fetch_missing(const std::shared_ptr<request>& asked,
                                     const std::vector<std::uint32_t>& rows);
-  std::optional<error>
-  admit(const std::vector<std::pair<std::uint64_t, result<bytes>>>& fetched);
+  /// What was read, by sequence.
+  using fetched_records = std::vector<std::pair<std::uint64_t, result<bytes>>>;
+  /// Takes a record with its row and its revision.
+  using keep_record = std::function<void(std::uint32_t, std::uint32_t, bytes)>;
+  step fetch(const std::shared_ptr<request>& asked,
+             std::vector<std::uint64_t> missing, keep_record keep);
+  std::optional<error> admit(fetched_records& fetched, const keep_record& keep);
   step submit(change made, answer done);
   step send(change made, auth::audit_entry* own, answer done);
   void drop_checkpoint(change& to);
@@ -282,17 +287,19 @@ private:
   static memory decoded(bytes_view record);
   bool is_unchanged_at(const memory_id& id, std::uint32_t revision) const;
 
-  // -- administration (scope_admin.cpp) --
+  // -- keys (scope_keys.cpp) --
   step make_key(const std::shared_ptr<request>& asked);
   step keys(const std::shared_ptr<request>& asked);
   step revoke(const std::shared_ptr<request>& asked);
+  step authenticated(const std::shared_ptr<request>& asked);
+  void put_key(change& to, auth::key_record record);
+
+  // -- administration (scope_admin.cpp) --
+  step settings(const std::shared_ptr<request>& asked);
   step configure(const std::shared_ptr<request>& asked);
   step configured(const std::shared_ptr<request>& asked,
                   const result<std::optional<bytes>>& old);
-  step settings(const std::shared_ptr<request>& asked);
-  step authenticated(const std::shared_ptr<request>& asked);
   result<void> note_counted(std::vector<auth::audit_entry> entries);
-  void put_key(change& to, auth::key_record record);
   step make_child(const std::shared_ptr<request>& asked);
   step adopt_child(const request& asked, change made,
                    const persistence::prepared_child& child);

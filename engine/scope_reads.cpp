@@ -60,31 +60,12 @@ scope_engine::fetch_for_answer(const std::shared_ptr<request>& asked,
   }
   if (missing.empty())
     return std::nullopt;
-  using fetched_records = std::vector<std::pair<std::uint64_t, result<bytes>>>;
-  auto fetched = std::make_shared<fetched_records>();
-  auto work
-    = [fetched, missing, identity = identity_, records = &with_.records] {
-        for (auto sequence : missing)
-          fetched->emplace_back(
-            sequence, read_memory_record(*records, *identity, sequence));
-      };
-  auto then = [this, asked, fetched]() -> step {
-    for (auto& [sequence, record] : *fetched) {
-      auto row = memories_.find_sequence(sequence);
-      // A change in flight may have removed the record already; the operation
-      // runs again and finds out.
-      if (!row || tentative_.contains(memories_.at(*row).id) || clearing_)
-        continue;
-      if (record.has_error())
-        return refuse(*asked, record.error());
-      auto summary = persistence::decode_summary(*record);
-      if (summary.has_error())
-        return refuse(*asked, summary.error());
-      asked->fetched[sequence] = {summary->revision, std::move(*record)};
-    }
-    return run(asked);
-  };
-  return step{offload{std::move(work), std::move(then)}};
+  return fetch(
+    asked, std::move(missing),
+    [this, asked](std::uint32_t row, std::uint32_t revision, bytes record) {
+      asked->fetched[memories_.at(row).sequence]
+        = {revision, std::move(record)};
+    });
 }
 
 step scope_engine::get(const std::shared_ptr<request>& asked,

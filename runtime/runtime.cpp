@@ -78,7 +78,11 @@ result<runtime> runtime::open(const runtime_options& options) {
   if (options.system != nullptr && actors::is_stealing(*options.system))
     spdlog::warn("the actor system that Cloister joins runs the scheduler "
                  "policy \"stealing\"; set scheduler.policy to \"sharing\", or "
-                 "blocking calls are ten times slower");
+                 "blocking calls are several times slower");
+  if (actors::actor_thread_mark::is_set())
+    return error{errc::invalid_argument,
+                 "a runtime is opened by a thread of its own: this one runs "
+                 "actors, which opening would wait for"};
   if (options.data_dir.empty())
     return error{errc::invalid_argument,
                  "data_dir is empty; name the folder of the store"};

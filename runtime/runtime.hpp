@@ -41,7 +41,7 @@ struct runtime_options {
   std::shared_ptr<const clock> time = {};
   /// A program's own actor system to join, which must outlive the runtime. It
   /// should run CAF's scheduler policy `sharing`: with the default `stealing`
-  /// blocking calls are ten times slower, and a warning says so.
+  /// blocking calls are several times slower, and a warning says so.
   caf::actor_system* system = nullptr;
 };
 

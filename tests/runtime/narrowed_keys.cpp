@@ -21,6 +21,11 @@ std::string team_key(const organization& acme) {
     ->api_key;
 }
 
+bool refused(const runtime& opened, const std::string& text) {
+  auto bound = opened.client(text);
+  return bound.has_error() && bound.error().code == errc::unauthenticated;
+}
+
 } // namespace
 
 TEST_CASE("a narrowed key reaches what it was narrowed to and nothing else",
@@ -101,10 +106,6 @@ TEST_CASE("a narrowed key is revoked with what came from it, and alone",
   std::string once;
   std::string twice;
   std::string beside;
-  auto refused = [](const runtime& opened, const std::string& text) {
-    auto made = opened.client(text);
-    return made.has_error() && made.error().code == errc::unauthenticated;
-  };
   {
     auto runtime = node.open_or_fail();
     auto acme = runtime.organization("org_acme").value();
@@ -207,10 +208,6 @@ TEST_CASE("what a narrowed key made is revoked with it", "[runtime][keys]") {
   test_node node;
   std::string made;
   std::string made_by_made;
-  auto refused = [](const runtime& opened, const std::string& text) {
-    auto bound = opened.client(text);
-    return bound.has_error() && bound.error().code == errc::unauthenticated;
-  };
   {
     auto runtime = node.open_or_fail();
     auto acme = runtime.organization("org_acme").value();
@@ -228,4 +225,22 @@ TEST_CASE("what a narrowed key made is revoked with it", "[runtime][keys]") {
   auto runtime = node.open_or_fail();
   CHECK(refused(runtime, made));
   CHECK(refused(runtime, made_by_made));
+}
+
+TEST_CASE("a key with a step that nobody knows is refused by its name",
+          "[runtime][keys]") {
+  test_node node;
+  auto runtime = node.open_or_fail();
+  auto acme = runtime.organization("org_acme").value();
+  auto key = auth::parse_api_key(team_key(acme)).value();
+  bytes unknown{"\x63\x00\x01x", 4};
+  key.tail = crypto::hmac_sha256(view_of(key.tail), unknown);
+  key.restrictions.push_back(unknown);
+  CHECK(refused(runtime, auth::to_text(key)));
+  audit_options refusals;
+  refusals.outcome = "unauthenticated";
+  auto trail = acme.client().value().list_audit(refusals).value();
+  REQUIRE(trail.results.size() == 1);
+  CHECK(trail.results[0].key_id == auth::to_string(key.id));
+  CHECK(trail.results[0].key_chain.size() == 2);
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include <unistd.h>
@@ -70,6 +71,18 @@ TEST_CASE("a store that a call still holds is waited for", "[runtime]") {
     acme.client("user_x")->create_memory({.content = "x"},
                                          [](const result<memory>&) {});
   }
+}
+
+TEST_CASE("a runtime is not opened by a thread that runs actors", "[runtime]") {
+  place here;
+  auto opened = runtime::open(here.options()).value();
+  auto acme = opened.organization("org_acme").value();
+  std::promise<errc> answer;
+  acme.client("user_x")->list_memories({}, [&](const result<memory_list>&) {
+    auto second = runtime::open({.data_dir = "elsewhere", .create = false});
+    answer.set_value(second ? errc::ok : second.error().code);
+  });
+  CHECK(answer.get_future().get() == errc::invalid_argument);
 }
 
 TEST_CASE("a store that this process has open is said to be", "[runtime]") {
