@@ -67,6 +67,14 @@ struct directory_state {
   caf::typed_response_promise<slept> all_asleep;
   bool shutting_down = false;
   int shutdown_looks = 0;
+  /// Who waits until a closed scope and all below it sleep.
+  struct emptied_scope {
+    scope name;
+    caf::typed_response_promise<slept> asleep;
+    int looks = 0;
+  };
+  std::vector<emptied_scope> emptied;
+  bool looks_at_emptied = false;
 
   directory_state() = default;
   directory_state(const directory_state&) = delete;
@@ -85,12 +93,23 @@ struct directory_state {
     }
     if (all_asleep.pending())
       all_asleep.deliver(slept{true});
+    for (auto& each : emptied)
+      each.asleep.deliver(slept{false});
   }
 
   std::chrono::nanoseconds steady() const {
     return options->with.time->steady();
   }
 };
+
+error closed_error() {
+  return {errc::unavailable, "the scope is being erased",
+          limits::overload_retry_hint};
+}
+
+error ending_error() {
+  return {errc::unavailable, "the runtime is shutting down"};
+}
 
 using directory_self = directory_actor::stateful_pointer<directory_state>;
 
@@ -255,7 +274,9 @@ void activate(directory_self self, const scope& name) {
 caf::result<found_scope> find(directory_self self, const find_scope& wanted) {
   auto& state = self->state;
   if (state.shutting_down)
-    return failed({errc::unavailable, "the runtime is shutting down"});
+    return failed(ending_error());
+  if (state.options->closed->covers(wanted.name))
+    return failed(closed_error());
   auto path = std::string{wanted.name.path()};
   auto at = state.entries.find(path);
   if (at != state.entries.end() && at->second.now == phase::active)
@@ -309,11 +330,11 @@ void on_down(directory_self self, const caf::down_msg& down) {
   state.entries.erase(at);
   for (auto& each : waiting) {
     auto may = state.restarts.may_start(path, state.steady());
-    if (state.shutting_down || may.has_error()) {
-      each.promise.deliver(
-        failed(may.has_error()
-                 ? may.error()
-                 : error{errc::unavailable, "the runtime is shutting down"}));
+    auto closed = state.options->closed->covers(name);
+    if (state.shutting_down || may.has_error() || closed) {
+      each.promise.deliver(failed(may.has_error()       ? may.error()
+                                  : state.shutting_down ? ending_error()
+                                                        : closed_error()));
       continue;
     }
     auto fresh = state.entries.find(path);
@@ -335,10 +356,11 @@ void on_awake(directory_self self, const std::string& path) {
   answer_all(at->second, found(at->second));
 }
 
-void put_to_sleep(directory_self self, directory_entry& entry) {
+void put_to_sleep(directory_self self, directory_entry& entry,
+                  bool for_good = false) {
   entry.now = phase::stopping;
   auto path = std::string{entry.name.path()};
-  self->request(entry.handle, load_timeout, sleep{})
+  self->request(entry.handle, load_timeout, sleep{for_good})
     .then(
       [self, path](const slept& outcome) {
         // When it is asleep, its down message follows.
@@ -385,6 +407,48 @@ void sleep_idle(directory_self self) {
       put_to_sleep(self, entry);
 }
 
+/// The entries at and below a scope: paths that begin alike lie together.
+template <class Visit>
+void for_each_below(directory_state& state, const scope& name, Visit visit) {
+  auto path = std::string{name.path()};
+  for (auto at = state.entries.lower_bound(path);
+       at != state.entries.end() && at->first.starts_with(path); ++at)
+    if (name.contains(at->second.name))
+      visit(at->second);
+}
+
+/// Puts what is to be emptied to sleep, and ends what does not go.
+void look_at_emptied(directory_self self) {
+  auto& state = self->state;
+  for (auto& emptied : state.emptied) {
+    auto give_up = ++emptied.looks >= shutdown_looks_max;
+    bool awake = false;
+    for_each_below(state, emptied.name, [&](directory_entry& entry) {
+      awake = true;
+      if (entry.now == phase::active)
+        put_to_sleep(self, entry, true);
+      if (give_up && entry.handle)
+        self->send_exit(entry.handle, caf::exit_reason::kill);
+    });
+    if (!awake)
+      emptied.asleep.deliver(slept{true});
+  }
+  std::erase_if(state.emptied,
+                [](const auto& each) { return !each.asleep.pending(); });
+  state.looks_at_emptied = !state.emptied.empty();
+  if (state.looks_at_emptied)
+    self->delayed_send(self, shutdown_look_interval, actors::look_at_emptied{});
+}
+
+caf::result<slept> empty(directory_self self, const empty_scope& what) {
+  auto& state = self->state;
+  auto promise = self->make_response_promise<slept>();
+  state.emptied.push_back({what.name, promise, 0});
+  if (!std::exchange(state.looks_at_emptied, true))
+    self->send(self, actors::look_at_emptied{});
+  return promise;
+}
+
 void look_after(directory_self self) {
   if (self->state.shutting_down) {
     for (auto& [path, entry] : self->state.entries)
@@ -423,6 +487,8 @@ directory_behavior(directory_self self,
   self->delayed_send(self, look_interval, look_after_scopes{});
   return {
     [self](const find_scope& wanted) { return find(self, wanted); },
+    [self](const empty_scope& what) { return empty(self, what); },
+    [self](const actors::look_at_emptied&) { look_at_emptied(self); },
     [self](const look_after_scopes&) { look_after(self); },
     [self](const shut_down&) { return begin_shutdown(self); },
   };

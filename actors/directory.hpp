@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "actors/closed_scopes.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/restart_policy.hpp"
 #include "engine/services.hpp"
@@ -18,6 +19,7 @@ struct directory_options {
   loader_actor loaders;
   committer_actor committer;
   std::shared_ptr<node_usage> node;
+  std::shared_ptr<closed_scopes> closed;
   std::size_t memory_budget_bytes = 0;
   std::chrono::milliseconds idle_after{0};
 };

@@ -65,11 +65,17 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
   if (auto started = wait_for(made->perform_on_node(engine::start_node{}));
       started.has_error())
     return started.error();
+  // What was meant to be gone must not be read again; where that cannot be
+  // done now, it stays closed.
+  if (wait_for(made->impl_->finish_begun()))
+    static_cast<void>(made->impl_->erasing.must_look_for_begun());
   made->bring_journal_home();
+  made->impl_->keep_finishing();
   return made;
 }
 
 gateway::~gateway() {
+  impl_->erasing.end();
   impl_->home.run([this] { impl_->end_actors(); });
 }
 
@@ -85,9 +91,10 @@ void gateway::impl::start_actors() {
   for (unsigned i = 0; i < threads; ++i)
     dispatchers.push_back(spawn_dispatcher(*system));
   supervisor = spawn_supervisor(
-    *system, {with, over.records.get(), over.slots.get(), over.directory.get(),
-              usage, core, options.loader_threads, options.memory_budget_bytes,
-              options.idle_after, options.sweep_interval});
+    *system,
+    {with, over.records.get(), over.slots.get(), over.directory.get(), usage,
+     core, closed, options.loader_threads, options.memory_budget_bytes,
+     options.idle_after, options.sweep_interval});
   caf::scoped_actor caller{*system};
   caller->request(supervisor, caf::infinite, await_core{})
     .receive([](const core_state&) {}, [](const caf::error&) {});

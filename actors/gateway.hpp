@@ -104,6 +104,14 @@ public:
                           scope target, auth::authority_ptr who,
                           auth::operation kind, engine::operation what);
 
+  /// Erases a scope and all below it: nothing of them opens from then on, and
+  /// the name is refused. Space comes back behind the answer. Fails with
+  /// `invalid_argument` for an organization, `not_found`, `erased`,
+  /// `overloaded`, or `unavailable`: then it goes on by itself, also after a
+  /// restart, if it had begun.
+  task<result<engine::erased_child>> erase(auth::authority_ptr who,
+                                           scope target);
+
   /// Searches scopes together: scored as one collection, best first.
   task<result<std::vector<located_hit>>>
   search(std::vector<std::shared_ptr<scope_binding>> scopes,

@@ -206,6 +206,18 @@ gateway::impl::perform_on_node(engine::node_operation what) {
   co_return std::move(*done->outcome);
 }
 
+task<result<void>> gateway::impl::empty(scope name) {
+  auto directory = core->get().directory;
+  if (!directory)
+    co_return starting_error();
+  asking<slept, directory_actor, empty_scope> question{
+    *this, directory, empty_scope{name}, {}};
+  auto done = co_await question;
+  if (!done || !done->asleep)
+    co_return starting_error();
+  co_return result<void>{};
+}
+
 task<result<void>> gateway::impl::let_sleep(scope_actor handle) {
   for (int tries = 0; tries < sleep_tries; ++tries) {
     asking<slept, scope_actor, sleep> question{*this, handle, sleep{}, {}};

@@ -10,6 +10,7 @@
 #include <caf/all.hpp>
 
 #include "actors/dispatcher.hpp"
+#include "actors/erasure_keeper.hpp"
 #include "actors/gateway.hpp"
 #include "actors/home_thread.hpp"
 #include "actors/supervisor.hpp"
@@ -62,6 +63,10 @@ struct gateway::impl {
   std::atomic<std::size_t> next_dispatcher{0};
   supervisor_actor supervisor;
   home_thread home;
+  std::shared_ptr<closed_scopes> closed = std::make_shared<closed_scopes>();
+  erasure_keeper erasing;
+  /// Before what could not be finished is tried again.
+  std::chrono::milliseconds finish_pause{0};
 
   // -- life (gateway.cpp); on the home thread --
   void start_actors();
@@ -94,6 +99,24 @@ struct gateway::impl {
   task<result<engine::answer>> perform_on_node(engine::node_operation what);
   /// Waits until a scope has chained what it has to, within reason.
   task<result<void>> let_sleep(scope_actor handle);
+
+  // -- erasure (gateway_erasure.cpp; the first in gateway_calls.cpp) --
+
+  /// Waits until a closed scope and all below it sleep.
+  task<result<void>> empty(scope name);
+  /// Asks the engine that a scope's erasure is the business of.
+  task<result<engine::answer>> ask_parent(scope parent, auth::authority_ptr who,
+                                          auth::operation kind, scope target,
+                                          auth::request_id id,
+                                          engine::operation what);
+  task<result<engine::erased_child>>
+  erase_closed(auth::authority_ptr who, scope target, auth::request_id id);
+  /// Goes on with what was begun. Returns whether nothing is left to be done.
+  task<bool> finish_erasures();
+  task<bool> finish_begun();
+  task<bool> reclaim_destroyed();
+  task<bool> finish_one(engine::unfinished_erasure what);
+  detached_task keep_finishing();
 
   // -- refusals (gateway.cpp) --
 

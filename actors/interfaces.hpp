@@ -80,6 +80,11 @@ struct found_scope {
 using directory_actor = caf::typed_actor<
   // Finds a scope's actor, waking or creating the scope where asked to.
   caf::replies_to<find_scope>::with<found_scope>,
+  // Puts a closed scope and all below it to sleep; replies when they are, or
+  // were ended.
+  caf::replies_to<empty_scope>::with<slept>,
+  // To itself: whether they sleep.
+  caf::reacts_to<look_at_emptied>,
   // To itself: puts idle scopes to sleep, and more when memory is short.
   caf::reacts_to<look_after_scopes>,
   // From the supervisor: puts all to sleep; replies when none is left.

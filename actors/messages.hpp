@@ -53,7 +53,10 @@ struct resume {
 struct flush_audit {};
 
 /// Go to sleep if there is nothing to do.
-struct sleep {};
+struct sleep {
+  /// It will not wake again: what would only help with that is not written.
+  bool for_good = false;
+};
 
 /// Whether the scope went to sleep.
 struct slept {
@@ -100,6 +103,13 @@ struct find_scope {
   if_absent otherwise = if_absent::report;
 };
 
+/// Put a scope and all below it to sleep; it is closed.
+struct empty_scope {
+  scope name;
+};
+/// Look whether what is to be emptied is.
+struct look_at_emptied {};
+
 /// Look after idle scopes and the memory budget.
 struct look_after_scopes {};
 
@@ -144,6 +154,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::commit_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::flush_commits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::reopen_store)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::find_scope)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::empty_scope)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::look_at_emptied)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::look_after_scopes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::sweep)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::start_core)

@@ -79,7 +79,7 @@ scope_behavior(scope_self self,
     [self](const resume& later) { on_resume(self, later); },
     [self](const flush_audit&) { on_flush(self); },
     [self](const reload&) { on_reload(self); },
-    [self](const sleep&) { return on_sleep(self); },
+    [self](const sleep& how) { return on_sleep(self, how.for_good); },
   };
 }
 

@@ -343,7 +343,7 @@ void on_reload(Self self) {
 
 /// Ends the actor if there is nothing to do; brings audit entries home first.
 template <class Self>
-slept on_sleep(Self self) {
+slept on_sleep(Self self, bool for_good) {
   auto& state = self->state;
   auto idle
     = state.jobs.empty() && !state.engine->has_in_flight() && !state.reloading;
@@ -351,7 +351,7 @@ slept on_sleep(Self self) {
     static_cast<void>(state.engine->note_repeated());
   auto must_write = false;
   if constexpr (requires { state.engine->wants_checkpoint(); })
-    if (idle && !state.engine->has_pending_audit()
+    if (idle && !for_good && !state.engine->has_pending_audit()
         && state.engine->wants_checkpoint()) {
       must_write = true;
       auto job = add_job(self, caf::typed_response_promise<performed>{});

@@ -72,7 +72,7 @@ void start_all(supervisor_self self) {
   core.node = spawn_node(self->system(), {std::move(node_engine), o.with,
                                           state.loaders, state.committer});
   core.directory = spawn_directory(
-    self->system(), {o.with, state.loaders, state.committer, o.usage,
+    self->system(), {o.with, state.loaders, state.committer, o.usage, o.closed,
                      o.memory_budget_bytes, o.idle_after});
   core.sweeper
     = spawn_sweeper(self->system(), {o.with, state.loaders, core.directory,

@@ -5,6 +5,7 @@
 
 #include <mutex>
 
+#include "actors/closed_scopes.hpp"
 #include "actors/interfaces.hpp"
 #include "engine/services.hpp"
 #include "persistence/data_directory.hpp"
@@ -47,6 +48,7 @@ struct supervisor_options {
   persistence::data_directory* directory = nullptr;
   std::shared_ptr<node_usage> usage;
   std::shared_ptr<core_actors> core;
+  std::shared_ptr<closed_scopes> closed;
   std::size_t loader_threads = 0;
   std::size_t memory_budget_bytes = 0;
   std::chrono::milliseconds idle_after{0};

@@ -14,7 +14,8 @@ constexpr std::uint8_t flag_effects = 1;
 constexpr std::uint8_t flag_anchor = 2;
 constexpr std::uint8_t flag_wanted = 4;
 constexpr std::uint8_t flag_narrowings = 8;
-constexpr std::uint8_t known_flags = 15;
+constexpr std::uint8_t flag_ended = 16;
+constexpr std::uint8_t known_flags = 31;
 constexpr std::size_t effect_bytes = 1 + 8 + 4 + 16;
 
 std::uint8_t flags_of(const audit_entry& entry) {
@@ -23,6 +24,7 @@ std::uint8_t flags_of(const audit_entry& entry) {
   flags |= entry.anchor ? flag_anchor : 0u;
   flags |= entry.wanted ? flag_wanted : 0u;
   flags |= entry.narrowings.empty() ? 0u : flag_narrowings;
+  flags |= entry.ended ? flag_ended : 0u;
   return static_cast<std::uint8_t>(flags);
 }
 
@@ -58,6 +60,8 @@ void read_optional_parts(byte_reader& reader, std::uint8_t flags,
     for (int i = 0; i < count; ++i)
       entry.narrowings.push_back(reader.array<16>());
   }
+  if ((flags & flag_ended) != 0)
+    entry.ended = reader.array<16>();
 }
 
 } // namespace
@@ -102,6 +106,8 @@ bytes encode_audit_entry(const audit_entry& entry) {
     for (const auto& digest : entry.narrowings)
       writer.raw(digest);
   }
+  if (entry.ended)
+    writer.raw(*entry.ended);
   return out;
 }
 

@@ -48,6 +48,7 @@ struct audit_anchor {
 //              [child:16 length:be64 head:32]                        flag 2
 //              [wanted:16]                                           flag 4
 //              [narrowings:u8 (digest:16)*]                          flag 8
+//              [ended:16]                                            flag 16
 //
 // Flags are part of the format: never renumber, only append.
 struct audit_entry {
@@ -70,6 +71,9 @@ struct audit_entry {
   std::optional<pseudonym> wanted;
   /// What a narrowed key went through.
   std::vector<std::array<std::uint8_t, 16>> narrowings;
+  /// The tag of the chain that ends where the anchor says, because its scope
+  /// was erased.
+  std::optional<std::array<std::uint8_t, 16>> ended;
 
   friend bool operator==(const audit_entry&, const audit_entry&) = default;
 };

@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 30> names{{
+constexpr std::array<entry, 33> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -36,6 +36,8 @@ constexpr std::array<entry, 30> names{{
   {operation::bind_client, "scope.bind"},
   {operation::show_settings, "org.settings"},
   {operation::configure_organization, "org.configure"},
+  {operation::erase_scope, "scope.erase"},
+  {operation::sign_checkpoint, "audit.checkpoint"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},
@@ -43,6 +45,7 @@ constexpr std::array<entry, 30> names{{
   {operation::create_organization, "org.create"},
   {operation::list_organizations, "org.list"},
   {operation::repair, "node.repair"},
+  {operation::end_scope, "scope.end"},
 }};
 
 } // namespace

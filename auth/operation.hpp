@@ -41,6 +41,10 @@ enum class operation : std::uint8_t {
   /// Reading or changing an organization's settings.
   show_settings = 22,
   configure_organization = 23,
+  /// Erasing a scope and all below it.
+  erase_scope = 24,
+  /// Signing where audit chains end.
+  sign_checkpoint = 25,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,
@@ -49,6 +53,8 @@ enum class operation : std::uint8_t {
   create_organization = 68,
   list_organizations = 69,
   repair = 70,
+  /// A scope's chain ends, because it was erased.
+  end_scope = 71,
 };
 
 /// The name in audit lists, e.g. "memory.create".

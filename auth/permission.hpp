@@ -84,6 +84,7 @@ constexpr permission required_for(operation what) {
       return permission::share;
     case operation::list_audit:
     case operation::verify_audit:
+    case operation::sign_checkpoint:
       return permission::audit;
     case operation::create_key:
     case operation::list_keys:
@@ -93,6 +94,7 @@ constexpr permission required_for(operation what) {
     case operation::read_subtree:
     case operation::show_settings:
     case operation::configure_organization:
+    case operation::erase_scope:
     // What nobody may ask for is the administrator's at least.
     case operation::authenticate:
     case operation::bind_client:
@@ -103,6 +105,7 @@ constexpr permission required_for(operation what) {
     case operation::create_organization:
     case operation::list_organizations:
     case operation::repair:
+    case operation::end_scope:
       return permission::admin;
   }
   return permission::admin;

@@ -75,6 +75,7 @@ void add_key_commands(CLI::App& app, context& shared);
 void add_memory_commands(CLI::App& app, context& shared);
 void add_scope_commands(CLI::App& app, context& shared);
 void add_audit_commands(CLI::App& app, context& shared);
+void add_receipt_commands(CLI::App& app, context& shared);
 void add_bench_command(CLI::App& app, context& shared);
 void add_export_command(CLI::App& app, context& shared);
 void add_import_command(CLI::App& app, context& shared);

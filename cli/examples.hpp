@@ -35,6 +35,8 @@ inline const std::map<std::string_view, std::string_view> examples{
   {"scope", "scope list"},
   {"scope list", "scope list --json"},
   {"scope show", "scope show user_sarah"},
+  {"receipt", "receipt verify sarah.receipt"},
+  {"receipt key", "receipt key > store.pub"},
   {"audit", "audit list --scope user_sarah"},
   {"audit verify", "audit verify --json"},
   {"bench", "bench retrieval --data cranfield"},

@@ -200,6 +200,7 @@ int run(int argc, char** argv) {
   cloister::cli::add_memory_commands(app, shared);
   cloister::cli::add_scope_commands(app, shared);
   cloister::cli::add_audit_commands(app, shared);
+  cloister::cli::add_receipt_commands(app, shared);
   cloister::cli::add_bench_command(app, shared);
   cloister::cli::add_export_command(app, shared);
   cloister::cli::add_import_command(app, shared);

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "cli/context.hpp"
+#include "cli/receipt.hpp"
 #include "core/rfc3339.hpp"
 
 namespace cloister::cli {
@@ -95,6 +96,23 @@ exit_code run_show(context& shared, const std::string& name) {
   });
 }
 
+exit_code run_erase(context& shared, const std::string& name, bool yes) {
+  if (name.empty())
+    return fail({errc::invalid_argument,
+                 "name the scope to erase, e.g. cloister scope erase "
+                 "user_sarah --yes"});
+  if (!yes)
+    return fail({errc::invalid_argument,
+                 "this cannot be undone: " + name
+                   + " and all below it would be gone, and the name refused; "
+                     "give --yes if that is meant"});
+  return show(shared.open_client(name), [&](const client& bound) {
+    return show(bound.erase_scope(), [&](const erasure_receipt& receipt) {
+      return show_receipt(shared, receipt);
+    });
+  });
+}
+
 } // namespace
 
 void add_scope_commands(CLI::App& app, context& shared) {
@@ -108,6 +126,22 @@ void add_scope_commands(CLI::App& app, context& shared) {
                    "E.g. user_sarah, or a tag; the bound one if absent");
   show->callback([&shared, name] {
     shared.run = [name](context& c) { return run_show(c, *name); };
+  });
+  auto erase = group->add_subcommand(
+    "erase", "Erase a scope and all below it, for ever");
+  erase->footer(
+    "The key is destroyed first: nothing of it can be read from then "
+    "on, also not from a\ncopy of the disk. Its name is refused "
+    "afterwards. The audit trail stays, without the name.\nWith "
+    "--json a signed receipt is printed.\nExample:\n  cloister scope "
+    "erase user_sarah --yes --json > sarah.receipt");
+  auto erased = std::make_shared<std::string>();
+  auto yes = std::make_shared<bool>(false);
+  erase->add_option("scope", *erased, "E.g. user_sarah")->required();
+  erase->add_flag("--yes", *yes, "It is meant");
+  erase->callback([&shared, erased, yes] {
+    shared.run
+      = [erased, yes](context& c) { return run_erase(c, *erased, *yes); };
   });
 }
 

@@ -19,6 +19,8 @@ constexpr std::size_t scope_name_bytes_max = 128;
 constexpr std::size_t scope_segment_bytes_max = 9 + scope_name_bytes_max;
 constexpr std::size_t scope_path_bytes_max
   = scope_depth_max * (scope_segment_bytes_max + 1) - 1;
+/// Erasures that run at a time.
+constexpr std::size_t erasures_in_flight_max = 64;
 /// Scopes named by one `scopes` option.
 constexpr std::size_t scopes_per_request_max = 16;
 /// Scopes that one `visibility: subtree` may cover.

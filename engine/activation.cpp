@@ -20,9 +20,10 @@ activation activate(const services& with, const scope& name) {
   if (found.has_error())
     return failed(found.error());
   if (!found->nearest)
-    return failed({errc::not_found, "there is no organization "
-                                      + std::string{name.organization().path()}
-                                      + "; make it with `cloister org create`"});
+    return failed(
+      {errc::not_found, "there is no organization "
+                          + std::string{name.organization().path()}
+                          + "; make it with `cloister org create`"});
   activation out;
   if (!found->exact) {
     out.nearest = found->nearest->name;
@@ -31,8 +32,8 @@ activation activate(const services& with, const scope& name) {
   auto state = load_scope(with, *found->exact);
   if (state.has_error())
     return failed(state.error());
-  out.engine = std::make_unique<scope_engine>(with, found->exact,
-                                              std::move(*state));
+  out.engine
+    = std::make_unique<scope_engine>(with, found->exact, std::move(*state));
   return out;
 }
 

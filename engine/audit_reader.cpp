@@ -8,6 +8,7 @@
 
 #include "auth/audit_chain.hpp"
 #include "crypto/aead.hpp"
+#include "engine/chain_checker.hpp"
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
 #include "persistence/locator.hpp"
@@ -198,146 +199,30 @@ result<audit_page> read_page(const services& with,
   }
 }
 
-/// What one chain says about the chains below it.
-struct chain_result {
-  std::map<auth::pseudonym, auth::audit_anchor> anchors;
-};
-
-/// Verifies chains into a report; the first break stands.
-class chain_checker {
-public:
-  explicit chain_checker(const services& with) : with_(with) {}
-
-  audit_report report() const {
-    return report_;
-  }
-
-  /// Verifies one chain against its own head and its parent's anchor.
-  result<chain_result> check(const ledger_context& context,
-                             const std::string& name,
-                             const auth::audit_anchor* anchor) {
-    chain_result out;
-    auth::chain_verifier verifier{view_of(context.tag)};
-    std::optional<persistence::scope_head> head;
-    std::optional<std::uint64_t> broken;
-    bool head_met = false;
-    bool anchor_met = anchor == nullptr;
-    std::string reason;
-    auto compare = [&] {
-      if (anchor != nullptr && verifier.length() == anchor->length)
-        anchor_met = verifier.head() == anchor->head;
-      if (head && verifier.length() == head->audit_length)
-        head_met = verifier.head() == head->audit_head;
-    };
-    // The head first: entries are only ever added, so the scan comes past the
-    // end that the head tells of, whatever is added meanwhile.
-    auto stored = read_head(context, with_.records);
-    if (stored.has_error() && stored.error().code == errc::unavailable)
-      return stored.error();
-    if (stored)
-      head = *stored;
-    compare();
-    auto done = with_.records.scan(
-      context.space.range(record_kind::audit_entry), {},
-      [&](bytes_view key, bytes_view value) {
-        auto index = byte_reader{persistence::rest_of(key)}.u64();
-        auto link = auth::decode_link(index, value);
-        if (link.has_error() || !verifier.follow(*link)) {
-          broken = verifier.length();
-          reason = "an entry is missing, altered or out of order";
-          return false;
-        }
-        auto entry = open_entry(context, link->sealed);
-        if (entry.has_error()) {
-          broken = index;
-          reason = "an entry does not open";
-          return false;
-        }
-        if (entry->anchor)
-          out.anchors[entry->anchor->child] = *entry->anchor;
-        compare();
+/// Adds the ends of the chains of a scope and of all below it.
+result<void> add_heads(const services& with, const ledger_context& context,
+                       const identity_ptr& identity, chain_heads& out) {
+  auto head = read_head(context, with.records);
+  if (head.has_error())
+    return head.error();
+  out.heads.push_back({context.tag, head->audit_length, head->audit_head});
+  result<void> failure;
+  auto done = with.catalog.children(identity, [&](auto child) {
+    if (child.has_error() && child.error().code == errc::erased)
+      return true;
+    auto added = child ? add_heads(with, context_of(**child), *child, out)
+                       : result<void>{child.error()};
+    if (added.has_error() && child) {
+      // It may have been erased meanwhile: then the chain above tells.
+      auto entry = with.catalog.entry_of(identity, (*child)->tag);
+      if (entry && !*entry)
         return true;
-      });
-    if (done.has_error() && done.error().code != errc::corrupted)
-      return done.error();
-    if (done.has_error()) {
-      broken = verifier.length();
-      reason = "an entry cannot be read";
     }
-    if (!broken && (!head || !head_met)) {
-      broken = verifier.length();
-      reason = head ? "the chain does not end as the scope's head says"
-                    : "the scope's head is missing or damaged";
-    }
-    if (!broken && !anchor_met) {
-      broken = 0;
-      reason = "the parent's chain does not anchor this one";
-    }
-    ++report_.chains;
-    report_.entries += verifier.length();
-    if (broken)
-      note_break(name + '#' + std::to_string(*broken), reason);
-    return out;
-  }
-
-  void note_break(std::string where, std::string reason) {
-    if (report_.intact) {
-      report_.first_broken = std::move(where);
-      report_.reason = std::move(reason);
-    }
-    report_.intact = false;
-  }
-
-  /// Verifies a chain and all below it. Children are listed before their
-  /// parent's chain is read, so that one created meanwhile is not missed there.
-  result<void> check_tree(const ledger_context& context,
-                          const identity_ptr& identity,
-                          const auth::audit_anchor* anchor) {
-    auto name = identity ? std::string{identity->name.path()} : "node";
-    auto children = children_of(identity, name);
-    if (children.has_error())
-      return children.error();
-    auto own = check(context, name, anchor);
-    if (own.has_error())
-      return own.error();
-    for (const auto& child : *children) {
-      auto found = own->anchors.find(child->pseudonym);
-      auto missing = found == own->anchors.end();
-      if (missing)
-        note_break(std::string{child->name.path()} + "#0",
-                   "the parent's chain does not anchor this one");
-      auto done = check_tree(context_of(*child), child,
-                             missing ? nullptr : &found->second);
-      if (done.has_error())
-        return done;
-    }
-    return {};
-  }
-
-private:
-  result<std::vector<identity_ptr>> children_of(const identity_ptr& parent,
-                                                const std::string& name) {
-    std::vector<identity_ptr> children;
-    result<void> failure;
-    auto done = with_.catalog.children(parent, [&](auto child) {
-      if (child)
-        children.push_back(*child);
-      else if (child.error().code == errc::unavailable)
-        failure = child.error();
-      else if (child.error().code != errc::erased)
-        note_break(name + "/(unreadable)", child.error().detail);
-      return failure.has_value();
-    });
-    if (done.has_error())
-      return done.error();
-    if (failure.has_error())
-      return failure.error();
-    return children;
-  }
-
-  const services& with_;
-  audit_report report_;
-};
+    failure = added;
+    return failure.has_value();
+  });
+  return done.has_error() ? done : failure;
+}
 
 } // namespace
 
@@ -355,21 +240,20 @@ result<audit_page> read_node_audit(const services& with,
 }
 
 result<audit_report> verify_chains(const services& with,
-                                   const identity_ptr& identity) {
-  chain_checker checker{with};
-  if (auto done = checker.check_tree(context_of(*identity), identity, nullptr);
-      done.has_error())
-    return done.error();
-  return checker.report();
+                                   const identity_ptr& identity,
+                                   const std::vector<chain_head>& expected) {
+  return chain_checker{with, expected}.run(identity);
 }
 
-result<audit_report> verify_node_chains(const services& with) {
-  chain_checker checker{with};
-  if (auto done
-      = checker.check_tree(context_of(with.catalog.node()), nullptr, nullptr);
-      done.has_error())
+result<chain_heads> read_chain_heads(const services& with,
+                                     const identity_ptr& identity) {
+  chain_heads out;
+  auto context
+    = identity ? context_of(*identity) : context_of(with.catalog.node());
+  out.root = context.tag;
+  if (auto done = add_heads(with, context, identity, out); done.has_error())
     return done.error();
-  return checker.report();
+  return out;
 }
 
 } // namespace cloister::engine

@@ -18,13 +18,17 @@ result<audit_page> read_audit(const services& with,
 result<audit_page> read_node_audit(const services& with,
                                    const list_audit& wanted);
 
-/// Verifies the chains of a scope and of everything below: each link, each
-/// head, and that each child's chain begins as its parent says. May read the
-/// disk for long.
+/// Verifies the chains of a scope (of the node for null) and of everything
+/// below, those that ended too, and that each goes on from where it is expected
+/// to have ended. May read the disk for long.
 result<audit_report> verify_chains(const services& with,
-                                   const persistence::identity_ptr& identity);
+                                   const persistence::identity_ptr& identity,
+                                   const std::vector<chain_head>& expected);
 
-/// The same for the node's chain and for every organization.
-result<audit_report> verify_node_chains(const services& with);
+/// Where the chains of a scope (of the node for null) and of everything below
+/// end by now. What was erased is covered by the chains above it. May read the
+/// disk for long.
+result<chain_heads> read_chain_heads(const services& with,
+                                     const persistence::identity_ptr& identity);
 
 } // namespace cloister::engine

@@ -4,7 +4,8 @@
 #include "engine/examiner.hpp"
 
 #include "crypto/aead.hpp"
-#include "engine/audit_reader.hpp"
+#include "engine/chain_checker.hpp"
+#include "engine/erasures.hpp"
 #include "engine/ledger.hpp"
 #include "engine/scope_engine.hpp"
 
@@ -26,7 +27,10 @@ public:
     examine_slot("node", 0);
     examine_registry("node", context_of(node));
     examine_children(nullptr, "node");
-    auto chains = verify_node_chains(with_);
+    examine_erasures();
+    chain_checker checker{with_, {}};
+    auto chains = checker.run(nullptr);
+    chain_tags_ = checker.verified();
     if (chains.has_error())
       damage("node", chains.error().detail);
     else if (!chains->intact)
@@ -67,6 +71,24 @@ private:
     examine_children(identity, name);
   }
 
+  /// What is being erased is not lost.
+  void examine_erasures() {
+    auto space = with_.catalog.node().space();
+    auto done = with_.records.scan(
+      space.range(record_kind::erasure), {}, [&](bytes_view key, bytes_view) {
+        byte_reader rest{persistence::rest_of(key)};
+        auto tag = rest.array<16>();
+        if (rest.complete())
+          ++out_.unfinished_erasures;
+        else
+          tag = rest.array<16>();
+        known_tags_.insert(tag);
+        return true;
+      });
+    if (done.has_error())
+      damage("node", done.error().detail);
+  }
+
   void examine_slot(const std::string& name, std::uint64_t number) {
     auto slot = slots_.read(number);
     if (slot.has_error())
@@ -94,7 +116,12 @@ private:
       ++out_.records;
       byte_reader reader{key};
       reader.u16();
-      if (!known_tags_.contains(reader.array<16>()))
+      auto tag = reader.array<16>();
+      auto kind = static_cast<record_kind>(reader.u8());
+      // Of what was erased the chains stay.
+      auto is_of_chain
+        = kind == record_kind::audit_entry && chain_tags_.contains(tag);
+      if (!known_tags_.contains(tag) && !is_of_chain)
         ++out_.orphaned_records;
       return true;
     });
@@ -107,6 +134,7 @@ private:
   const persistence::key_slots& slots_;
   examination out_;
   std::set<persistence::scope_tag> known_tags_;
+  std::set<persistence::scope_tag> chain_tags_;
 };
 
 } // namespace

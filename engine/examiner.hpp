@@ -28,6 +28,8 @@ struct examination {
   std::vector<std::uint64_t> half_slots;
   /// Records of no scope that is known.
   std::uint64_t orphaned_records = 0;
+  /// Erasures that the next start goes on with.
+  std::uint64_t unfinished_erasures = 0;
 };
 
 /// Reads everything: every scope's records against its head, every registry,

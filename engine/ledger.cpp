@@ -67,12 +67,17 @@ void ledger::chain(persistence::write_batch& batch, bytes_view sealed) {
 
 std::uint64_t ledger::close(persistence::write_batch& batch,
                             auth::audit_entry* entry) {
+  return close(batch, std::span{entry, entry != nullptr ? 1u : 0u});
+}
+
+std::uint64_t ledger::close(persistence::write_batch& batch,
+                            std::span<auth::audit_entry> entries) {
   for (const auto& pending : std::exchange(pending_, {})) {
     chain(batch, pending.sealed);
     head_.journal_sequence = std::max(head_.journal_sequence, pending.sequence);
   }
-  if (entry != nullptr)
-    chain(batch, seal(*entry));
+  for (auto& entry : entries)
+    chain(batch, seal(entry));
   ++head_.batch_number;
   auto key = context_.space.key(record_kind::head);
   batch.put(key,

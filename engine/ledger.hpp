@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "auth/audit_chain.hpp"
@@ -69,6 +70,9 @@ public:
   /// brings its entries back.
   std::uint64_t close(persistence::write_batch& batch,
                       auth::audit_entry* entry);
+  /// The same for several entries.
+  std::uint64_t close(persistence::write_batch& batch,
+                      std::span<auth::audit_entry> entries);
 
   /// Tells the journal that entries are durable in the chain.
   void settle(std::uint64_t up_to);

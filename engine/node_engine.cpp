@@ -8,6 +8,7 @@
 #include "core/overloaded.hpp"
 #include "core/personal_data.hpp"
 #include "engine/audit_reader.hpp"
+#include "engine/erasures.hpp"
 #include "engine/flush_then.hpp"
 
 namespace cloister::engine {
@@ -50,15 +51,27 @@ step node_engine::begin(node_operation what) {
             return answer{std::move(*page)};
           });
       },
-      [&](const verify_node_audit&) {
-        return after_flush(auth::operation::verify_audit,
+      [&](const verify_node_audit& op) {
+        return after_flush(
+          auth::operation::verify_audit,
+          [expected = op.expected, with = with_]() -> result<answer> {
+            auto report = verify_chains(with, nullptr, expected);
+            if (report.has_error())
+              return report.error();
+            return answer{std::move(*report)};
+          });
+      },
+      [&](const list_node_heads&) {
+        return after_flush(auth::operation::sign_checkpoint,
                            [with = with_]() -> result<answer> {
-                             auto report = verify_node_chains(with);
-                             if (report.has_error())
-                               return report.error();
-                             return answer{std::move(*report)};
+                             auto found = read_chain_heads(with, nullptr);
+                             if (found.has_error())
+                               return found.error();
+                             return answer{std::move(*found)};
                            });
       },
+      [&](const list_erasures&) { return list_unfinished(); },
+      [&](const reclaim_space& op) { return reclaim(op); },
       [&](const note_node& op) { return note(op); },
     },
     what);
@@ -267,6 +280,35 @@ step node_engine::list() {
                    return answer{std::move(**list)};
                  },
                  true};
+}
+
+step node_engine::list_unfinished() {
+  auto found = std::make_shared<result<std::vector<unfinished_erasure>>>(
+    error{errc::unavailable, "erasures could not be listed"});
+  auto work = [found, with = with_] { *found = read_unfinished(with); };
+  return offload{work, [found]() -> step {
+                   if (found->has_error())
+                     return found->error();
+                   return answer{unfinished_erasures{std::move(**found)}};
+                 }};
+}
+
+step node_engine::reclaim(const reclaim_space& what) {
+  auto batch = std::make_shared<persistence::write_batch>();
+  auto all = std::make_shared<result<bool>>(
+    error{errc::unavailable, "erased records could not be listed"});
+  auto work = [batch, all, what, with = with_] {
+    batch->set_effect(persistence::batch_effect::shrinks);
+    *all = reclaim_erasure(with, what.child, *batch);
+  };
+  return offload{work, [this, batch, all]() -> step {
+                   if (all->has_error())
+                     return all->error();
+                   deleted_count done{batch->changes().size(), **all};
+                   if (batch->changes().empty() && batch->slots().empty())
+                     return answer{done};
+                   return submit(batch, nullptr, {}, done);
+                 }};
 }
 
 step node_engine::after_flush(auth::operation what,

@@ -24,7 +24,13 @@ struct list_organizations {};
 struct list_node_audit {
   list_audit wanted;
 };
-struct verify_node_audit {};
+struct verify_node_audit {
+  std::vector<chain_head> expected;
+};
+
+/// The ends of all chains of the store. Answers `chain_heads`.
+struct list_node_heads {};
+
 /// Something that happened to the node or at its door.
 struct note_node {
   auth::operation what = auth::operation::start_node;
@@ -37,13 +43,24 @@ struct note_node {
 /// head's `next_sequence` numbers the starts; the audit journal builds on it.
 struct start_node {};
 
+/// Lists erasures that were begun and not finished.
+struct list_erasures {};
+
+/// Gives back some of the space of what was erased, once its key is destroyed.
+/// Answers `deleted_count`.
+struct reclaim_space {
+  persistence::scope_tag child{};
+};
+
 using node_operation
   = std::variant<start_node, create_organization, list_organizations,
-                 list_node_audit, verify_node_audit, note_node>;
+                 list_node_audit, verify_node_audit, list_node_heads,
+                 list_erasures, reclaim_space, note_node>;
 
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)
-         || std::holds_alternative<start_node>(what);
+         || std::holds_alternative<start_node>(what)
+         || std::holds_alternative<reclaim_space>(what);
 }
 
 /// What the store says of the node itself.
@@ -98,6 +115,8 @@ private:
              const std::shared_ptr<persistence::write_batch>& batch,
              const persistence::prepared_child& child);
   step list();
+  step list_unfinished();
+  step reclaim(const reclaim_space& what);
   result<void> note_counted(std::vector<auth::audit_entry> entries);
   step after_flush(auth::operation what, std::function<result<answer>()> work);
   auth::audit_entry entry_of(auth::operation what) const;

@@ -149,6 +149,17 @@ struct open_child {
   scope name;
 };
 
+/// Erases a scope directly below, with all below it; answers `erased_child`.
+/// Nobody may use any of it meanwhile.
+struct erase_child {
+  scope name;
+};
+
+/// Goes on with an erasure that was begun.
+struct finish_erasure {
+  persistence::scope_tag child{};
+};
+
 struct show_scope {};
 
 /// All scopes below, in the order of the catalog.
@@ -166,8 +177,22 @@ struct list_audit {
   std::optional<std::string> principal;
 };
 
-/// Verifies the chain of this scope and of all below.
-struct verify_audit {};
+/// Where a chain ended at some time.
+struct chain_head {
+  persistence::scope_tag tag{};
+  std::uint64_t length = 0;
+  crypto::digest head{};
+};
+
+/// Verifies the chain of this scope and of all below, and that each goes on
+/// from where it is expected to have ended.
+struct verify_audit {
+  std::vector<chain_head> expected;
+};
+
+/// The ends of the chains of this scope and of all below. Answers
+/// `chain_heads`.
+struct list_chain_heads {};
 
 /// Puts an entry into the chain for something that was decided elsewhere: a
 /// refusal, or a read of a scope that does not exist.
@@ -188,7 +213,8 @@ using operation = std::variant<
   gather_statistics, update_memory, delete_memory, delete_all_memories,
   memory_history, restore_memory, share_memory, expire_memories, create_key,
   list_keys, configure_organization, show_settings, revoke_key, authenticate,
-  open_child, show_scope, list_scopes, list_audit, verify_audit, note_access>;
+  open_child, erase_child, finish_erasure, show_scope, list_scopes, list_audit,
+  verify_audit, list_chain_heads, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {
@@ -201,7 +227,9 @@ inline bool is_change(const operation& what) {
          || std::holds_alternative<create_key>(what)
          || std::holds_alternative<revoke_key>(what)
          || std::holds_alternative<configure_organization>(what)
-         || std::holds_alternative<open_child>(what);
+         || std::holds_alternative<open_child>(what)
+         || std::holds_alternative<erase_child>(what)
+         || std::holds_alternative<finish_erasure>(what);
 }
 
 /// Whether an operation looks at a scope's index.
@@ -297,6 +325,35 @@ struct key_list {
   std::vector<auth::key_record> keys;
 };
 
+/// What was erased, and where the trail tells of it.
+struct erased_child {
+  persistence::scope_tag tag{};
+  std::uint32_t incarnation = 1;
+  timestamp at;
+  /// It and all below it.
+  std::uint64_t scopes = 0;
+  std::uint64_t memories = 0;
+  /// The chain that tells of it, the entry's index, and the head after it.
+  persistence::scope_tag chain{};
+  std::uint64_t index = 0;
+  crypto::digest head{};
+};
+
+/// An erasure that was begun.
+struct unfinished_erasure {
+  persistence::scope_tag tag{};
+  /// Whether the keys are destroyed: only space is left to be given back.
+  bool destroyed = false;
+  /// None for an organization, or where it is gone too.
+  std::optional<scope> parent;
+  /// Where it can be read.
+  std::optional<scope> name;
+};
+
+struct unfinished_erasures {
+  std::vector<unfinished_erasure> list;
+};
+
 struct scope_info {
   scope name;
   persistence::scope_tag tag{};
@@ -333,6 +390,12 @@ struct audit_page {
   std::optional<std::uint64_t> next;
 };
 
+struct chain_heads {
+  /// The chain that the others lie below.
+  persistence::scope_tag root{};
+  std::vector<chain_head> heads;
+};
+
 struct audit_report {
   std::uint64_t entries = 0;
   std::uint64_t chains = 0;
@@ -346,7 +409,8 @@ using answer
   = std::variant<nothing, memory, shared_memory, stored_memories, memory_page,
                  memory_hits, search::corpus_statistics, deleted_count,
                  created_key, key_list, auth::authority_ptr,
-                 persistence::identity_ptr, scope_info, scope_list, audit_page,
-                 audit_report, persistence::organization_settings>;
+                 persistence::identity_ptr, erased_child, unfinished_erasures,
+                 scope_info, scope_list, audit_page, chain_heads, audit_report,
+                 persistence::organization_settings>;
 
 } // namespace cloister::engine

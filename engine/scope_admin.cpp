@@ -236,12 +236,23 @@ step scope_engine::audit(const std::shared_ptr<request>& asked) {
 }
 
 step scope_engine::verify(const std::shared_ptr<request>& asked) {
+  auto expected = std::get<verify_audit>(asked->what).expected;
+  return flushed_then(
+    asked, [expected, with = with_, identity = identity_]() -> result<answer> {
+      auto report = verify_chains(with, identity, expected);
+      if (report.has_error())
+        return report.error();
+      return answer{std::move(*report)};
+    });
+}
+
+step scope_engine::chain_ends(const std::shared_ptr<request>& asked) {
   return flushed_then(asked,
                       [with = with_, identity = identity_]() -> result<answer> {
-                        auto report = verify_chains(with, identity);
-                        if (report.has_error())
-                          return report.error();
-                        return answer{std::move(*report)};
+                        auto found = read_chain_heads(with, identity);
+                        if (found.has_error())
+                          return found.error();
+                        return answer{std::move(*found)};
                       });
 }
 

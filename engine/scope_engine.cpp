@@ -120,10 +120,13 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const revoke_key&) { return revoke(asked); },
       [&](const authenticate&) { return authenticated(asked); },
       [&](const open_child&) { return make_child(asked); },
+      [&](const erase_child&) { return erase(asked); },
+      [&](const finish_erasure& what) { return erasures_.finish(what.child); },
       [&](const show_scope&) { return show(asked); },
       [&](const list_scopes&) { return scopes(asked); },
       [&](const list_audit&) { return audit(asked); },
       [&](const verify_audit&) { return verify(asked); },
+      [&](const list_chain_heads&) { return chain_ends(asked); },
       [&](const note_access&) { return note(asked); },
     },
     asked->what);
@@ -158,9 +161,13 @@ step scope_engine::answered(auth::audit_entry entry, answer done) {
 step scope_engine::refuse(const request& asked, error why,
                           std::vector<memory_id> targets) {
   auto entry = entry_of(asked);
+  entry.targets = std::move(targets);
+  return refuse(std::move(entry), std::move(why));
+}
+
+step scope_engine::refuse(auth::audit_entry entry, error why) {
   entry.outcome = why.code;
   entry.reason = why.detail.substr(0, limits::reason_bytes_max);
-  entry.targets = std::move(targets);
   if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
     return noted.error();
   return why;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/encoding.hpp"
+#include "engine/erasures.hpp"
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
 #include "engine/memory_table.hpp"
@@ -193,6 +194,7 @@ private:
   step run(std::shared_ptr<request> asked);
   step refuse(const request& asked, error why,
               std::vector<memory_id> targets = {});
+  step refuse(auth::audit_entry entry, error why);
   auth::audit_entry entry_of(const request& asked) const;
   step answered(auth::audit_entry entry, answer done);
   bool is_live(const memory_row& row) const;
@@ -209,6 +211,10 @@ private:
   step submit(change made, answer done);
   step send(change made, auth::audit_entry* own, answer done);
   void drop_checkpoint(change& to);
+  step
+  commit_for_erasure(const std::shared_ptr<persistence::write_batch>& batch,
+                     std::vector<auth::audit_entry> entries,
+                     std::function<step(const result<void>&)> then);
   step committed(const std::shared_ptr<change>& made, std::uint64_t journaled,
                  answer done, const result<void>& outcome);
   void apply(effects& becomes);
@@ -303,10 +309,13 @@ private:
   step make_child(const std::shared_ptr<request>& asked);
   step adopt_child(const request& asked, change made,
                    const persistence::prepared_child& child);
+  step erase(const std::shared_ptr<request>& asked);
+  erasures::owner lend_for_erasures();
   step show(const std::shared_ptr<request>& asked);
   step scopes(const std::shared_ptr<request>& asked);
   step audit(const std::shared_ptr<request>& asked);
   step verify(const std::shared_ptr<request>& asked);
+  step chain_ends(const std::shared_ptr<request>& asked);
   step note(const std::shared_ptr<request>& asked);
   /// Flushes the chain, then does `work` on a loader and answers with it.
   step flushed_then(const std::shared_ptr<request>& asked,
@@ -325,6 +334,8 @@ private:
   /// As it will be once everything in flight is committed.
   std::uint64_t checkpoint_parts_ = 0;
   std::size_t checkpoint_documents_ = 0;
+
+  erasures erasures_{lend_for_erasures()};
 
   // What is in flight.
   std::unordered_map<memory_id, tentative> tentative_;

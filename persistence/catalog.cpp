@@ -25,6 +25,11 @@ error damaged(std::string_view what) {
                                "version"};
 }
 
+error erased_error() {
+  return {errc::erased, "this scope was erased; its name is refused until an "
+                        "administrator reinstates it"};
+}
+
 bytes be32(std::uint32_t value) {
   bytes out;
   byte_writer{out}.u32(value);
@@ -56,6 +61,32 @@ result<std::vector<scope_tag>> decode_tags(bytes_view data) {
   return tags;
 }
 
+/// A child's entry as its parent can read it.
+struct opened_entry {
+  std::uint64_t slot = 0;
+  std::uint32_t incarnation = 1;
+  timestamp created;
+  bytes sealed_name;
+};
+
+result<opened_entry> open_entry(const crypto::secret_key& control,
+                                const storage_key& key, bytes_view sealed) {
+  auto plain = crypto::open(control, key.view(), sealed);
+  if (plain.has_error())
+    return plain.error();
+  byte_reader reader{*plain};
+  auto version = reader.u8();
+  opened_entry out;
+  out.slot = reader.u64();
+  out.incarnation = reader.u32();
+  auto state = reader.u8();
+  out.created = timestamp{reader.i64()};
+  out.sealed_name = bytes{reader.rest()};
+  if (version != child_version || state != child_state_active || !reader.ok())
+    return damaged("a catalog entry");
+  return out;
+}
+
 } // namespace
 
 std::vector<scope_tag> tags_of(const scope_identity& identity) {
@@ -77,8 +108,7 @@ result<scope_lookup> catalog::find(const scope& name) const {
     if (state.has_error())
       return state.error();
     if (state->refused)
-      return error{errc::erased, "this scope was erased; its name is refused "
-                                 "until an administrator reinstates it"};
+      return erased_error();
     auto child = open_child(at, tag_of(at, segment, state->incarnation));
     if (child.has_error() && child.error().code == errc::not_found) {
       out.nearest = at;
@@ -110,20 +140,10 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
                                            const scope_tag& tag,
                                            bytes_view sealed) const {
   auto key = space_of(parent).key(record_kind::child, view_of(tag));
-  auto plain = crypto::open(control_of(parent), key.view(), sealed);
-  if (plain.has_error())
-    return plain.error();
-  byte_reader reader{*plain};
-  if (reader.u8() != child_version)
-    return damaged("a catalog entry");
-  auto slot_number = reader.u64();
-  auto incarnation = reader.u32();
-  auto state = reader.u8();
-  auto created = timestamp{reader.i64()};
-  auto sealed_name = reader.rest();
-  if (!reader.ok() || state != child_state_active)
-    return damaged("a catalog entry");
-  auto slot = slots_.read(slot_number);
+  auto entry = open_entry(control_of(parent), key, sealed);
+  if (entry.has_error())
+    return entry.error();
+  auto slot = slots_.read(entry->slot);
   if (slot.has_error()) {
     if (slot.error().code == errc::not_found)
       return error{errc::corrupted,
@@ -134,7 +154,8 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
   auto keys = unwrapped_slot(wrapping_of(parent), *slot);
   if (keys.has_error())
     return keys.error();
-  auto inner = crypto::open(keys->control, name_context(tag), sealed_name);
+  auto inner
+    = crypto::open(keys->control, name_context(tag), entry->sealed_name);
   if (inner.has_error())
     return inner.error();
   byte_reader name_reader{*inner};
@@ -150,8 +171,9 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
       = static_cast<partition_id>((hash[0] << 8 | hash[1]) % partition_count);
   }
   auto made = std::make_shared<scope_identity>(scope_identity{
-    std::move(*name), tag, partition, incarnation, pseudonym, created,
-    slot_number, std::move(*keys), parent ? parent->organization : nullptr,
+    std::move(*name), tag, partition, entry->incarnation, pseudonym,
+    entry->created, entry->slot, std::move(*keys),
+    parent ? parent->organization : nullptr,
     parent ? parent->settings : std::make_shared<shared_settings>(), parent});
   if (!parent) {
     auto organization = read_organization_keys(records_, *made);
@@ -228,8 +250,7 @@ result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
   if (state.has_error())
     return state.error();
   if (state->refused)
-    return error{errc::erased, "this scope was erased; its name is refused "
-                               "until an administrator reinstates it"};
+    return erased_error();
   auto slot = slots_.allocate();
   if (slot.has_error())
     return slot.error();
@@ -284,6 +305,87 @@ void catalog::add_index_records(const scope_identity& child,
     auto key = root.space().key(kind, rest);
     batch.put(key, crypto::seal(root.keys.control, 0, key.view(), tags));
   }
+}
+
+result<std::optional<child_entry>>
+catalog::entry_of(const identity_ptr& parent, const scope_tag& tag) const {
+  auto key = space_of(parent).key(record_kind::child, view_of(tag));
+  auto sealed = records_.get(key);
+  if (sealed.has_error())
+    return sealed.error();
+  if (!*sealed)
+    return std::optional<child_entry>{};
+  auto entry = open_entry(control_of(parent), key, **sealed);
+  if (entry.has_error())
+    return entry.error();
+  return std::optional{child_entry{entry->slot, entry->incarnation}};
+}
+
+result<scope_tag> catalog::current_tag_of(const identity_ptr& parent,
+                                          std::string_view segment) const {
+  auto state = incarnation_of(parent, segment);
+  if (state.has_error())
+    return state.error();
+  if (state->refused)
+    return erased_error();
+  return tag_of(parent, segment, state->incarnation);
+}
+
+result<registry_change> catalog::prepare_erasure(const identity_ptr& parent,
+                                                 const scope_tag& tag,
+                                                 const erasure& what,
+                                                 write_batch& batch) const {
+  registry_change out;
+  batch.write_slot({what.scope.slot, tag, {}, 0, 0});
+  if (parent)
+    erase_index_records(parent->partition, parent->root().tag, tag,
+                        what.scope.pseudonym, batch);
+  auto note_former = [&](const storage_key& key) -> result<void> {
+    auto old = records_.get(key);
+    if (old.has_error())
+      return old.error();
+    if (*old)
+      out.removals.push_back({bytes{key.view()}, bytes{crypto::tag_of(**old)}});
+    return {};
+  };
+  auto entry = space_of(parent).key(record_kind::child, view_of(tag));
+  auto tombstone
+    = space_of(parent).key(record_kind::tombstone, view_of(what.name));
+  for (const auto& key : {entry, tombstone})
+    if (auto done = note_former(key); done.has_error())
+      return done.error();
+  batch.erase(entry);
+  bytes plain;
+  byte_writer writer{plain};
+  writer.u8(tombstone_version);
+  writer.u32(what.incarnation);
+  writer.u8(tombstone_refused);
+  writer.i64(what.at.milliseconds);
+  auto sealed = crypto::seal(control_of(parent), 0, tombstone.view(), plain);
+  out.additions.push_back(
+    {bytes{tombstone.view()}, bytes{crypto::tag_of(sealed)}});
+  batch.put(tombstone, std::move(sealed));
+  return out;
+}
+
+void catalog::erase_index_records(partition_id partition,
+                                  const scope_tag& organization,
+                                  const scope_tag& tag,
+                                  const scope_pseudonym& pseudonym,
+                                  write_batch& batch) {
+  key_space root{partition, organization};
+  batch.erase(root.key(record_kind::locator, view_of(tag)));
+  batch.erase(root.key(record_kind::pseudonym, view_of(pseudonym)));
+}
+
+std::array<std::uint8_t, 16>
+catalog::name_hash(const identity_ptr& parent, std::string_view segment) const {
+  return byte_reader{tombstone_rest(parent, segment)}.array<16>();
+}
+
+void catalog::forget(const scope_tag& tag) {
+  std::lock_guard guard{mutex_};
+  cache_.erase(std::string{view_of(tag)});
 }
 
 result<std::vector<std::vector<scope_tag>>>

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "persistence/erasure.hpp"
 #include "persistence/node_identity.hpp"
 #include "persistence/organization_records.hpp"
 
@@ -40,6 +41,18 @@ struct scope_lookup {
   identity_ptr exact;
   /// The innermost ancestor that exists; none if the organization does not.
   identity_ptr nearest;
+};
+
+/// What a parent knows of a child, whose own keys it takes no look at.
+struct child_entry {
+  std::uint64_t slot = 0;
+  std::uint32_t incarnation = 1;
+};
+
+/// What an erasure does to the parent's registry.
+struct registry_change {
+  std::vector<registry_addition> additions;
+  std::vector<registry_addition> removals;
 };
 
 struct prepared_child {
@@ -82,6 +95,38 @@ public:
   result<prepared_child> prepare_child(const identity_ptr& parent,
                                        const scope& name, timestamp now,
                                        write_batch& batch);
+
+  /// What a parent knows of a child; nothing if it has none with that tag.
+  /// Answers also where the child's key is damaged or destroyed.
+  result<std::optional<child_entry>> entry_of(const identity_ptr& parent,
+                                              const scope_tag& tag) const;
+
+  /// The tag that a name has now, whether there is such a child or not. Fails
+  /// with `erased`.
+  result<scope_tag> current_tag_of(const identity_ptr& parent,
+                                   std::string_view segment) const;
+
+  /// Puts into `batch` what must be gone of a child whose erasure was intended,
+  /// with its key: its entry, what finds it by tag or pseudonym, and the
+  /// tombstone that refuses its name.
+  result<registry_change> prepare_erasure(const identity_ptr& parent,
+                                          const scope_tag& tag,
+                                          const erasure& what,
+                                          write_batch& batch) const;
+
+  /// What finds a descendant of an organization by tag or pseudonym.
+  static void erase_index_records(partition_id partition,
+                                  const scope_tag& organization,
+                                  const scope_tag& tag,
+                                  const scope_pseudonym& pseudonym,
+                                  write_batch& batch);
+
+  /// The rest of the tombstone's key of a child's name.
+  std::array<std::uint8_t, 16> name_hash(const identity_ptr& parent,
+                                         std::string_view segment) const;
+
+  /// Forgets a scope that was erased: who looks for it reads the store.
+  void forget(const scope_tag& tag);
 
   /// The scopes of an organization whose tag begins with a 40-bit locator.
   result<std::vector<std::vector<scope_tag>>>

@@ -3,6 +3,10 @@
 
 #include "persistence/key_slots.hpp"
 
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include "core/assert.hpp"
 #include "core/encoding.hpp"
 #include "crypto/hash.hpp"
@@ -88,6 +92,16 @@ const key_slots::slot_copy* key_slots::newest(const slot_copies& both) {
       best = &one;
   }
   return best;
+}
+
+/// What was destroyed before may be another's by now. Of a slot that cannot be
+/// read nobody else will need anything, but whoever knows how to read it might.
+bool key_slots::may_destroy(const slot_copies& both, const scope_tag& owner) {
+  if (auto best = newest(both))
+    return best->slot.owner == owner;
+  return std::any_of(both.begin(), both.end(), [](const auto& one) {
+    return one.state == copy_state::damaged;
+  });
 }
 
 key_slots::key_slots(std::shared_ptr<file_system> files,
@@ -223,29 +237,42 @@ result<void> key_slots::collect_free_slots() {
 
 result<void> key_slots::write(std::span<const slot_write> writes) {
   std::lock_guard guard{mutex_};
-  std::vector<bytes> images;
+  // Of several writes of one slot the last counts.
+  std::map<std::uint64_t, bytes> images;
+  std::map<std::uint64_t, scope_tag> owners;
+  std::set<std::uint64_t> freed;
   for (const auto& write : writes) {
     auto old = read_copies(write.slot);
     if (old.has_error())
       return old.error();
     auto best = newest(*old);
-    images.push_back(encode(write, best ? best->slot.generation + 1 : 1));
+    auto destroys = write.wrapped.empty();
+    auto earlier = owners.find(write.slot);
+    auto may = earlier != owners.end() ? earlier->second == write.owner
+                                       : may_destroy(*old, write.owner);
+    if (destroys && !may)
+      continue;
+    if (destroys && (best == nullptr || best->state == copy_state::used))
+      freed.insert(write.slot);
+    owners[write.slot] = write.owner;
+    images[write.slot]
+      = encode(write, best != nullptr ? best->slot.generation + 1 : 1);
   }
+  if (images.empty())
+    return {};
   // A page that is torn while it is written takes its other slots with it, so
   // the first copies are safe before the second ones are touched.
   for (int i = 0; i < 2; ++i) {
-    for (std::size_t at = 0; at < images.size(); ++at)
-      if (auto done = write_copy(writes[at].slot, i, images[at]);
-          done.has_error())
+    for (const auto& [slot, image] : images)
+      if (auto done = write_copy(slot, i, image); done.has_error())
         return done;
     if (auto done = file_->sync(); done.has_error())
       return done;
   }
-  for (const auto& write : writes)
+  for (auto slot : freed)
     // What the cursor has yet to pass it finds by itself.
-    if (write.wrapped.empty()
-        && (write.slot < cursor_ || write.slot >= opened_end_))
-      free_.push_back(write.slot);
+    if (slot < cursor_ || slot >= opened_end_)
+      free_.push_back(slot);
   return {};
 }
 

@@ -58,7 +58,9 @@ public:
   result<std::uint64_t> allocate();
 
   /// Writes all of them and syncs: the first copies before the second ones are
-  /// touched, so that one is always whole.
+  /// touched, so that one is always whole. A slot is destroyed only where it is
+  /// its owner's; one that was destroyed before, or has a new owner, is passed
+  /// over.
   result<void> write(std::span<const slot_write> writes);
 
   /// How many slots the file has room for.
@@ -81,6 +83,7 @@ private:
 
   static slot_copy decode(bytes_view image);
   static const slot_copy* newest(const slot_copies& both);
+  static bool may_destroy(const slot_copies& both, const scope_tag& owner);
 
   result<void> check_header(const std::string& path);
   result<void> find_end();

@@ -20,6 +20,8 @@ namespace cloister::persistence {
 //   key  := partition:be16 tag:16 kind:1 rest
 //   kind := 'a' audit entry    rest = index:be64
 //         | 'c' child          rest = child's tag:16
+//         | 'e' erasure        rest = erased scope's tag:16
+//                                (a tag below it:16)                  (node)
 //         | 'h' head           rest = (nothing)
 //         | 'i' idempotency    rest = keyed hash:16
 //         | 'k' API key        rest = keyed hash of the key's id:16
@@ -40,6 +42,7 @@ namespace cloister::persistence {
 enum class record_kind : char {
   audit_entry = 'a',
   child = 'c',
+  erasure = 'e',
   head = 'h',
   idempotency = 'i',
   api_key = 'k',
@@ -70,7 +73,7 @@ constexpr partition_id node_partition = 0xffff;
 constexpr std::size_t key_prefix_bytes = 2 + 16;
 
 /// The longest rest of a key.
-constexpr std::size_t key_rest_bytes_max = 16;
+constexpr std::size_t key_rest_bytes_max = 32;
 
 /// A full key of the store. Only a `key_space` makes one. Held in place: each
 /// change makes several.

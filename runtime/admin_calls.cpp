@@ -3,6 +3,7 @@
 
 #include "core/encoding.hpp"
 #include "runtime/client_impl.hpp"
+#include "runtime/signing.hpp"
 
 namespace cloister {
 
@@ -132,6 +133,27 @@ call<scope_summary> client::impl::show() const {
   co_return to_summary(**done);
 }
 
+call<erasure_receipt> client::impl::erase() const {
+  auto done = co_await node->gateway->erase(who, binding->name());
+  if (done.has_error())
+    co_return done.error();
+  erasure_receipt receipt;
+  receipt.scope = binding->name().path();
+  receipt.tag = to_hex(view_of(done->tag));
+  receipt.incarnation = done->incarnation;
+  receipt.erased_at = done->at;
+  receipt.scopes = done->scopes;
+  receipt.memories = done->memories;
+  receipt.principal = who->name;
+  if (who->kind == auth::principal_kind::key)
+    receipt.key_id = auth::to_string(who->id);
+  receipt.audit_chain = to_hex(view_of(done->chain));
+  receipt.audit_index = done->index;
+  receipt.audit_head = to_hex(view_of(done->head));
+  sign(receipt, node->gateway->services().catalog.node().signing_seed);
+  co_return receipt;
+}
+
 call<audit_list> client::impl::audit(audit_options options) const {
   auto wanted = to_list_audit(options);
   if (wanted.has_error())
@@ -144,13 +166,37 @@ call<audit_list> client::impl::audit(audit_options options) const {
   co_return *done ? to_audit_list(std::move(**done)) : audit_list{};
 }
 
-call<audit_verification> client::impl::verify() const {
-  engine::operation what{engine::verify_audit{}};
+call<audit_checkpoint> client::impl::checkpoint() const {
+  engine::operation what{engine::list_chain_heads{}};
+  auto done = co_await perform<engine::chain_heads>(
+    binding, operation::sign_checkpoint, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  if (!*done)
+    co_return error{errc::not_found, "nothing was ever written to this scope"};
+  co_return node->signed_checkpoint(**done);
+}
+
+call<audit_verification>
+client::impl::verify(std::optional<audit_checkpoint> against) const {
+  auto expected = node->expected_heads(against);
+  if (expected.has_error())
+    co_return expected.error();
+  if (against) {
+    auto own = co_await show();
+    if (own.has_error())
+      co_return own.error();
+    if (own->tag != against->root)
+      co_return error{errc::invalid_argument,
+                      "the checkpoint is of another scope; verify that, or "
+                      "give one of this scope"};
+  }
+  engine::operation what{engine::verify_audit{std::move(*expected)}};
   auto done = co_await perform<engine::audit_report>(
     binding, operation::verify_audit, std::move(what));
   if (done.has_error())
     co_return done.error();
-  co_return to_verification(*done ? **done : engine::audit_report{});
+  co_return to_verification(*done ? **done : engine::audit_report{}, against);
 }
 
 } // namespace cloister

@@ -178,6 +178,14 @@ void client::show_scope(completion_handler<scope_summary> done) const {
   start(impl_, impl_->node, impl_->show(), std::move(done));
 }
 
+result<erasure_receipt> client::erase_scope() const {
+  return wait(impl_->erase());
+}
+
+void client::erase_scope(completion_handler<erasure_receipt> done) const {
+  start(impl_, impl_->node, impl_->erase(), std::move(done));
+}
+
 result<audit_list> client::list_audit(audit_options options) const {
   return wait(impl_->audit(std::move(options)));
 }
@@ -187,12 +195,21 @@ void client::list_audit(audit_options options,
   start(impl_, impl_->node, impl_->audit(std::move(options)), std::move(done));
 }
 
-result<audit_verification> client::verify_audit() const {
-  return wait(impl_->verify());
+result<audit_checkpoint> client::make_checkpoint() const {
+  return wait(impl_->checkpoint());
+}
+
+void client::make_checkpoint(completion_handler<audit_checkpoint> done) const {
+  start(impl_, impl_->node, impl_->checkpoint(), std::move(done));
+}
+
+result<audit_verification>
+client::verify_audit(const std::optional<audit_checkpoint>& against) const {
+  return wait(impl_->verify(against));
 }
 
 void client::verify_audit(completion_handler<audit_verification> done) const {
-  start(impl_, impl_->node, impl_->verify(), std::move(done));
+  start(impl_, impl_->node, impl_->verify({}), std::move(done));
 }
 
 } // namespace cloister

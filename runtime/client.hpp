@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/checkpoint.hpp"
+#include "runtime/receipt.hpp"
 #include "runtime/types.hpp"
 
 namespace cloister {
@@ -154,14 +156,33 @@ public:
   /// The same, completed by a handler.
   void show_scope(completion_handler<scope_summary> done) const;
 
+  /// Erases this scope and all below it: the keys are destroyed first, so that
+  /// nothing of it opens any more, also not from a copy of the disk made
+  /// before; then its name is refused, with `erased`. Needs `admin`. Fails with
+  /// `not_found`, with `invalid_argument` for an organization, with
+  /// `overloaded`, or with `unavailable`: then it may have begun, and goes on
+  /// by itself.
+  result<erasure_receipt> erase_scope() const;
+  /// The same, completed by a handler.
+  void erase_scope(completion_handler<erasure_receipt> done) const;
+
   /// Who did what in this scope, newest first.
   result<audit_list> list_audit(audit_options options = {}) const;
   /// The same, completed by a handler.
   void list_audit(audit_options options,
                   completion_handler<audit_list> done) const;
 
-  /// Verifies the chain of this scope and of all below.
-  result<audit_verification> verify_audit() const;
+  /// Signs where the audit chains of this scope and of all below end. Needs
+  /// `audit`.
+  result<audit_checkpoint> make_checkpoint() const;
+  /// The same, completed by a handler.
+  void make_checkpoint(completion_handler<audit_checkpoint> done) const;
+
+  /// Verifies the chain of this scope and of all below; against a checkpoint of
+  /// the same scope, if one is given. Fails with `corrupted` if that is not
+  /// genuine, and with `invalid_argument` if it is another scope's.
+  result<audit_verification>
+  verify_audit(const std::optional<audit_checkpoint>& against = {}) const;
   /// The same, completed by a handler.
   void verify_audit(completion_handler<audit_verification> done) const;
 

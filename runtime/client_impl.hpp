@@ -40,8 +40,11 @@ struct client::impl {
   call<key_info> revoke(std::string key_id) const;
   call<scope_listing> scopes() const;
   call<scope_summary> show() const;
+  call<erasure_receipt> erase() const;
   call<audit_list> audit(audit_options options) const;
-  call<audit_verification> verify() const;
+  call<audit_checkpoint> checkpoint() const;
+  call<audit_verification>
+  verify(std::optional<audit_checkpoint> against) const;
 
   // -- shared by them (client_impl.cpp) --
 

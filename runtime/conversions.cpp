@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/encoding.hpp"
+#include "core/rfc3339.hpp"
 #include "runtime/runtime_impl.hpp"
 
 namespace cloister {
@@ -121,9 +122,14 @@ audit_list to_audit_list(engine::audit_page page) {
   return list;
 }
 
-audit_verification to_verification(const engine::audit_report& report) {
+audit_verification
+to_verification(const engine::audit_report& report,
+                const std::optional<audit_checkpoint>& against) {
+  auto compared = std::string{own_heads};
+  if (against)
+    compared += ", and the checkpoint of " + to_rfc3339(against->made_at);
   return {report.entries,      report.chains, report.intact,
-          report.first_broken, report.reason, std::string{own_heads}};
+          report.first_broken, report.reason, std::move(compared)};
 }
 
 result<engine::list_audit> to_list_audit(const audit_options& options) {

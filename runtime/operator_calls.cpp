@@ -1,7 +1,9 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "core/encoding.hpp"
 #include "runtime/client_impl.hpp"
+#include "runtime/signing.hpp"
 
 namespace cloister {
 
@@ -89,12 +91,61 @@ call<audit_list> runtime::impl::node_audit(audit_options options) {
   co_return to_audit_list(std::move(std::get<engine::audit_page>(*done)));
 }
 
-call<audit_verification> runtime::impl::verify() {
-  engine::node_operation what{engine::verify_node_audit{}};
+call<audit_checkpoint> runtime::impl::checkpoint() {
+  engine::node_operation what{engine::list_node_heads{}};
   auto done = co_await gateway->perform_on_node(std::move(what));
   if (done.has_error())
     co_return done.error();
-  co_return to_verification(std::get<engine::audit_report>(*done));
+  co_return signed_checkpoint(std::get<engine::chain_heads>(*done));
+}
+
+call<audit_verification>
+runtime::impl::verify(std::optional<audit_checkpoint> against) {
+  auto expected = expected_heads(against);
+  if (expected.has_error())
+    co_return expected.error();
+  auto node_tag = persistence::node_identity::tag_of_node();
+  if (against && against->root != to_hex(view_of(node_tag)))
+    co_return error{
+      errc::invalid_argument,
+      "the checkpoint is of one scope; verify that scope with it"};
+  engine::node_operation what{engine::verify_node_audit{std::move(*expected)}};
+  auto done = co_await gateway->perform_on_node(std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return to_verification(std::get<engine::audit_report>(*done), against);
+}
+
+audit_checkpoint
+runtime::impl::signed_checkpoint(const engine::chain_heads& found) const {
+  audit_checkpoint out;
+  out.made_at = gateway->services().time->now();
+  out.root = to_hex(view_of(found.root));
+  for (const auto& each : found.heads)
+    out.chains.push_back(
+      {to_hex(view_of(each.tag)), each.length, to_hex(view_of(each.head))});
+  sign(out, signing_seed());
+  return out;
+}
+
+result<std::vector<engine::chain_head>> runtime::impl::expected_heads(
+  const std::optional<audit_checkpoint>& against) const {
+  std::vector<engine::chain_head> out;
+  if (!against)
+    return out;
+  auto genuine = verify_checkpoint(*against, public_key_of(signing_seed()));
+  if (genuine.has_error())
+    return genuine.error();
+  for (const auto& chain : against->chains) {
+    auto tag = from_hex(chain.tag);
+    auto head = from_hex(chain.head);
+    if (!tag || tag->size() != persistence::scope_tag{}.size() || !head
+        || head->size() != crypto::digest{}.size())
+      return error{errc::invalid_argument, "the checkpoint is malformed"};
+    out.push_back({byte_reader{*tag}.array<16>(), chain.length,
+                   byte_reader{*head}.array<32>()});
+  }
+  return out;
 }
 
 call<new_key> make_key(std::shared_ptr<const organization::impl> of,

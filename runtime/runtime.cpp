@@ -11,6 +11,7 @@
 #include "runtime/init.hpp"
 #include "runtime/open_parts.hpp"
 #include "runtime/runtime_impl.hpp"
+#include "runtime/signing.hpp"
 #include "runtime/unfinished.hpp"
 
 namespace cloister {
@@ -176,12 +177,25 @@ void runtime::list_node_audit(audit_options options,
   start(impl_, impl_, impl_->node_audit(std::move(options)), std::move(done));
 }
 
-result<audit_verification> runtime::verify_all() const {
-  return wait(impl_->verify());
+result<audit_checkpoint> runtime::make_checkpoint() const {
+  return wait(impl_->checkpoint());
+}
+
+void runtime::make_checkpoint(completion_handler<audit_checkpoint> done) const {
+  start(impl_, impl_, impl_->checkpoint(), std::move(done));
+}
+
+result<audit_verification>
+runtime::verify_all(const std::optional<audit_checkpoint>& against) const {
+  return wait(impl_->verify(against));
 }
 
 void runtime::verify_all(completion_handler<audit_verification> done) const {
-  start(impl_, impl_, impl_->verify(), std::move(done));
+  start(impl_, impl_, impl_->verify({}), std::move(done));
+}
+
+std::string runtime::receipt_key() const {
+  return public_key_of(impl_->signing_seed());
 }
 
 void runtime::sweep() const {

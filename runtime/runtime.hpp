@@ -100,10 +100,19 @@ public:
   void list_node_audit(audit_options options,
                        completion_handler<audit_list> done) const;
 
-  /// Verifies every chain of the store.
-  result<audit_verification> verify_all() const;
+  /// Signs where every chain of the store ends.
+  result<audit_checkpoint> make_checkpoint() const;
+  /// The same, completed by a handler.
+  void make_checkpoint(completion_handler<audit_checkpoint> done) const;
+
+  /// Verifies every chain of the store; against a checkpoint, if one is given.
+  result<audit_verification>
+  verify_all(const std::optional<audit_checkpoint>& against = {}) const;
   /// The same, completed by a handler.
   void verify_all(completion_handler<audit_verification> done) const;
+
+  /// What this store signs receipts and checkpoints with.
+  std::string receipt_key() const;
 
   /// Removes what has expired by now, in the background.
   void sweep() const;

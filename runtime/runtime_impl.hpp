@@ -32,7 +32,17 @@ struct runtime::impl {
                                             std::string user_id);
   call<scope_listing> organizations();
   call<audit_list> node_audit(audit_options options);
-  call<audit_verification> verify();
+  call<audit_checkpoint> checkpoint();
+  call<audit_verification> verify(std::optional<audit_checkpoint> against);
+
+  const crypto::secret_key& signing_seed() const {
+    return gateway->services().catalog.node().signing_seed;
+  }
+  audit_checkpoint signed_checkpoint(const engine::chain_heads& found) const;
+  /// What chains must go on from; nothing without a checkpoint. Fails if it is
+  /// not genuine.
+  result<std::vector<engine::chain_head>>
+  expected_heads(const std::optional<audit_checkpoint>& against) const;
 };
 
 /// For tests and benchmarks that look beneath.
@@ -110,7 +120,9 @@ key_info to_key_info(const auth::key_record& record);
 scope_summary to_summary(const engine::scope_info& info);
 scope_listing to_listing(const engine::scope_list& list);
 audit_list to_audit_list(engine::audit_page page);
-audit_verification to_verification(const engine::audit_report& report);
+audit_verification
+to_verification(const engine::audit_report& report,
+                const std::optional<audit_checkpoint>& against);
 result<engine::list_audit> to_list_audit(const audit_options& options);
 
 } // namespace cloister

@@ -49,7 +49,9 @@ constexpr operation asked_by_clients[] = {operation::create_memory,
                                           operation::verify_audit,
                                           operation::read_subtree,
                                           operation::show_settings,
-                                          operation::configure_organization};
+                                          operation::configure_organization,
+                                          operation::erase_scope,
+                                          operation::sign_checkpoint};
 
 } // namespace
 

@@ -93,7 +93,7 @@ TEST_CASE("without its slot a scope is erased and its name unreadable",
   fixture f;
   auto org = f.make(nullptr, "org_a");
   auto user = f.make(org, "org_a/user_b");
-  std::vector<slot_write> destroy{{user->slot, {}, {}, 0, 0}};
+  std::vector<slot_write> destroy{{user->slot, user->tag, {}, 0, 0}};
   f.slots->write(destroy).value();
   CHECK(f.find("org_a/user_b").error().code == errc::erased);
   catalog fresh{f.node, *f.records, *f.slots};

@@ -46,12 +46,40 @@ TEST_CASE("a destroyed slot is gone from both copies and handed out again",
   slots->allocate().value();
   slots->allocate().value();
   slots->write(writes).value();
-  std::vector<slot_write> destroy{{0, {}, {}, 0, 0}};
+  std::vector<slot_write> destroy{{0, scope_tag{1, 2, 3}, {}, 0, 0}};
   slots->write(destroy).value();
   CHECK(slots->read(0).error().code == errc::erased);
   CHECK(files->content("/d/keys").find("secret wrapping") == std::string::npos);
   slots = open(files->after_power_loss());
   CHECK(slots->allocate().value() == 0);
+}
+
+TEST_CASE("a slot is destroyed once, and by its owner alone", "[persistence]") {
+  auto slots = open(std::make_shared<simulated_file_system>());
+  REQUIRE(slots->allocate().value() == 0);
+  std::vector<slot_write> writes{used(0, "first")};
+  slots->write(writes).value();
+  std::vector<slot_write> foreign{{0, scope_tag{9}, {}, 0, 0}};
+  slots->write(foreign).value();
+  CHECK(slots->read(0)->wrapped == "first");
+  // Twice at once, and again later: it is handed out once.
+  std::vector<slot_write> destroy(2, {0, scope_tag{1, 2, 3}, {}, 0, 0});
+  slots->write(destroy).value();
+  CHECK(slots->read(0).error().code == errc::erased);
+  slots->write(destroy).value();
+  CHECK(slots->allocate().value() == 0);
+  CHECK(slots->allocate().value() == 1);
+  std::vector<slot_write> next{{0, scope_tag{9}, "second", 1, 1}};
+  slots->write(next).value();
+  slots->write(destroy).value();
+  CHECK(slots->read(0)->wrapped == "second");
+  // In one go with whoever has it next, too.
+  std::vector<slot_write> again{{0, scope_tag{9}, {}, 0, 0}};
+  slots->write(again).value();
+  CHECK(slots->allocate().value() == 0);
+  std::vector<slot_write> both{{0, scope_tag{5}, "third", 1, 1}, again[0]};
+  slots->write(both).value();
+  CHECK(slots->read(0)->wrapped == "third");
 }
 
 TEST_CASE("a first copy that was wiped does not count as destroyed",
@@ -81,7 +109,7 @@ TEST_CASE("a destroyed key does not come back when its slot is used again",
       slots->write(writes).value();
     }
     files->plan(call, test::fault::fail);
-    std::vector<slot_write> destroy{{0, {}, {}, 0, 0}};
+    std::vector<slot_write> destroy{{0, scope_tag{1, 2, 3}, {}, 0, 0}};
     auto destroyed = slots->write(destroy);
     std::vector<slot_write> reuse{used(0, "second")};
     auto reused = slots->write(reuse);

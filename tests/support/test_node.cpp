@@ -3,6 +3,8 @@
 
 #include "tests/support/test_node.hpp"
 
+#include "engine/examiner.hpp"
+
 #include <cstdlib>
 #include <thread>
 
@@ -68,6 +70,32 @@ const actors::gateway& gateway_of(const runtime& opened) {
 
 std::uint32_t active_scopes(const runtime& opened) {
   return gateway_of(opened).usage().active_scopes.load();
+}
+
+bool has_finished_erasures(const runtime& opened) {
+  const auto& with = gateway_of(opened).services();
+  auto prefix
+    = with.catalog.node().space().range(persistence::record_kind::erasure);
+  bool none = true;
+  auto done = with.records.scan(prefix, {}, [&](bytes_view, bytes_view) {
+    none = false;
+    return false;
+  });
+  return done && none;
+}
+
+std::string damages_of(const runtime& opened) {
+  const auto& parts = runtime_access::parts(opened);
+  auto found
+    = engine::examine_store(parts.gateway->services(), *parts.store.slots);
+  std::string out;
+  for (const auto& each : found.damages)
+    out += each.scope + ": " + each.what + "; ";
+  if (found.orphaned_records > 0)
+    out += std::to_string(found.orphaned_records) + " orphaned records; ";
+  if (!found.half_slots.empty())
+    out += "half slots; ";
+  return out;
 }
 
 bool eventually(const std::function<bool()>& condition) {

@@ -63,6 +63,13 @@ const actors::gateway& gateway_of(const runtime& opened);
 /// Scopes that are awake, organizations included.
 std::uint32_t active_scopes(const runtime& opened);
 
+/// Whether nothing is left of erasures, their space given back.
+bool has_finished_erasures(const runtime& opened);
+
+/// What an examination of the store finds, e.g. "user_a: …"; nothing if all is
+/// well.
+std::string damages_of(const runtime& opened);
+
 /// Calls `condition` until it holds, for ten seconds at most.
 bool eventually(const std::function<bool()>& condition);
 

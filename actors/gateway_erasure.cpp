@@ -1,0 +1,206 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Erasing whole scopes: they are closed and their actors end first, then their
+// parent's does the rest. What is interrupted stays closed and goes on.
+
+#include "actors/gateway_impl.hpp"
+
+namespace cloister::actors {
+
+namespace {
+
+constexpr std::chrono::milliseconds finish_pause_min{20};
+constexpr std::chrono::milliseconds finish_pause_max{10'000};
+
+/// Counts an erasure as long as it lives.
+class erasure_turn {
+public:
+  explicit erasure_turn(erasure_keeper& keeper)
+    : keeper_(keeper.enter() ? &keeper : nullptr) {}
+  erasure_turn(const erasure_turn&) = delete;
+  erasure_turn& operator=(const erasure_turn&) = delete;
+  ~erasure_turn() {
+    if (keeper_ != nullptr)
+      keeper_->leave();
+  }
+  explicit operator bool() const {
+    return keeper_ != nullptr;
+  }
+
+private:
+  erasure_keeper* keeper_;
+};
+
+error erasing_error() {
+  return {errc::unavailable, "the scope is being erased",
+          limits::overload_retry_hint};
+}
+
+} // namespace
+
+task<result<engine::answer>>
+gateway::impl::ask_parent(scope parent, auth::authority_ptr who,
+                          auth::operation kind, scope target,
+                          auth::request_id id, engine::operation what) {
+  auto grant = auth::decide(who, kind, target, options.time->now(), id);
+  if (grant.has_error())
+    co_return co_await refused(who, kind, id, grant.error(), target, {});
+  gateway_call call{
+    make_request(*grant, std::move(what), std::chrono::milliseconds{0}), {}};
+  auto done = co_await ask(std::make_shared<scope_binding>(parent),
+                           if_absent::report, call);
+  if (done.has_error())
+    co_return co_await told(call.asked, target, done.error());
+  if (!*done)
+    co_return error{errc::not_found,
+                    "nothing was ever written to this scope; `cloister scope "
+                    "list` has those there are"};
+  co_return std::move(**done);
+}
+
+task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
+                                                  scope target) {
+  auto kind = auth::operation::erase_scope;
+  auto id = auth::make_request_id();
+  auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (grant.has_error())
+    co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
+  if (!target.parent()) {
+    error why{errc::invalid_argument,
+              "an organization is not erased like a scope; name one below it"};
+    co_return co_await impl_->refused(who, kind, id, why, target, {});
+  }
+  erasure_turn turn{impl_->erasing};
+  if (!turn)
+    co_return error{errc::overloaded,
+                    "too many erasures are running; try again",
+                    limits::overload_retry_hint};
+  if (!impl_->closed->close(target))
+    co_return erasing_error();
+  auto done = co_await impl_->erase_closed(who, target, id);
+  auto unknown = done.has_error() && done.error().code == errc::unavailable;
+  if (done)
+    impl_->erasing.add_destroyed(done->tag);
+  // It may have begun, and must then not be used until it is finished.
+  if (unknown) {
+    impl_->erasing.leave_closed(target);
+    impl_->erasing.look_for_begun();
+  } else {
+    impl_->closed->open(target);
+  }
+  if (done || unknown)
+    impl_->keep_finishing();
+  co_return done;
+}
+
+task<result<engine::erased_child>>
+gateway::impl::erase_closed(auth::authority_ptr who, scope target,
+                            auth::request_id id) {
+  auto emptied = co_await empty(target);
+  if (emptied.has_error())
+    co_return emptied.error();
+  engine::operation what{engine::erase_child{target}};
+  auto done
+    = co_await ask_parent(*target.parent(), who, auth::operation::erase_scope,
+                          target, id, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return std::get<engine::erased_child>(*done);
+}
+
+/// Goes round as long as somebody wants it to, in the background.
+detached_task gateway::impl::keep_finishing() {
+  if (!erasing.begin_round())
+    co_return;
+  // Of its own: another round may run once this one has ended.
+  std::chrono::milliseconds pause{0};
+  while (erasing.next_round()) {
+    auto all = co_await finish_erasures();
+    finish_pause
+      = all ? std::chrono::milliseconds{0}
+            : std::clamp(finish_pause * 2, finish_pause_min, finish_pause_max);
+    pause = finish_pause;
+  }
+  if (pause.count() > 0)
+    dispatch_after(pause,
+                   [this](dispatcher_actor::pointer) { keep_finishing(); });
+  erasing.leave();
+}
+
+task<bool> gateway::impl::finish_begun() {
+  auto found = co_await perform_on_node(engine::list_erasures{});
+  if (found.has_error())
+    co_return false;
+  bool all = true;
+  std::set<std::string, std::less<>> intended;
+  for (const auto& each : std::get<engine::unfinished_erasures>(*found).list) {
+    if (each.name && !each.destroyed)
+      intended.insert(std::string{each.name->path()});
+    auto done = each.destroyed || co_await finish_one(each);
+    all = all && done;
+    if (done)
+      erasing.add_destroyed(each.tag);
+  }
+  // What did not come as far as an intent.
+  for (const auto& path : erasing.left()) {
+    if (intended.contains(path))
+      continue;
+    auto name = scope::parse(path);
+    erasing.forget(*name);
+    closed->open(*name);
+  }
+  co_return all;
+}
+
+task<bool> gateway::impl::reclaim_destroyed() {
+  for (const auto& tag : erasing.take_destroyed())
+    for (bool more = true; more && !erasing.is_ending();) {
+      auto done = co_await perform_on_node(engine::reclaim_space{tag});
+      if (done.has_error())
+        co_return false;
+      more = !std::get<engine::deleted_count>(*done).all;
+    }
+  co_return true;
+}
+
+task<bool> gateway::impl::finish_erasures() {
+  bool all = true;
+  if (erasing.must_look_for_begun())
+    all = co_await finish_begun();
+  auto reclaimed = co_await reclaim_destroyed();
+  all = all && reclaimed;
+  if (!all)
+    erasing.look_for_begun();
+  co_return all;
+}
+
+/// Destroys what was only intended to be.
+task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
+  // What has no name cannot be opened by anybody.
+  if (what.name && !erasing.is_left(*what.name)) {
+    // Somebody is at work on it, or on a scope above it.
+    if (!closed->close(*what.name))
+      co_return true;
+    erasing.leave_closed(*what.name);
+  }
+  if (what.name) {
+    auto emptied = co_await empty(*what.name);
+    if (emptied.has_error())
+      co_return false;
+  }
+  auto who = auth::system_authority(what.parent->organization());
+  engine::operation finish{engine::finish_erasure{what.tag}};
+  auto done = co_await ask_parent(*what.parent, who, auth::operation::end_scope,
+                                  *what.parent, auth::make_request_id(),
+                                  std::move(finish));
+  if (done.has_error())
+    co_return false;
+  if (what.name) {
+    erasing.forget(*what.name);
+    closed->open(*what.name);
+  }
+  co_return true;
+}
+
+} // namespace cloister::actors

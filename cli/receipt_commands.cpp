@@ -1,0 +1,196 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+
+#include "cli/context.hpp"
+#include "cli/receipt.hpp"
+#include "core/rfc3339.hpp"
+
+namespace cloister::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t file_bytes_max = 64 * 1024;
+
+result<std::string> read_text(const std::string& path) {
+  std::ifstream file{path};
+  auto& in = path == "-" ? std::cin : file;
+  std::string text(file_bytes_max + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.empty() || text.size() > file_bytes_max)
+    return error{errc::not_found, path
+                                    + " cannot be read, is empty, or is too "
+                                      "large to be one"};
+  return text;
+}
+
+result<std::uint64_t> number_of(const json::value& from) {
+  boost::system::error_code failed;
+  auto number = from.to_number<std::uint64_t>(failed);
+  if (failed)
+    return error{errc::invalid_argument, "not a number"};
+  return number;
+}
+
+/// A receipt as `scope erase --json` printed it.
+result<erasure_receipt> parse_receipt(const std::string& text) {
+  error malformed{errc::invalid_argument,
+                  "this is not a receipt as `cloister scope erase --json` "
+                  "prints it"};
+  boost::system::error_code failed;
+  auto document = json::parse(text, failed);
+  auto object = document.if_object();
+  if (failed || object == nullptr)
+    return malformed;
+  erasure_receipt out;
+  std::string erased_at;
+  for (auto [name, to] :
+       std::initializer_list<std::pair<const char*, std::string*>>{
+         {"scope", &out.scope},
+         {"tag", &out.tag},
+         {"erased_at", &erased_at},
+         {"principal", &out.principal},
+         {"audit_chain", &out.audit_chain},
+         {"audit_head", &out.audit_head},
+         {"public_key", &out.public_key},
+         {"signature", &out.signature}}) {
+    auto found = object->if_contains(name);
+    if (found == nullptr || !found->is_string())
+      return malformed;
+    *to = found->as_string();
+  }
+  if (auto key = object->if_contains("key_id"); key && key->is_string())
+    out.key_id = key->as_string();
+  for (auto [name, to] :
+       std::initializer_list<std::pair<const char*, std::uint64_t*>>{
+         {"scopes", &out.scopes},
+         {"memories", &out.memories},
+         {"audit_index", &out.audit_index}}) {
+    auto found = object->if_contains(name);
+    auto number = found ? number_of(*found) : malformed;
+    if (number.has_error())
+      return malformed;
+    *to = *number;
+  }
+  auto incarnation = object->if_contains("incarnation");
+  auto number = incarnation ? number_of(*incarnation) : malformed;
+  auto at = parse_rfc3339(erased_at);
+  if (number.has_error() || *number > UINT32_MAX || at.has_error())
+    return malformed;
+  out.incarnation = static_cast<std::uint32_t>(*number);
+  out.erased_at = *at;
+  return out;
+}
+
+/// The key to check with: from a file, or the store's.
+result<std::string> key_to_check_with(const context& shared,
+                                      const std::string& file) {
+  if (file.empty()) {
+    auto opened = shared.open_runtime();
+    if (opened.has_error())
+      return opened.error();
+    return opened->receipt_key();
+  }
+  auto text = read_text(file);
+  if (text.has_error())
+    return text.error();
+  while (!text->empty()
+         && std::isspace(static_cast<unsigned char>(text->back())))
+    text->pop_back();
+  return text;
+}
+
+exit_code run_verify(context& shared, const std::string& path,
+                     const std::string& key_file) {
+  auto text = read_text(path);
+  if (text.has_error())
+    return fail(text.error());
+  auto receipt = parse_receipt(*text);
+  if (receipt.has_error())
+    return fail(receipt.error());
+  auto key = key_to_check_with(shared, key_file);
+  if (key.has_error())
+    return fail(key.error());
+  if (auto genuine = verify_receipt(*receipt, *key); genuine.has_error())
+    return fail(genuine.error());
+  if (shared.style.json)
+    print_json(json::object{{"genuine", true}, {"scope", receipt->scope}});
+  else if (!shared.style.quiet)
+    std::cout << "Genuine: " << receipt->scope << " was erased at "
+              << to_rfc3339(receipt->erased_at) << " by " << receipt->principal
+              << ".\n";
+  return exit_code::done;
+}
+
+exit_code run_key(context& shared) {
+  auto opened = shared.open_runtime();
+  if (opened.has_error())
+    return fail(opened.error());
+  if (shared.style.json)
+    print_json(json::object{{"public_key", opened->receipt_key()}});
+  else
+    std::cout << opened->receipt_key() << '\n';
+  return exit_code::done;
+}
+
+} // namespace
+
+exit_code show_receipt(const context& shared, const erasure_receipt& receipt) {
+  if (shared.style.json) {
+    print_json(json::object{{"scope", receipt.scope},
+                            {"tag", receipt.tag},
+                            {"incarnation", receipt.incarnation},
+                            {"erased_at", to_rfc3339(receipt.erased_at)},
+                            {"scopes", receipt.scopes},
+                            {"memories", receipt.memories},
+                            {"principal", receipt.principal},
+                            {"key_id", receipt.key_id.empty()
+                                         ? json::value(nullptr)
+                                         : json::value(receipt.key_id)},
+                            {"audit_chain", receipt.audit_chain},
+                            {"audit_index", receipt.audit_index},
+                            {"audit_head", receipt.audit_head},
+                            {"public_key", receipt.public_key},
+                            {"signature", receipt.signature}});
+  } else if (!shared.style.quiet) {
+    std::cout << receipt.scope
+              << " was erased: " << counted(receipt.scopes, "scope", "scopes")
+              << ", " << counted(receipt.memories, "memory", "memories")
+              << ". Its name is refused from now on.\nWith --json a signed "
+                 "receipt is printed instead, for `cloister receipt verify`.\n";
+  }
+  return exit_code::done;
+}
+
+void add_receipt_commands(CLI::App& app, context& shared) {
+  auto group = app.add_subcommand("receipt", "Receipts of what was erased");
+  group->require_subcommand(1);
+  auto verify = group->add_subcommand("verify", "Check a receipt's signature");
+  verify->footer(
+    "Needs no store where the public key is given.\nExamples:\n"
+    "  cloister scope erase user_sarah --yes --json > sarah.receipt\n"
+    "  cloister receipt verify sarah.receipt\n"
+    "  cloister receipt key > store.pub\n"
+    "  cloister receipt verify sarah.receipt --public-key store.pub");
+  auto path = std::make_shared<std::string>();
+  auto key = std::make_shared<std::string>();
+  verify->add_option("file", *path, "- for standard input")->required();
+  verify->add_option("--public-key", *key,
+                     "A file with the key; the store's own if absent");
+  verify->callback([&shared, path, key] {
+    shared.run = [path, key](context& c) { return run_verify(c, *path, *key); };
+  });
+  group->add_subcommand("key", "Print the store's public key")
+    ->callback([&shared] { shared.run = run_key; });
+}
+
+} // namespace cloister::cli

@@ -1,0 +1,352 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "engine/chain_checker.hpp"
+
+#include <deque>
+
+#include "core/encoding.hpp"
+
+namespace cloister::engine {
+
+using persistence::identity_ptr;
+using persistence::record_kind;
+using persistence::scope_tag;
+
+namespace {
+
+std::string erased_name(const scope_tag& tag) {
+  return "(erased " + to_hex(view_of(tag)) + ')';
+}
+
+crypto::digest beginning_of(const scope_tag& tag) {
+  return auth::first_head(view_of(tag));
+}
+
+} // namespace
+
+chain_checker::chain_checker(const services& with,
+                             const std::vector<chain_head>& expected)
+  : with_(with) {
+  for (const auto& each : expected)
+    expected_[each.tag] = &each;
+}
+
+result<audit_report> chain_checker::run(const identity_ptr& identity) {
+  auto done = check_tree(identity, nullptr);
+  if (done)
+    done = check_all_ended();
+  if (done)
+    done = look_for_missing();
+  if (done.has_error())
+    return done.error();
+  // Whoever can write to the store can leave a whole chain away, or its end.
+  for (const auto& [tag, end] : expected_)
+    note_break("chain " + to_hex(view_of(tag)) + '#'
+                 + std::to_string(end->length),
+               "it was another when the checkpoint was made, or longer");
+  return report_;
+}
+
+void chain_checker::note_break(std::string where, std::string reason) {
+  if (report_.intact) {
+    report_.first_broken = std::move(where);
+    report_.reason = std::move(reason);
+  }
+  report_.intact = false;
+}
+
+void chain_checker::compare_expected(const chain& of) {
+  auto wanted = expected_.find(of.context.tag);
+  if (wanted != expected_.end()
+      && of.verifier.length() == wanted->second->length
+      && of.verifier.head() == wanted->second->head)
+    expected_.erase(wanted);
+}
+
+/// Remembers what an entry says of a chain below.
+void chain_checker::note_told(const auth::audit_entry& entry, chain& of,
+                              std::size_t number) {
+  if (!entry.anchor)
+    return;
+  if (entry.ended) {
+    // A later one counts: an erasure that was interrupted tells it again.
+    ended_[*entry.ended] = {*entry.anchor, of.identity};
+    known_.insert(beginning_of(*entry.ended));
+    return;
+  }
+  of.anchors[entry.anchor->child] = *entry.anchor;
+  if (entry.anchor->length == 0)
+    told_[entry.anchor->head] = {entry.anchor->child, number};
+}
+
+result<void> chain_checker::follow(chain& of, std::size_t number,
+                                   const std::function<void()>& met,
+                                   std::string& reason) {
+  bytes from;
+  byte_writer{from}.u64(of.verifier.length());
+  auto done = with_.records.scan(
+    of.context.space.range(record_kind::audit_entry), from,
+    [&](bytes_view key, bytes_view value) {
+      auto index = byte_reader{persistence::rest_of(key)}.u64();
+      auto link = auth::decode_link(index, value);
+      if (link.has_error() || !of.verifier.follow(*link)) {
+        reason = "an entry is missing, altered or out of order";
+        return false;
+      }
+      if (of.opens) {
+        auto entry = open_entry(of.context, link->sealed);
+        if (entry.has_error()) {
+          reason = "an entry does not open";
+          return false;
+        }
+        note_told(*entry, of, number);
+      }
+      met();
+      return true;
+    });
+  if (done.has_error() && done.error().code != errc::corrupted)
+    return done;
+  if (done.has_error())
+    reason = "an entry cannot be read";
+  return {};
+}
+
+result<std::vector<identity_ptr>>
+chain_checker::children_of(const identity_ptr& parent,
+                           const std::string& name) {
+  std::vector<identity_ptr> children;
+  result<void> failure;
+  auto done = with_.catalog.children(parent, [&](auto child) {
+    if (child)
+      children.push_back(*child);
+    else if (child.error().code == errc::unavailable)
+      failure = child.error();
+    else if (child.error().code != errc::erased)
+      note_break(name + "/(unreadable)", child.error().detail);
+    return failure.has_value();
+  });
+  if (done.has_error())
+    return done.error();
+  if (failure.has_error())
+    return failure.error();
+  return children;
+}
+
+/// Children are listed before their parent's chain is read, so that one that is
+/// made meanwhile is not missed there.
+result<void> chain_checker::check_tree(const identity_ptr& identity,
+                                       const auth::audit_anchor* anchor) {
+  auto name = identity ? std::string{identity->name.path()} : "node";
+  auto children = children_of(identity, name);
+  if (children.has_error())
+    return children.error();
+  auto own = check_own(identity, anchor);
+  if (own.has_error())
+    return own.error();
+  for (const auto& child : *children)
+    if (auto done = check_child(identity, child, *own); done.has_error())
+      return done;
+  // What was erased meanwhile was ended by entries that came meanwhile.
+  std::string reason;
+  auto& at_end = chains_[*own];
+  if (!at_end.verifier.intact())
+    return {};
+  live_[at_end.context.tag] = *own;
+  auto nothing_more = [] {};
+  return follow(at_end, *own, nothing_more, reason);
+}
+
+result<void> chain_checker::check_child(const identity_ptr& parent,
+                                        const identity_ptr& child,
+                                        std::size_t teller) {
+  auto before = report_;
+  auto name = std::string{child->name.path()};
+  auto found = chains_[teller].anchors.find(child->pseudonym);
+  std::optional<auth::audit_anchor> anchor;
+  if (found != chains_[teller].anchors.end())
+    anchor = found->second;
+  else
+    note_break(name + "#0", "the parent's chain does not anchor this one");
+  auto done = check_tree(child, anchor ? &*anchor : nullptr);
+  if (done.has_error() || report_.intact == before.intact)
+    return done;
+  auto entry = with_.catalog.entry_of(parent, child->tag);
+  if (entry && !*entry) {
+    // It was erased while it was read: its end is looked at instead.
+    report_ = before;
+    verified_.erase(child->tag);
+    gone_.insert(child->tag);
+  }
+  return {};
+}
+
+/// Verifies one chain against its own head and its parent's anchor.
+result<std::size_t> chain_checker::check_own(const identity_ptr& identity,
+                                             const auth::audit_anchor* anchor) {
+  auto context
+    = identity ? context_of(*identity) : context_of(with_.catalog.node());
+  auto name = identity ? std::string{identity->name.path()} : "node";
+  auto number = chains_.size();
+  chain made{
+    context, identity, name, true, auth::chain_verifier{view_of(context.tag)},
+    {}};
+  // The head first: entries are only ever added, so the scan comes past the
+  // end that the head tells of, whatever is added meanwhile.
+  auto head = read_head(context, with_.records);
+  if (head.has_error() && head.error().code == errc::unavailable)
+    return head.error();
+  bool head_met = false;
+  bool anchor_met = anchor == nullptr;
+  auto compare = [&] {
+    compare_expected(made);
+    if (anchor != nullptr && made.verifier.length() == anchor->length)
+      anchor_met = made.verifier.head() == anchor->head;
+    if (head && made.verifier.length() == head->audit_length)
+      head_met = made.verifier.head() == head->audit_head;
+  };
+  compare();
+  std::string reason;
+  if (auto done = follow(made, number, compare, reason); done.has_error())
+    return done.error();
+  auto broken = made.verifier.length();
+  if (reason.empty() && !head)
+    reason = "the scope's head is missing or damaged";
+  else if (reason.empty() && !head_met)
+    reason = "the chain does not end as the scope's head says";
+  if (reason.empty() && !anchor_met) {
+    broken = 0;
+    reason = "the parent's chain does not anchor this one";
+  }
+  ++report_.chains;
+  report_.entries += made.verifier.length();
+  if (!reason.empty())
+    note_break(name + '#' + std::to_string(broken), reason);
+  verified_.insert(context.tag);
+  known_.insert(beginning_of(context.tag));
+  chains_.push_back(std::move(made));
+  return number;
+}
+
+/// A chain that ended is verified up to there, and tells of more.
+result<void> chain_checker::check_ended(const scope_tag& tag,
+                                        const ended_chain& known) {
+  ledger_context context{
+    {known.above ? known.above->partition : persistence::partition_id{}, tag},
+    tag,
+    {},
+    {},
+    nullptr,
+    nullptr,
+    known.above ? &known.above->organization->audit : nullptr};
+  auto number = chains_.size();
+  chain made{context,
+             known.above,
+             erased_name(tag),
+             known.above != nullptr,
+             auth::chain_verifier{view_of(tag)},
+             {}};
+  bool met = false;
+  auto compare = [&] {
+    compare_expected(made);
+    met = made.verifier.length() == known.anchor.length
+          && made.verifier.head() == known.anchor.head;
+  };
+  compare();
+  std::string reason;
+  if (auto done = follow(made, number, compare, reason); done.has_error())
+    return done.error();
+  if (reason.empty() && !met)
+    reason = "the chain does not end as the one above says";
+  ++report_.chains;
+  report_.entries += made.verifier.length();
+  if (!reason.empty() || !met)
+    note_break(made.name + '#' + std::to_string(made.verifier.length()),
+               reason);
+  verified_.insert(tag);
+  chains_.push_back(std::move(made));
+  return {};
+}
+
+result<void> chain_checker::check_all_ended() {
+  for (bool more = true; more;) {
+    more = false;
+    // Those found on the way are added to the same map.
+    auto known = ended_;
+    for (const auto& [tag, end] : known) {
+      if (verified_.contains(tag))
+        continue;
+      more = true;
+      if (auto done = check_ended(tag, end); done.has_error())
+        return done;
+    }
+  }
+  for (const auto& tag : gone_)
+    if (!verified_.contains(tag))
+      note_break(erased_name(tag) + "#0",
+                 "it is gone, and no chain above tells of its end");
+  return {};
+}
+
+result<bool> chain_checker::exists(const chain& teller,
+                                   const auth::pseudonym& pseudonym) {
+  if (teller.identity) {
+    const auto& root = teller.identity->root();
+    auto tags = with_.catalog.find_pseudonym(root, pseudonym);
+    if (tags.has_error())
+      return tags.error().code == errc::unavailable ? result<bool>{tags.error()}
+                                                    : false;
+    return with_.catalog.follow(root.tag, *tags).has_value();
+  }
+  bool found = false;
+  auto done = with_.catalog.children(nullptr, [&](auto child) {
+    found = child && (*child)->pseudonym == pseudonym;
+    return !found;
+  });
+  if (done.has_error() && done.error().code == errc::unavailable)
+    return done.error();
+  return found;
+}
+
+/// A chain is ended by the one of its parent, or of whatever above it was
+/// erased.
+result<void> chain_checker::follow_above(identity_ptr identity) {
+  for (bool more = true; more; identity = identity->parent) {
+    more = identity != nullptr;
+    auto tag = more ? identity->tag : persistence::node_identity::tag_of_node();
+    auto found = live_.find(tag);
+    if (found == live_.end() || !chains_[found->second].verifier.intact())
+      return {};
+    std::string reason;
+    auto nothing_more = [] {};
+    auto done
+      = follow(chains_[found->second], found->second, nothing_more, reason);
+    if (done.has_error() || !more)
+      return done;
+  }
+  return {};
+}
+
+/// Each chain that one above has told of was verified, or was made meanwhile,
+/// or is known to have ended.
+result<void> chain_checker::look_for_missing() {
+  auto all_told = told_;
+  for (const auto& [beginning, told] : all_told) {
+    if (known_.contains(beginning))
+      continue;
+    auto& teller = chains_[told.teller];
+    auto there = exists(teller, told.pseudonym);
+    if (there.has_error())
+      return there.error();
+    if (*there)
+      continue;
+    if (auto done = follow_above(teller.identity); done.has_error())
+      return done;
+    if (!known_.contains(beginning))
+      note_break(teller.name + "/(missing)#0",
+                 "a chain below was begun, and is gone without an end");
+  }
+  return {};
+}
+
+} // namespace cloister::engine

@@ -1,0 +1,238 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "engine/erasures.hpp"
+
+#include "core/assert.hpp"
+#include "core/limits.hpp"
+#include "crypto/aead.hpp"
+
+namespace cloister::engine {
+
+using persistence::erasure;
+using persistence::identity_ptr;
+using persistence::record_kind;
+using persistence::scope_tag;
+using persistence::write_batch;
+
+/// One erasure under way.
+struct erasures::run {
+  scope_tag tag{};
+  erasure what;
+  /// What is left to be listed; a loader works on it between two steps.
+  erased_tree below;
+  std::function<void()> ended;
+  erased_child done;
+};
+
+/// What a loader found, ready to be written.
+struct erasures::slice {
+  std::shared_ptr<write_batch> batch = std::make_shared<write_batch>();
+  result<listed_scopes> found{
+    error{errc::unavailable, "the scopes below could not be listed"}};
+};
+
+namespace {
+
+error begun_error(const error& why) {
+  return {errc::unavailable,
+          "the erasure has begun and goes on by itself (" + why.detail + ")",
+          limits::overload_retry_hint};
+}
+
+void put_erasure(const services& with, const scope_tag& tag,
+                 const erasure& what, write_batch& batch) {
+  const auto& node = with.catalog.node();
+  auto key = node.space().key(record_kind::erasure, view_of(tag));
+  batch.put(key, crypto::seal(node.keys.control, 0, key.view(),
+                              persistence::encode_erasure(what)));
+}
+
+} // namespace
+
+step erasures::begin(const scope& name, const auth::audit_entry& asked,
+                     std::function<void()> ended) {
+  auto of = std::make_shared<run>();
+  of->ended = std::move(ended);
+  of->what.asked = auth::encode_audit_entry(asked);
+  of->what.at = lent_.with.time->now();
+  auto found = std::make_shared<result<void>>(
+    error{errc::unavailable, "the scope could not be looked for"});
+  auto work = [found, of, name, parent = lent_.identity, with = lent_.with] {
+    *found = find_erased(with, parent, name, of->tag, of->what);
+  };
+  return offload{work, [this, of, found, asked]() -> step {
+                   if (found->has_value())
+                     return intend(of);
+                   of->ended();
+                   return lent_.refuse(asked, found->error());
+                 }};
+}
+
+step erasures::intend(const run_ptr& of) {
+  if (!running_.insert(of->tag).second) {
+    of->ended();
+    return error{errc::unavailable, "the scope is being erased",
+                 limits::overload_retry_hint};
+  }
+  auto batch = std::make_shared<write_batch>();
+  batch->set_effect(persistence::batch_effect::shrinks);
+  put_erasure(lent_.with, of->tag, of->what, *batch);
+  auto entry = auth::decode_audit_entry(of->what.asked);
+  CLOISTER_ASSERT(entry.has_value());
+  entry->reason = "intended";
+  of->below = erased_tree{lent_.identity, of->tag, of->what.partition};
+  return lent_.commit(batch, {*entry},
+                      [this, of](const result<void>& outcome) -> step {
+                        if (outcome.has_error())
+                          return failed(of, outcome.error());
+                        return list(of);
+                      });
+}
+
+step erasures::list(const run_ptr& of) {
+  auto found = std::make_shared<slice>();
+  auto work = [found, of, with = lent_.with] {
+    found->batch->set_generation(with.records.generation());
+    found->found = of->below.list_some(with, of->tag, *found->batch);
+  };
+  return offload{work, [this, of, found] { return listed(of, found); }};
+}
+
+step erasures::listed(const run_ptr& of, const std::shared_ptr<slice>& found) {
+  if (found->found.has_error())
+    return failed(of, found->found.error());
+  if (is_outdated(*found->batch))
+    return failed(of, {errc::unavailable, "the store was reopened meanwhile"});
+  auto& what = of->what;
+  const auto& some = *found->found;
+  what.scopes += some.scopes;
+  what.memories += some.memories;
+  what.listed = of->below.is_empty();
+  put_erasure(lent_.with, of->tag, what, *found->batch);
+  found->batch->set_effect(persistence::batch_effect::shrinks);
+  auto asked = auth::decode_audit_entry(what.asked);
+  CLOISTER_ASSERT(asked.has_value());
+  std::vector<auth::audit_entry> entries;
+  for (const auto& end : some.ends) {
+    auth::audit_entry entry;
+    entry.at = lent_.with.time->now();
+    entry.request = asked->request;
+    entry.principal = auth::principal_kind::system;
+    entry.what = auth::operation::end_scope;
+    entry.anchor = end.anchor;
+    entry.ended = end.tag;
+    entries.push_back(std::move(entry));
+  }
+  return lent_.commit(found->batch, std::move(entries),
+                      [this, of, found](const result<void>& outcome) -> step {
+                        if (outcome.has_error())
+                          return failed(of, outcome.error());
+                        for (const auto& [tag, up_to] : found->found->journaled)
+                          lent_.with.journal.settle(tag, up_to);
+                        return of->what.listed ? destroy(of) : list(of);
+                      });
+}
+
+step erasures::destroy(const run_ptr& of) {
+  auto batch = std::make_shared<write_batch>();
+  auto changes = std::make_shared<result<persistence::registry_change>>(
+    error{errc::unavailable, "the erasure could not be prepared"});
+  auto work = [batch, changes, of, parent = lent_.identity, with = lent_.with] {
+    batch->set_generation(with.records.generation());
+    *changes = with.catalog.prepare_erasure(parent, of->tag, of->what, *batch);
+  };
+  return offload{work, [this, of, batch, changes]() -> step {
+                   if (changes->has_error())
+                     return failed(of, changes->error());
+                   return destroyed(of, batch, **changes);
+                 }};
+}
+
+/// The batch destroys the key first, then makes the rest durable.
+step erasures::destroyed(const run_ptr& of,
+                         const std::shared_ptr<write_batch>& batch,
+                         const persistence::registry_change& changes) {
+  if (is_outdated(*batch))
+    return failed(of, {errc::unavailable, "the store was reopened meanwhile"});
+  const auto& what = of->what;
+  auto entry = auth::decode_audit_entry(what.asked);
+  if (entry.has_error())
+    return failed(of, entry.error());
+  auto& registry = lent_.book.head().registry;
+  for (const auto& each : changes.removals)
+    lent_.book.remove(registry, each.key, each.tag);
+  for (const auto& each : changes.additions)
+    lent_.book.add(registry, each.key, each.tag);
+  batch->set_effect(persistence::batch_effect::shrinks);
+  entry->at = lent_.with.time->now();
+  entry->count = static_cast<std::uint32_t>(what.scopes);
+  entry->wanted = of->tag;
+  auto next = lent_.commit(batch, {*entry},
+                           [this, of](const result<void>& outcome) -> step {
+                             if (outcome.has_error())
+                               return failed(of, outcome.error());
+                             lent_.with.catalog.forget(of->tag);
+                             end(of);
+                             return answer{of->done};
+                           });
+  const auto& head = lent_.book.head();
+  of->done = {of->tag,
+              what.incarnation,
+              what.at,
+              what.scopes,
+              what.memories,
+              lent_.book.context().tag,
+              head.audit_length - 1,
+              head.audit_head};
+  return next;
+}
+
+step erasures::finish(const scope_tag& child) {
+  if (running_.contains(child))
+    return error{errc::unavailable, "the scope is being erased",
+                 limits::overload_retry_hint};
+  running_.insert(child);
+  auto of = std::make_shared<run>();
+  of->tag = child;
+  auto found = std::make_shared<result<bool>>(
+    error{errc::unavailable, "the erasure could not be read"});
+  auto work = [found, of, parent = lent_.identity, with = lent_.with] {
+    *found = find_begun(with, parent, of->tag, of->what);
+  };
+  return offload{
+    work, [this, of, found]() -> step {
+      if (found->has_error())
+        return failed(of, found->error());
+      if (!**found) {
+        lent_.with.catalog.forget(of->tag);
+        end(of);
+        return answer{nothing{}};
+      }
+      if (of->what.listed)
+        return destroy(of);
+      of->what.scopes = 0;
+      of->what.memories = 0;
+      of->below = erased_tree{lent_.identity, of->tag, of->what.partition};
+      return list(of);
+    }};
+}
+
+/// What an intent began goes on by its record.
+step erasures::failed(const run_ptr& of, error why) {
+  end(of);
+  return begun_error(why);
+}
+
+void erasures::end(const run_ptr& of) {
+  running_.erase(of->tag);
+  if (of->ended)
+    of->ended();
+}
+
+/// What an older generation of the store did not have, this one may have.
+bool erasures::is_outdated(const write_batch& batch) const {
+  return batch.generation() != lent_.generation();
+}
+
+} // namespace cloister::engine

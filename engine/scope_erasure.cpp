@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What a scope's engine lends to the erasure of a scope below.
+
+#include "core/assert.hpp"
+#include "core/limits.hpp"
+#include "engine/scope_engine.hpp"
+
+namespace cloister::engine {
+
+step scope_engine::erase(const std::shared_ptr<request>& asked) {
+  const auto& name = std::get<erase_child>(asked->what).name;
+  CLOISTER_ASSERT(name.parent() == identity_->name);
+  auto path = std::string{name.path()};
+  // Nobody makes it, or makes it anew, meanwhile.
+  if (!children_in_flight_.insert(path).second)
+    return wait{[this, asked] { return run(asked); }};
+  return erasures_.begin(name, entry_of(*asked),
+                         [this, path] { children_in_flight_.erase(path); });
+}
+
+erasures::owner scope_engine::lend_for_erasures() {
+  return {with_,
+          identity_,
+          ledger_,
+          [this] { return generation_; },
+          [this](auto batch, auto entries, auto then) {
+            return commit_for_erasure(batch, std::move(entries),
+                                      std::move(then));
+          },
+          [this](auto entry, auto why) {
+            return refuse(std::move(entry), std::move(why));
+          }};
+}
+
+step scope_engine::commit_for_erasure(
+  const std::shared_ptr<persistence::write_batch>& batch,
+  std::vector<auth::audit_entry> entries,
+  std::function<step(const result<void>&)> then) {
+  // What it was built on is about to be read again: it would be refused.
+  if (needs_reload()) {
+    stale_ = true;
+    return then(error{errc::unavailable, "the scope is being read again",
+                      limits::overload_retry_hint});
+  }
+  batch->set_generation(generation_);
+  batch->set_load(load_);
+  auto journaled = ledger_.close(*batch, entries);
+  ++in_flight_;
+  return commit{batch,
+                [this, journaled,
+                 then = std::move(then)](const result<void>& outcome) -> step {
+                  --in_flight_;
+                  if (outcome.has_error())
+                    stale_ = true;
+                  else
+                    ledger_.settle(journaled);
+                  return then(outcome);
+                }};
+}
+
+} // namespace cloister::engine
