@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 33> names{{
+constexpr std::array<entry, 34> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -38,6 +38,7 @@ constexpr std::array<entry, 33> names{{
   {operation::configure_organization, "org.configure"},
   {operation::erase_scope, "scope.erase"},
   {operation::sign_checkpoint, "audit.checkpoint"},
+  {operation::export_audit, "audit.export"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},

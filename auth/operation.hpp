@@ -45,6 +45,7 @@ enum class operation : std::uint8_t {
   erase_scope = 24,
   /// Signing where audit chains end.
   sign_checkpoint = 25,
+  export_audit = 26,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,

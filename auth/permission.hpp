@@ -85,6 +85,7 @@ constexpr permission required_for(operation what) {
     case operation::list_audit:
     case operation::verify_audit:
     case operation::sign_checkpoint:
+    case operation::export_audit:
       return permission::audit;
     case operation::create_key:
     case operation::list_keys:

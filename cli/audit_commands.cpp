@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "cli/audit_evidence.hpp"
 #include "cli/busy_sign.hpp"
 #include "cli/context.hpp"
 #include "core/rfc3339.hpp"
@@ -51,18 +52,6 @@ result<audit_options> to_options(const list_arguments& asked) {
     options.since = *at;
   }
   return options;
-}
-
-/// The operator needs no API key, and so no root below which a name could be
-/// meant.
-result<client> as_operator(const runtime& opened, const std::string& name) {
-  if (!name.starts_with("org_"))
-    return error{errc::invalid_argument,
-                 "without an API key a scope is named in full, like "
-                 "org_acme/user_sarah"};
-  auto organization
-    = opened.existing_organization(name.substr(0, name.find('/')));
-  return organization ? organization->client(name) : organization.error();
 }
 
 /// Without an API key the operator looks at the node's own chain.
@@ -132,26 +121,34 @@ exit_code run_list(context& shared, const list_arguments& asked) {
 }
 
 result<audit_verification> verify(const context& shared,
-                                  const std::string& scope_name) {
+                                  const verify_arguments& asked) {
   busy_sign busy{"verifying", shared.style.quiet};
+  if (!asked.export_file.empty())
+    return verify_export(asked);
+  if (!asked.public_key_file.empty())
+    return error{errc::invalid_argument,
+                 "--public-key is for an export; a store knows its own"};
+  auto against = read_checkpoint(asked.checkpoint_file);
+  if (against.has_error())
+    return against.error();
   if (auto known = shared.check_identity(); known.has_error())
     return known.error();
   if (!shared.api_key.empty()) {
-    auto bound = shared.open_client(scope_name);
-    return bound ? bound->verify_audit() : bound.error();
+    auto bound = shared.open_client(asked.scope);
+    return bound ? bound->verify_audit(*against) : bound.error();
   }
   auto opened = shared.open_runtime();
   if (opened.has_error())
     return opened.error();
-  const auto& named = scope_name.empty() ? shared.user_id : scope_name;
+  const auto& named = asked.scope.empty() ? shared.user_id : asked.scope;
   if (named.empty())
-    return opened->verify_all();
+    return opened->verify_all(*against);
   auto bound = as_operator(*opened, named);
-  return bound ? bound->verify_audit() : bound.error();
+  return bound ? bound->verify_audit(*against) : bound.error();
 }
 
-exit_code run_verify(context& shared, const std::string& scope_name) {
-  auto report = verify(shared, scope_name);
+exit_code run_verify(context& shared, const verify_arguments& asked) {
+  auto report = verify(shared, asked);
   if (report.has_error())
     return fail(report.error());
   if (shared.style.json)
@@ -175,6 +172,16 @@ exit_code run_verify(context& shared, const std::string& scope_name) {
 }
 
 } // namespace
+
+result<client> as_operator(const runtime& opened, const std::string& name) {
+  if (!name.starts_with("org_"))
+    return error{errc::invalid_argument,
+                 "without an API key a scope is named in full, like "
+                 "org_acme/user_sarah"};
+  auto organization
+    = opened.existing_organization(name.substr(0, name.find('/')));
+  return organization ? organization->client(name) : organization.error();
+}
 
 void add_audit_commands(CLI::App& app, context& shared) {
   auto audit = app.add_subcommand("audit", "Who did what, and when");
@@ -201,11 +208,22 @@ void add_audit_commands(CLI::App& app, context& shared) {
   auto verify = audit->add_subcommand(
     "verify", "Verify the chains of a scope and all below; without an API key, "
               "of the whole store");
-  auto name = std::make_shared<std::string>();
-  verify->add_option("--scope", *name, "Where to begin");
-  verify->callback([&shared, name] {
-    shared.run = [name](context& c) { return run_verify(c, *name); };
+  verify->footer("Examples:\n  cloister audit verify --json\n"
+                 "  cloister audit verify --checkpoint today.checkpoint\n"
+                 "  cloister audit verify --export trail.jsonl --public-key "
+                 "store.pub");
+  auto wanted = std::make_shared<verify_arguments>();
+  verify->add_option("--scope", wanted->scope, "Where to begin");
+  verify->add_option("--checkpoint", wanted->checkpoint_file,
+                     "A file with a checkpoint that was kept elsewhere");
+  verify->add_option("--export", wanted->export_file,
+                     "Verify this export; needs no store");
+  verify->add_option("--public-key", wanted->public_key_file,
+                     "A file with the key that the export must be signed by");
+  verify->callback([&shared, wanted] {
+    shared.run = [wanted](context& c) { return run_verify(c, *wanted); };
   });
+  add_audit_evidence_commands(*audit, shared);
 }
 
 } // namespace cloister::cli

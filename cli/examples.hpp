@@ -39,6 +39,8 @@ inline const std::map<std::string_view, std::string_view> examples{
   {"receipt key", "receipt key > store.pub"},
   {"audit", "audit list --scope user_sarah"},
   {"audit verify", "audit verify --json"},
+  {"audit checkpoint", "audit checkpoint > today.checkpoint"},
+  {"audit export", "audit export trail.jsonl"},
   {"bench", "bench retrieval --data cranfield"},
   {"completion bash", "completion bash > /etc/bash_completion.d/cloister"},
   {"completion zsh", "completion zsh > \"${fpath[1]}/_cloister\""},

@@ -1,20 +1,14 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/context.hpp"
 #include "cli/interruption.hpp"
+#include "cli/output_file.hpp"
 #include "cli/progress_bar.hpp"
 #include "core/json_text.hpp"
 #include "core/rfc3339.hpp"
@@ -24,87 +18,11 @@ namespace cloister::cli {
 namespace {
 
 namespace json = boost::json;
-namespace fs = std::filesystem;
 
 struct export_arguments {
   std::string path;
   std::string visibility = "subtree";
   std::optional<std::string> filter;
-};
-
-/// A file that only its owner reads, and that is there whole or not at all; or
-/// standard output for "-".
-class export_file {
-public:
-  explicit export_file(std::string path)
-    : path_(std::move(path)), partial_(path_ + ".partial") {}
-  export_file(const export_file&) = delete;
-  export_file& operator=(const export_file&) = delete;
-  ~export_file() {
-    if (file_ == nullptr || file_ == stdout)
-      return;
-    std::fclose(file_);
-    ::unlink(partial_.c_str());
-  }
-
-  result<void> open() {
-    if (path_ == "-") {
-      file_ = stdout;
-      return {};
-    }
-    // The export takes the file's place: a device, a pipe or a link would be
-    // gone.
-    struct stat there {};
-    if (::lstat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
-      return error{errc::invalid_argument,
-                   path_
-                     + " is no regular file; name another, or give - for "
-                       "standard output"};
-    constexpr mode_t owner_only = 0600;
-    // Of an export that was cut off; nobody else's file is written into.
-    ::unlink(partial_.c_str());
-    auto descriptor = ::open(
-      partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-      owner_only);
-    if (descriptor < 0)
-      return failed();
-    file_ = ::fdopen(descriptor, "w");
-    if (file_ == nullptr) {
-      ::close(descriptor);
-      return failed();
-    }
-    return {};
-  }
-
-  result<void> write(const std::string& line) {
-    if (std::fputs(line.c_str(), file_) < 0 || std::fputc('\n', file_) < 0)
-      return failed();
-    return {};
-  }
-
-  result<void> finish() {
-    if (std::fflush(file_) != 0)
-      return failed();
-    if (file_ == stdout)
-      return {};
-    auto done = ::fsync(::fileno(file_)) == 0;
-    done = std::fclose(file_) == 0 && done;
-    file_ = nullptr;
-    if (!done || ::rename(partial_.c_str(), path_.c_str()) != 0)
-      return failed();
-    return {};
-  }
-
-private:
-  error failed() const {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread writes.
-    std::string why = std::strerror(errno);
-    return {errc::unavailable, path_ + " cannot be written: " + why};
-  }
-
-  std::string path_;
-  std::string partial_;
-  std::FILE* file_ = nullptr;
 };
 
 /// A line that `cloister import` reads. Scopes are named below the
@@ -144,7 +62,7 @@ std::uint64_t count_of(const client& bound, visibility reach) {
 result<std::uint64_t> write_all(const context& shared, const client& bound,
                                 const export_arguments& asked,
                                 visibility reach) {
-  export_file out{asked.path};
+  output_file out{asked.path};
   if (auto opened = out.open(); opened.has_error())
     return opened.error();
   progress_bar progress{"exporting", count_of(bound, reach),

@@ -57,6 +57,17 @@ public:
     return unknown;
   }
 
+  /// Puts names into a line.
+  void name(audit_line& line) {
+    if (line.principal.empty())
+      line.principal = principal_of(line.entry);
+    line.scope = scope_of(line.entry.scope);
+    if (line.entry.anchor)
+      line.child = scope_of(line.entry.anchor->child);
+    if (line.entry.wanted)
+      line.target = scope_tagged(*line.entry.wanted);
+  }
+
   std::string principal_of(const auth::audit_entry& entry) {
     switch (entry.principal) {
       case auth::principal_kind::operator_:
@@ -180,11 +191,7 @@ result<audit_page> read_page(const services& with,
         page.next = page.lines.back().index;
         return page;
       }
-      line.scope = names.scope_of(line.entry.scope);
-      if (line.entry.anchor)
-        line.child = names.scope_of(line.entry.anchor->child);
-      if (line.entry.wanted)
-        line.target = names.scope_tagged(*line.entry.wanted);
+      names.name(line);
       page.lines.push_back(std::move(line));
     }
     if (found.size() < at_once)
@@ -243,6 +250,45 @@ result<audit_report> verify_chains(const services& with,
                                    const identity_ptr& identity,
                                    const std::vector<chain_head>& expected) {
   return chain_checker{with, expected}.run(identity);
+}
+
+result<exported_page> read_chain(const services& with,
+                                 const identity_ptr& identity,
+                                 const export_chain& wanted) {
+  constexpr std::size_t at_once = 1000;
+  auto context
+    = identity ? context_of(*identity) : context_of(with.catalog.node());
+  // Chains of one organization are sealed under one key.
+  context.space = {identity ? identity->partition : persistence::node_partition,
+                   wanted.chain};
+  context.tag = wanted.chain;
+  std::vector<std::pair<std::uint64_t, bytes>> found;
+  bytes from;
+  byte_writer{from}.u64(wanted.from);
+  auto done = with.records.scan(
+    context.space.range(record_kind::audit_entry), from,
+    [&](bytes_view key, bytes_view value) {
+      auto index = byte_reader{persistence::rest_of(key)}.u64();
+      if (index < wanted.until)
+        found.emplace_back(index, bytes{value});
+      return index + 1 < wanted.until && found.size() < at_once;
+    });
+  if (done.has_error())
+    return done.error();
+  exported_page page;
+  name_resolver names{with, identity};
+  for (const auto& [index, value] : found) {
+    auto link = auth::decode_link(index, value);
+    if (link.has_error())
+      return link.error();
+    auto entry = open_entry(context, link->sealed);
+    if (entry.has_error())
+      return entry.error();
+    audit_line line{index, std::move(*entry), {}, {}, {}, {}};
+    names.name(line);
+    page.entries.push_back({std::move(*link), std::move(line)});
+  }
+  return page;
 }
 
 result<chain_heads> read_chain_heads(const services& with,

@@ -31,4 +31,10 @@ result<audit_report> verify_chains(const services& with,
 result<chain_heads> read_chain_heads(const services& with,
                                      const persistence::identity_ptr& identity);
 
+/// Reads some entries of a chain of an organization (of the node for null), as
+/// they are stored, the oldest first. May read the disk.
+result<exported_page> read_chain(const services& with,
+                                 const persistence::identity_ptr& identity,
+                                 const export_chain& wanted);
+
 } // namespace cloister::engine

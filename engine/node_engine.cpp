@@ -70,6 +70,16 @@ step node_engine::begin(node_operation what) {
                              return answer{std::move(*found)};
                            });
       },
+      [&](const export_node_chain& op) {
+        return after_flush(
+          auth::operation::export_audit,
+          [wanted = op.wanted, with = with_]() -> result<answer> {
+            auto page = read_chain(with, nullptr, wanted);
+            if (page.has_error())
+              return page.error();
+            return answer{std::move(*page)};
+          });
+      },
       [&](const list_erasures&) { return list_unfinished(); },
       [&](const reclaim_space& op) { return reclaim(op); },
       [&](const note_node& op) { return note(op); },

@@ -31,6 +31,11 @@ struct verify_node_audit {
 /// The ends of all chains of the store. Answers `chain_heads`.
 struct list_node_heads {};
 
+/// The node's own chain, as `export_chain`.
+struct export_node_chain {
+  export_chain wanted;
+};
+
 /// Something that happened to the node or at its door.
 struct note_node {
   auth::operation what = auth::operation::start_node;
@@ -55,7 +60,7 @@ struct reclaim_space {
 using node_operation
   = std::variant<start_node, create_organization, list_organizations,
                  list_node_audit, verify_node_audit, list_node_heads,
-                 list_erasures, reclaim_space, note_node>;
+                 export_node_chain, list_erasures, reclaim_space, note_node>;
 
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "auth/api_key.hpp"
+#include "auth/audit_chain.hpp"
 #include "auth/audit_entry.hpp"
 #include "auth/authority.hpp"
 #include "auth/narrowing.hpp"
@@ -194,6 +195,15 @@ struct verify_audit {
 /// `chain_heads`.
 struct list_chain_heads {};
 
+/// Some entries of one chain below this scope, or of one that ended, as they
+/// are stored; the oldest first. Answers `exported_page`.
+struct export_chain {
+  persistence::scope_tag chain{};
+  std::uint64_t from = 0;
+  /// The length of the chain that is wanted.
+  std::uint64_t until = 0;
+};
+
 /// Puts an entry into the chain for something that was decided elsewhere: a
 /// refusal, or a read of a scope that does not exist.
 struct note_access {
@@ -214,7 +224,7 @@ using operation = std::variant<
   memory_history, restore_memory, share_memory, expire_memories, create_key,
   list_keys, configure_organization, show_settings, revoke_key, authenticate,
   open_child, erase_child, finish_erasure, show_scope, list_scopes, list_audit,
-  verify_audit, list_chain_heads, note_access>;
+  verify_audit, list_chain_heads, export_chain, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {
@@ -390,6 +400,16 @@ struct audit_page {
   std::optional<std::uint64_t> next;
 };
 
+/// An entry as it is stored, and what it says.
+struct exported_entry {
+  auth::audit_link link;
+  audit_line line;
+};
+
+struct exported_page {
+  std::vector<exported_entry> entries;
+};
+
 struct chain_heads {
   /// The chain that the others lie below.
   persistence::scope_tag root{};
@@ -410,7 +430,7 @@ using answer
                  memory_hits, search::corpus_statistics, deleted_count,
                  created_key, key_list, auth::authority_ptr,
                  persistence::identity_ptr, erased_child, unfinished_erasures,
-                 scope_info, scope_list, audit_page, chain_heads, audit_report,
-                 persistence::organization_settings>;
+                 scope_info, scope_list, audit_page, chain_heads, exported_page,
+                 audit_report, persistence::organization_settings>;
 
 } // namespace cloister::engine

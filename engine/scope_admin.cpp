@@ -256,6 +256,17 @@ step scope_engine::chain_ends(const std::shared_ptr<request>& asked) {
                       });
 }
 
+step scope_engine::exported(const std::shared_ptr<request>& asked) {
+  auto wanted = std::get<export_chain>(asked->what);
+  return flushed_then(
+    asked, [wanted, with = with_, identity = identity_]() -> result<answer> {
+      auto page = read_chain(with, identity, wanted);
+      if (page.has_error())
+        return page.error();
+      return answer{std::move(*page)};
+    });
+}
+
 step scope_engine::note(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<note_access>(asked->what);
   auto entry

@@ -127,6 +127,7 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const list_audit&) { return audit(asked); },
       [&](const verify_audit&) { return verify(asked); },
       [&](const list_chain_heads&) { return chain_ends(asked); },
+      [&](const export_chain&) { return exported(asked); },
       [&](const note_access&) { return note(asked); },
     },
     asked->what);

@@ -315,6 +315,7 @@ private:
   step scopes(const std::shared_ptr<request>& asked);
   step audit(const std::shared_ptr<request>& asked);
   step verify(const std::shared_ptr<request>& asked);
+  step exported(const std::shared_ptr<request>& asked);
   step chain_ends(const std::shared_ptr<request>& asked);
   step note(const std::shared_ptr<request>& asked);
   /// Flushes the chain, then does `work` on a loader and answers with it.

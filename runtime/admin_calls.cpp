@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "core/encoding.hpp"
+#include "runtime/audit_exporter.hpp"
 #include "runtime/client_impl.hpp"
 #include "runtime/signing.hpp"
 
@@ -175,6 +176,34 @@ call<audit_checkpoint> client::impl::checkpoint() const {
   if (!*done)
     co_return error{errc::not_found, "nothing was ever written to this scope"};
   co_return node->signed_checkpoint(**done);
+}
+
+call<engine::exported_page>
+client::impl::exported(engine::export_chain wanted) const {
+  engine::operation what{wanted};
+  auto done = co_await perform<engine::exported_page>(
+    binding, operation::export_audit, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return *done ? std::move(**done) : engine::exported_page{};
+}
+
+call<audit_export_summary>
+client::impl::export_audit(audit_line_sink sink) const {
+  auto until = co_await checkpoint();
+  if (until.has_error())
+    co_return until.error();
+  audit_exporter exporter{std::move(sink), std::move(*until)};
+  audit_exporter::reader ask
+    = [this](engine::export_chain wanted) { return exported(wanted); };
+  for (const auto& chain : exporter.until().chains) {
+    auto tag = from_hex(chain.tag).value();
+    auto done = co_await exporter.write(ask, byte_reader{tag}.array<16>(),
+                                        chain.length);
+    if (done.has_error())
+      co_return done.error();
+  }
+  co_return co_await exporter.finish(node->signing_seed());
 }
 
 call<audit_verification>

@@ -195,6 +195,16 @@ void client::list_audit(audit_options options,
   start(impl_, impl_->node, impl_->audit(std::move(options)), std::move(done));
 }
 
+result<audit_export_summary> client::export_audit(audit_line_sink sink) const {
+  return wait(impl_->export_audit(std::move(sink)));
+}
+
+void client::export_audit(audit_line_sink sink,
+                          completion_handler<audit_export_summary> done) const {
+  start(impl_, impl_->node, impl_->export_audit(std::move(sink)),
+        std::move(done));
+}
+
 result<audit_checkpoint> client::make_checkpoint() const {
   return wait(impl_->checkpoint());
 }

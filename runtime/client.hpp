@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/audit_export.hpp"
 #include "runtime/checkpoint.hpp"
 #include "runtime/receipt.hpp"
 #include "runtime/types.hpp"
@@ -177,6 +178,14 @@ public:
   result<audit_checkpoint> make_checkpoint() const;
   /// The same, completed by a handler.
   void make_checkpoint(completion_handler<audit_checkpoint> done) const;
+
+  /// Writes the audit trails of this scope and of all below, those that ended
+  /// too, line by line; see audit_export.hpp. `sink` is called on threads of
+  /// the runtime. Needs `audit`.
+  result<audit_export_summary> export_audit(audit_line_sink sink) const;
+  /// The same, completed by a handler.
+  void export_audit(audit_line_sink sink,
+                    completion_handler<audit_export_summary> done) const;
 
   /// Verifies the chain of this scope and of all below; against a checkpoint of
   /// the same scope, if one is given. Fails with `corrupted` if that is not

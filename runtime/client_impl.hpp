@@ -43,6 +43,8 @@ struct client::impl {
   call<erasure_receipt> erase() const;
   call<audit_list> audit(audit_options options) const;
   call<audit_checkpoint> checkpoint() const;
+  call<audit_export_summary> export_audit(audit_line_sink sink) const;
+  call<engine::exported_page> exported(engine::export_chain wanted) const;
   call<audit_verification>
   verify(std::optional<audit_checkpoint> against) const;
 

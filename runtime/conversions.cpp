@@ -96,27 +96,30 @@ scope_listing to_listing(const engine::scope_list& list) {
   return out;
 }
 
+audit_record to_audit_record(engine::audit_line line) {
+  audit_record record;
+  record.index = line.index;
+  record.at = line.entry.at;
+  record.principal = std::move(line.principal);
+  if (line.entry.key != auth::key_id{})
+    record.key_id = auth::to_string(line.entry.key);
+  record.key_chain = key_chain_of(line.entry);
+  record.operation = auth::to_string(line.entry.what);
+  record.outcome = to_string(line.entry.outcome);
+  record.scope = std::move(line.scope);
+  record.reason = std::move(line.entry.reason);
+  record.request_id = to_hex(view_of(line.entry.request));
+  record.targets = std::move(line.entry.targets);
+  record.count = line.entry.count;
+  record.child = std::move(line.child);
+  record.target = std::move(line.target);
+  return record;
+}
+
 audit_list to_audit_list(engine::audit_page page) {
   audit_list list;
-  for (auto& line : page.lines) {
-    audit_record record;
-    record.index = line.index;
-    record.at = line.entry.at;
-    record.principal = std::move(line.principal);
-    if (line.entry.key != auth::key_id{})
-      record.key_id = auth::to_string(line.entry.key);
-    record.key_chain = key_chain_of(line.entry);
-    record.operation = auth::to_string(line.entry.what);
-    record.outcome = to_string(line.entry.outcome);
-    record.scope = std::move(line.scope);
-    record.reason = std::move(line.entry.reason);
-    record.request_id = to_hex(view_of(line.entry.request));
-    record.targets = std::move(line.entry.targets);
-    record.count = line.entry.count;
-    record.child = std::move(line.child);
-    record.target = std::move(line.target);
-    list.results.push_back(std::move(record));
-  }
+  for (auto& line : page.lines)
+    list.results.push_back(to_audit_record(std::move(line)));
   if (page.next)
     list.cursor = std::to_string(*page.next);
   return list;

@@ -1,7 +1,10 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <map>
+
 #include "core/encoding.hpp"
+#include "runtime/audit_exporter.hpp"
 #include "runtime/client_impl.hpp"
 #include "runtime/signing.hpp"
 
@@ -114,6 +117,58 @@ runtime::impl::verify(std::optional<audit_checkpoint> against) {
   if (done.has_error())
     co_return done.error();
   co_return to_verification(std::get<engine::audit_report>(*done), against);
+}
+
+call<engine::exported_page>
+runtime::impl::exported(engine::export_chain wanted) {
+  engine::node_operation what{engine::export_node_chain{wanted}};
+  auto done = co_await gateway->perform_on_node(std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  co_return std::get<engine::exported_page>(*done);
+}
+
+/// The node's chain, then each organization's with all below.
+call<audit_export_summary>
+runtime::impl::export_audit(std::shared_ptr<impl> self, audit_line_sink sink) {
+  auto until = co_await self->checkpoint();
+  if (until.has_error())
+    co_return until.error();
+  std::map<std::string, std::uint64_t> lengths;
+  for (const auto& chain : until->chains)
+    lengths[chain.tag] = chain.length;
+  auto root = until->root;
+  audit_exporter exporter{std::move(sink), std::move(*until)};
+  audit_exporter::reader ask_node
+    = [self](engine::export_chain wanted) { return self->exported(wanted); };
+  auto done = co_await exporter.write(
+    ask_node, persistence::node_identity::tag_of_node(), lengths[root]);
+  if (done.has_error())
+    co_return done.error();
+  auto organizations = co_await self->organizations();
+  if (organizations.has_error())
+    co_return organizations.error();
+  for (const auto& each : organizations->scopes) {
+    client::impl bound{self, auth::operator_authority(each.name),
+                       std::make_shared<actors::scope_binding>(each.name)};
+    auto below = co_await bound.checkpoint();
+    if (below.has_error())
+      co_return below.error();
+    audit_exporter::reader ask = [&bound](engine::export_chain wanted) {
+      return bound.exported(wanted);
+    };
+    for (const auto& chain : below->chains) {
+      auto known = lengths.find(chain.tag);
+      if (known == lengths.end())
+        continue;
+      auto tag = from_hex(chain.tag).value();
+      auto written = co_await exporter.write(ask, byte_reader{tag}.array<16>(),
+                                             known->second);
+      if (written.has_error())
+        co_return written.error();
+    }
+  }
+  co_return co_await exporter.finish(self->signing_seed());
 }
 
 audit_checkpoint

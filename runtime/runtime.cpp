@@ -177,6 +177,16 @@ void runtime::list_node_audit(audit_options options,
   start(impl_, impl_, impl_->node_audit(std::move(options)), std::move(done));
 }
 
+result<audit_export_summary> runtime::export_audit(audit_line_sink sink) const {
+  return wait(impl::export_audit(impl_, std::move(sink)));
+}
+
+void runtime::export_audit(
+  audit_line_sink sink, completion_handler<audit_export_summary> done) const {
+  start(impl_, impl_, impl::export_audit(impl_, std::move(sink)),
+        std::move(done));
+}
+
 result<audit_checkpoint> runtime::make_checkpoint() const {
   return wait(impl_->checkpoint());
 }

@@ -105,6 +105,12 @@ public:
   /// The same, completed by a handler.
   void make_checkpoint(completion_handler<audit_checkpoint> done) const;
 
+  /// Writes every audit trail of the store; see `client::export_audit`.
+  result<audit_export_summary> export_audit(audit_line_sink sink) const;
+  /// The same, completed by a handler.
+  void export_audit(audit_line_sink sink,
+                    completion_handler<audit_export_summary> done) const;
+
   /// Verifies every chain of the store; against a checkpoint, if one is given.
   result<audit_verification>
   verify_all(const std::optional<audit_checkpoint>& against = {}) const;

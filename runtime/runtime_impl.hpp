@@ -33,6 +33,9 @@ struct runtime::impl {
   call<scope_listing> organizations();
   call<audit_list> node_audit(audit_options options);
   call<audit_checkpoint> checkpoint();
+  static call<audit_export_summary> export_audit(std::shared_ptr<impl> self,
+                                                 audit_line_sink sink);
+  call<engine::exported_page> exported(engine::export_chain wanted);
   call<audit_verification> verify(std::optional<audit_checkpoint> against);
 
   const crypto::secret_key& signing_seed() const {
@@ -119,6 +122,7 @@ actors::detached_task start(std::shared_ptr<const void> keep,
 key_info to_key_info(const auth::key_record& record);
 scope_summary to_summary(const engine::scope_info& info);
 scope_listing to_listing(const engine::scope_list& list);
+audit_record to_audit_record(engine::audit_line line);
 audit_list to_audit_list(engine::audit_page page);
 audit_verification
 to_verification(const engine::audit_report& report,

@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/audit_exporter.hpp"
+
+#include "core/encoding.hpp"
+#include "runtime/export_lines.hpp"
+
+namespace cloister {
+
+namespace {
+
+error stopped() {
+  return {errc::unavailable, "the export was stopped"};
+}
+
+} // namespace
+
+call<bool> audit_exporter::write_one(reader ask, wanted_chain chain,
+                                     std::vector<wanted_chain>& ended) {
+  auto name = to_hex(view_of(chain.tag));
+  for (std::uint64_t next = 0; next < chain.length;) {
+    auto asking = ask(engine::export_chain{chain.tag, next, chain.length});
+    auto page = co_await asking;
+    if (page.has_error())
+      co_return page.error();
+    // Whoever verifies is told by what is missing.
+    if (page->entries.empty())
+      break;
+    for (auto& entry : page->entries) {
+      const auto& what = entry.line.entry;
+      if (what.ended && what.anchor)
+        ended.push_back({*what.ended, what.anchor->length});
+      auto line = export_line(entry, to_audit_record(entry.line), name);
+      if (!sink_(line))
+        co_return stopped();
+      digest_ = next_digest(digest_, line);
+      ++lines_;
+    }
+    next = page->entries.back().link.index + 1;
+  }
+  co_return true;
+}
+
+call<bool> audit_exporter::write(reader ask, persistence::scope_tag tag,
+                                 std::uint64_t length) {
+  std::vector<wanted_chain> left{{tag, length}};
+  while (!left.empty()) {
+    auto chain = left.back();
+    left.pop_back();
+    if (!written_.insert(chain.tag).second)
+      continue;
+    // Of one that is told to have ended twice the last counts.
+    auto done = co_await write_one(ask, chain, left);
+    if (done.has_error())
+      co_return done.error();
+  }
+  co_return true;
+}
+
+call<audit_export_summary>
+audit_exporter::finish(const crypto::secret_key& seed) {
+  auto line = last_line(lines_, digest_, until_, seed);
+  if (!sink_(line))
+    co_return stopped();
+  co_return audit_export_summary{lines_, written_.size()};
+}
+
+} // namespace cloister
