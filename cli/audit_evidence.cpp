@@ -90,8 +90,8 @@ exit_code run_export(context& shared, const std::string& scope_name,
     return fail(finished.error());
   auto& told = path == "-" ? std::cerr : std::cout;
   if (shared.style.json && path != "-")
-    print_json(json::object{{"entries", done->entries},
-                            {"chains", done->chains}});
+    print_json(
+      json::object{{"entries", done->entries}, {"chains", done->chains}});
   else if (!shared.style.quiet)
     told << counted(done->entries, "entry", "entries") << " of "
          << counted(done->chains, "chain", "chains") << " exported.\n";
@@ -139,8 +139,9 @@ result<audit_verification> verify_export(const verify_arguments& asked) {
 
 void add_audit_evidence_commands(CLI::App& audit, context& shared) {
   auto checkpoint = audit.add_subcommand(
-    "checkpoint", "Print where the chains of a scope and all below end, signed; "
-                  "without an API key, of the whole store");
+    "checkpoint",
+    "Print where the chains of a scope and all below end, signed; "
+    "without an API key, of the whole store");
   checkpoint->footer(
     "Kept elsewhere, it proves later that nothing before it was changed, cut "
     "off or left\naway by whoever can write to the store.\nExample:\n"
@@ -154,8 +155,9 @@ void add_audit_evidence_commands(CLI::App& audit, context& shared) {
   });
 
   auto exported = audit.add_subcommand(
-    "export", "Write the trails of a scope and all below as JSON lines; without "
-              "an API key, of the whole store");
+    "export",
+    "Write the trails of a scope and all below as JSON lines; without "
+    "an API key, of the whole store");
   exported->footer("The file verifies without the store: the last line is "
                    "signed.\nExample:\n  cloister audit export trail.jsonl\n"
                    "  cloister receipt key > store.pub\n"

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <thread>
 
+#include "cli/passphrase.hpp"
 #include "core/rfc3339.hpp"
 
 namespace cloister::cli {
@@ -24,11 +25,19 @@ result<runtime> context::open_runtime() const {
   runtime_options options;
   options.data_dir = data_dir;
   options.create = false;
+  auto source = with_passphrase(key, data_dir);
+  if (source.has_error())
+    return source.error();
+  options.master_key_file = source->file;
+  options.master_key_command = source->command;
+  options.passphrase = source->passphrase;
   options.allow_personal_ids = allow_personal_ids;
   // Another command is over in a moment; a longer holder is told of.
   auto until = std::chrono::steady_clock::now() + lock_patience;
   for (;;) {
     auto opened = runtime::open(options);
+    if (opened && opened->sealed())
+      return *opened->sealed();
     if (opened || opened.error().retry_after.count() == 0
         || std::chrono::steady_clock::now() > until)
       return opened;

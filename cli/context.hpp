@@ -10,6 +10,7 @@
 #include <CLI/App.hpp>
 
 #include "cli/output.hpp"
+#include "runtime/master_key_source.hpp"
 #include "runtime/runtime.hpp"
 
 namespace cloister::cli {
@@ -21,6 +22,8 @@ struct context {
   std::string api_key;
   std::string user_id;
   bool allow_personal_ids = false;
+  /// Where the master key comes from, if that is said.
+  master_key_source key;
   /// A variable that says who asks, and is set but empty: "$UNSET" must not
   /// mean the operator, nor the root of a key.
   std::string empty_variable;

@@ -41,6 +41,11 @@ void add_common_options(CLI::App& app, context& shared) {
                "One JSON document instead of a "
                "table");
   app.add_flag("--quiet", shared.style.quiet, "No tables and no progress");
+  app.add_option("--master-key-file", shared.key.file,
+                 "Where the master key is, if not in the user's "
+                 "configuration folder");
+  app.add_option("--master-key-command", shared.key.command,
+                 "A command that prints the master key");
   app.add_flag("--allow-personal-ids", shared.allow_personal_ids,
                "Accept scope names that look like personal data");
 }

@@ -38,9 +38,9 @@ result<void> output_file::open() {
   constexpr mode_t owner_only = 0600;
   // Of an export that was cut off; nobody else's file is written into.
   ::unlink(partial_.c_str());
-  auto descriptor = ::open(
-    partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-    owner_only);
+  auto descriptor
+    = ::open(partial_.c_str(),
+             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, owner_only);
   if (descriptor < 0)
     return failed();
   file_ = ::fdopen(descriptor, "w");

@@ -8,6 +8,7 @@
 
 #include "cli/busy_sign.hpp"
 #include "cli/context.hpp"
+#include "cli/passphrase.hpp"
 #include "core/version.hpp"
 #include "runtime/doctor.hpp"
 #include "runtime/init.hpp"
@@ -18,18 +19,28 @@ namespace {
 
 namespace json = boost::json;
 
-exit_code run_init(context& shared) {
-  auto report = initialize({shared.data_dir, std::nullopt});
+exit_code run_init(context& shared, bool asks_passphrase) {
+  auto key = shared.key;
+  if (asks_passphrase) {
+    auto chosen = new_passphrase();
+    if (chosen.has_error())
+      return fail(chosen.error());
+    key.passphrase = std::move(*chosen);
+  }
+  auto report = initialize({shared.data_dir, key});
   if (report.has_error())
     return fail(report.error());
   if (shared.style.json) {
-    print_json(json::object{{"data", report->data_dir},
-                            {"operator_key", report->operator_key},
-                            {"master_key_file", report->master_key_file},
-                            {"recovery_key", report->recovery_key}});
+    print_json(json::object{
+      {"data", report->data_dir},
+      {"operator_key", report->operator_key},
+      {"master_key_file", report->master_key_file.empty()
+                            ? json::value(nullptr)
+                            : json::value(report->master_key_file)},
+      {"recovery_key", report->recovery_key}});
   } else {
     std::cout << "A store was made in " << report->data_dir << ".\n\n"
-              << "  master key    " << report->master_key_file << '\n'
+              << "  master key    " << report->master_key_kept_in << '\n'
               << "  operator key  " << report->operator_key << '\n'
               << "  recovery key  " << report->recovery_key << "\n\n"
               << "Keep the operator key and the recovery key elsewhere: they "
@@ -113,9 +124,12 @@ exit_code run_org_configure(context& shared, const std::string& name,
 }
 
 exit_code run_doctor(context& shared, bool repair) {
+  auto key = with_passphrase(shared.key, shared.data_dir);
+  if (key.has_error())
+    return fail(key.error());
   auto report = [&] {
     busy_sign busy{repair ? "repairing" : "examining", shared.style.quiet};
-    return examine({shared.data_dir, std::nullopt, repair});
+    return examine({shared.data_dir, *key, repair});
   }();
   if (report.has_error())
     return fail(report.error());
@@ -151,8 +165,21 @@ exit_code run_version(context& shared) {
 } // namespace
 
 void add_store_commands(CLI::App& app, context& shared) {
-  app.add_subcommand("init", "Create a store and its master key")
-    ->callback([&shared] { shared.run = run_init; });
+  auto init = app.add_subcommand("init", "Create a store and its master key");
+  auto passphrase = std::make_shared<bool>(false);
+  init->add_flag("--passphrase", *passphrase,
+                 "Make the key of a passphrase, which is asked for or in "
+                 "CLOISTER_PASSPHRASE");
+  init->footer(
+    "The master key is kept in a file outside of the store, unless it comes "
+    "of a passphrase,\nof a command or of CLOISTER_MASTER_KEY.\nExamples:\n"
+    "  cloister init --data memory\n"
+    "  cloister init --data memory --passphrase\n"
+    "  cloister init --data memory --master-key-command 'vault kv get -field "
+    "key secret/cloister'");
+  init->callback([&shared, passphrase] {
+    shared.run = [passphrase](context& c) { return run_init(c, *passphrase); };
+  });
 
   auto org = app.add_subcommand("org", "Organizations; the operator's");
   org->require_subcommand(1);

@@ -18,6 +18,8 @@ namespace cloister::persistence {
 //   keys               key slots (key_slots.hpp)
 //   store/             LevelDB
 //   audit-journal.N    audit entries on their way (audit_journal.hpp)
+//   passphrase         how the master key comes of one, if it does
+//                      (runtime/master_key_source.hpp)
 //   damage             which records lay in damaged blocks (damage_list.hpp)
 //   reserve            space that is given up when the disk is full
 

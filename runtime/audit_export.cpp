@@ -64,9 +64,8 @@ std::string text_of(const json::object& from, std::string_view name) {
 json::object to_object(const audit_checkpoint& checkpoint) {
   json::array chains;
   for (const auto& chain : checkpoint.chains)
-    chains.push_back(json::object{{"tag", chain.tag},
-                                  {"length", chain.length},
-                                  {"head", chain.head}});
+    chains.push_back(json::object{
+      {"tag", chain.tag}, {"length", chain.length}, {"head", chain.head}});
   return {{"made_at", to_rfc3339(checkpoint.made_at)},
           {"root", checkpoint.root},
           {"chains", std::move(chains)},
@@ -215,29 +214,28 @@ crypto::digest next_digest(const crypto::digest& before, bytes_view line) {
 }
 
 std::string export_line(const engine::exported_entry& entry,
-                        const audit_record& record,
-                        const std::string& chain) {
+                        const audit_record& record, const std::string& chain) {
   json::array targets;
   for (const auto& id : record.targets)
     targets.push_back(json::string{id.to_string()});
   json::array key_chain;
   for (const auto& step : record.key_chain)
     key_chain.push_back(json::string{step});
-  json::object out{
-    {"chain", chain},
-    {"index", record.index},
-    {"at", to_rfc3339(record.at)},
-    {"principal", record.principal},
-    {"key_id", record.key_id.empty() ? json::value(nullptr)
-                                     : json::value(record.key_id)},
-    {"key_chain", std::move(key_chain)},
-    {"operation", record.operation},
-    {"outcome", record.outcome},
-    {"scope", record.scope},
-    {"reason", record.reason},
-    {"request_id", record.request_id},
-    {"targets", std::move(targets)},
-    {"count", record.count}};
+  json::object out{{"chain", chain},
+                   {"index", record.index},
+                   {"at", to_rfc3339(record.at)},
+                   {"principal", record.principal},
+                   {"key_id", record.key_id.empty()
+                                ? json::value(nullptr)
+                                : json::value(record.key_id)},
+                   {"key_chain", std::move(key_chain)},
+                   {"operation", record.operation},
+                   {"outcome", record.outcome},
+                   {"scope", record.scope},
+                   {"reason", record.reason},
+                   {"request_id", record.request_id},
+                   {"targets", std::move(targets)},
+                   {"count", record.count}};
   if (!record.child.empty())
     out["child"] = record.child;
   if (!record.target.empty())
@@ -287,8 +285,7 @@ verify_audit_export(const audit_line_source& lines,
       continue;
     }
     auto brought = text_of(*object, "public_key");
-    auto own
-      = check_last(*object, count, digest, public_key.value_or(brought));
+    auto own = check_last(*object, count, digest, public_key.value_or(brought));
     if (own.has_error())
       return own.error();
     if (lines())

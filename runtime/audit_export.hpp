@@ -39,12 +39,12 @@ struct audit_export_summary {
 /// Gives the lines of an export one after the other; nothing after the last.
 using audit_line_source = std::function<std::optional<std::string>()>;
 
-/// Verifies an export: its signature, the digest of its lines, each link of each
-/// chain, and that each goes as far as its checkpoint says; and as far as that
-/// of `against` says, if one is given. Pure: no store, no key. Without a
+/// Verifies an export: its signature, the digest of its lines, each link of
+/// each chain, and that each goes as far as its checkpoint says; and as far as
+/// that of `against` says, if one is given. Pure: no store, no key. Without a
 /// `public_key` it is checked against the key that it brings along, which shows
-/// that it is whole, and not whose it is. Fails with `invalid_argument` for what
-/// is no export, and with `corrupted` where a signature is not genuine.
+/// that it is whole, and not whose it is. Fails with `invalid_argument` for
+/// what is no export, and with `corrupted` where a signature is not genuine.
 result<audit_verification>
 verify_audit_export(const audit_line_source& lines,
                     const std::optional<std::string>& public_key = {},

@@ -14,8 +14,8 @@ namespace cloister {
 class audit_exporter {
 public:
   /// Asks for some entries of a chain.
-  using reader = std::function<call<engine::exported_page>(
-    engine::export_chain wanted)>;
+  using reader
+    = std::function<call<engine::exported_page>(engine::export_chain wanted)>;
 
   audit_exporter(audit_line_sink sink, audit_checkpoint until)
     : sink_(std::move(sink)), until_(std::move(until)) {}

@@ -157,7 +157,7 @@ void report_blocks(const std::vector<persistence::damaged_block>& blocks,
 /// Examines an opened store.
 result<void> examine_opened(const doctor_options& options,
                             doctor_report& report, findings& out) {
-  auto parts = open_parts({options.data_dir, options.master_key_file});
+  auto parts = open_parts({options.data_dir, options.key});
   if (parts.has_error())
     return parts.error();
   auto with = services_over(*parts, system_clock());
@@ -179,7 +179,7 @@ std::string counted_keys(std::size_t number) {
 /// Proves each record of a store that opens, and drops what it cannot.
 result<void> repair_opened(const doctor_options& options, bool rebuilt,
                            doctor_report& report, findings& out) {
-  auto parts = open_parts({options.data_dir, options.master_key_file, true});
+  auto parts = open_parts({options.data_dir, options.key, true});
   if (parts.has_error())
     return parts.error();
   auto with = services_over(*parts, system_clock());

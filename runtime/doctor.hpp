@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "runtime/master_key_source.hpp"
 
 namespace cloister {
 
@@ -36,7 +37,7 @@ struct doctor_report {
 
 struct doctor_options {
   std::string data_dir = "cloister-data";
-  std::optional<std::string> master_key_file;
+  master_key_source key = {};
   /// Recover what can be verified; a copy is kept aside.
   bool repair = false;
 };

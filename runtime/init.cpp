@@ -6,7 +6,6 @@
 #include "core/clock.hpp"
 #include "core/encoding.hpp"
 #include "persistence/node_store.hpp"
-#include "runtime/master_key.hpp"
 
 namespace cloister {
 
@@ -29,19 +28,6 @@ std::string operator_key_of(const persistence::node_identity& node) {
   return key_text("cloister_operator_", view_of(secret));
 }
 
-/// The key of a new store: an existing file's if one was named, else a new one.
-result<crypto::secret_key> new_master_key(const std::string& path,
-                                          persistence::file_system& files,
-                                          bool& made) {
-  if (files.exists(path))
-    return read_master_key(path);
-  auto key = crypto::secret_key::random();
-  if (auto done = write_master_key(path, key); done.has_error())
-    return done.error();
-  made = true;
-  return key;
-}
-
 } // namespace
 
 result<init_report> initialize(const init_options& options) {
@@ -53,23 +39,26 @@ result<init_report> initialize(const init_options& options) {
       = persistence::data_directory::create(files, options.data_dir);
     if (directory.has_error())
       return directory.error();
-    auto path = master_key_path(options.master_key_file, directory->id());
-    if (path.has_error())
-      return path.error();
-    report.master_key_file = *path;
-    auto master = new_master_key(*path, *files, report.made_key_file);
+    auto master
+      = make_master_key(options.key, options.data_dir, directory->id());
     if (master.has_error())
       return master.error();
+    report.master_key_kept_in = master->kept_in;
+    report.master_key_file = master->is_file ? master->kept_in : std::string{};
+    report.made_key_file = master->made_file;
     auto recovery = crypto::secret_key::random();
     report.recovery_key = key_text("cloister_recovery_", recovery.view());
     auto done = persistence::create_node_store(
-      *directory, std::move(*master), crypto::recovery_public_key(recovery),
+      *directory, std::move(master->key), crypto::recovery_public_key(recovery),
       system_clock()->now());
     if (done.has_error())
       return done.error();
   }
   // Opened once again: what was written is what will be read.
-  auto master = read_master_key(report.master_key_file);
+  auto id = persistence::data_directory::read_id(*files, options.data_dir);
+  if (id.has_error())
+    return id.error();
+  auto master = find_master_key(options.key, options.data_dir, *id);
   if (master.has_error())
     return master.error();
   auto opened = persistence::open_node_store({files, options.data_dir},

@@ -7,18 +7,22 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "runtime/master_key_source.hpp"
 
 namespace cloister {
 
 struct init_options {
   std::string data_dir = "cloister-data";
-  std::optional<std::string> master_key_file;
+  master_key_source key = {};
 };
 
 /// What a new store's operator must keep.
 struct init_report {
   std::string data_dir;
+  /// Empty where the key is in no file.
   std::string master_key_file;
+  /// The same, or what else the key comes from.
+  std::string master_key_kept_in;
   /// Authenticates the operator to a server.
   std::string operator_key;
   /// Opens backups; stored nowhere.

@@ -62,8 +62,6 @@ result<std::string> master_key_path(const std::optional<std::string>& asked_for,
                                     const std::string& store_id) {
   if (asked_for && !asked_for->empty())
     return *asked_for;
-  if (auto path = environment("CLOISTER_MASTER_KEY_FILE"); !path.empty())
-    return path;
   auto base = environment("XDG_CONFIG_HOME");
   if (base.empty()) {
     auto home = environment("HOME");

@@ -11,9 +11,8 @@
 
 namespace cloister {
 
-/// Where a store's key file is: what was asked for, else what
-/// CLOISTER_MASTER_KEY_FILE says, else `cloister/keys/<store id>.key` under
-/// XDG_CONFIG_HOME or ~/.config.
+/// Where a store's key file is: what was asked for, else
+/// `cloister/keys/<store id>.key` under XDG_CONFIG_HOME or ~/.config.
 result<std::string> master_key_path(const std::optional<std::string>& asked_for,
                                     const std::string& store_id);
 

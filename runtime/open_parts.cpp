@@ -5,7 +5,6 @@
 
 #include "core/limits.hpp"
 #include "engine/ledger.hpp"
-#include "runtime/master_key.hpp"
 
 namespace cloister {
 
@@ -14,10 +13,7 @@ result<persistence::node_store> open_parts(const open_parts_options& options) {
   auto id = persistence::data_directory::read_id(*files, options.data_dir);
   if (id.has_error())
     return id.error();
-  auto path = master_key_path(options.master_key_file, *id);
-  if (path.has_error())
-    return path.error();
-  auto master = read_master_key(*path);
+  auto master = find_master_key(options.key, options.data_dir, *id);
   if (master.has_error())
     return master.error();
   return open_parts_over(files, options.data_dir, std::move(*master),

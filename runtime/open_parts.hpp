@@ -5,12 +5,13 @@
 
 #include "engine/services.hpp"
 #include "persistence/node_store.hpp"
+#include "runtime/master_key_source.hpp"
 
 namespace cloister {
 
 struct open_parts_options {
   std::string data_dir;
-  std::optional<std::string> master_key_file;
+  master_key_source key;
   /// For a repair; see `store_options`.
   bool read_damaged = false;
 };

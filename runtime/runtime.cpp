@@ -8,7 +8,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include "crypto/key_slab.hpp"
 #include "runtime/init.hpp"
+#include "runtime/master_key_source.hpp"
 #include "runtime/open_parts.hpp"
 #include "runtime/runtime_impl.hpp"
 #include "runtime/signing.hpp"
@@ -18,16 +20,28 @@ namespace cloister {
 
 namespace {
 
+master_key_source key_source_of(const runtime_options& options) {
+  return {options.master_key_file, options.master_key_command,
+          options.passphrase};
+}
+
+/// A store whose master key is not there answers everything with that.
+runtime::impl* sealed_parts(error why) {
+  auto parts = std::make_unique<runtime::impl>();
+  parts->sealed = std::move(why);
+  return parts.release();
+}
+
 /// Opens the store, making it where that is wanted.
 result<persistence::node_store> open_store(const runtime_options& options) {
   auto files = persistence::posix_file_system();
   if (options.create
       && !persistence::data_directory::exists(*files, options.data_dir)) {
-    auto made = initialize({options.data_dir, options.master_key_file});
+    auto made = initialize({options.data_dir, key_source_of(options)});
     if (made.has_error())
       return made.error();
   }
-  return open_parts({options.data_dir, options.master_key_file});
+  return open_parts({options.data_dir, key_source_of(options)});
 }
 
 /// A runtime that this process has let go of may still be closing.
@@ -88,6 +102,8 @@ result<runtime> runtime::open(const runtime_options& options) {
     return error{errc::invalid_argument,
                  "data_dir is empty; name the folder of the store"};
   auto store = open_when_closed(options);
+  if (store.has_error() && store.error().code == errc::sealed)
+    return runtime{std::shared_ptr<impl>{sealed_parts(store.error()), end}};
   if (store.has_error())
     return store.error();
   return make_runtime(std::move(*store), to_gateway_options(options));
@@ -101,10 +117,19 @@ result<runtime> make_runtime(persistence::node_store store,
   if (gateway.has_error())
     return gateway.error();
   parts->gateway = std::move(*gateway);
+  if (!crypto::slab_status().locked)
+    spdlog::warn("the system does not let keys be locked in memory: raise "
+                 "`ulimit -l`, or see that swap is off or encrypted");
   return runtime{std::move(parts)};
 }
 
+std::optional<error> runtime::sealed() const {
+  return impl_->sealed;
+}
+
 result<organization> runtime::organization(std::string_view name) const {
+  if (impl_->sealed)
+    return *impl_->sealed;
   return wait(impl::open_organization(impl_, std::string{name},
                                       impl::opening::create_or_open));
 }
@@ -112,14 +137,19 @@ result<organization> runtime::organization(std::string_view name) const {
 void runtime::organization(
   std::string_view name,
   completion_handler<cloister::organization> done) const {
-  start(impl_, impl_,
-        impl::open_organization(impl_, std::string{name},
-                                impl::opening::create_or_open),
-        std::move(done));
+  if (impl_->sealed)
+    done(*impl_->sealed);
+  else
+    start(impl_, impl_,
+          impl::open_organization(impl_, std::string{name},
+                                  impl::opening::create_or_open),
+          std::move(done));
 }
 
 result<organization>
 runtime::existing_organization(std::string_view name) const {
+  if (impl_->sealed)
+    return *impl_->sealed;
   return wait(
     impl::open_organization(impl_, std::string{name}, impl::opening::open));
 }
@@ -127,31 +157,47 @@ runtime::existing_organization(std::string_view name) const {
 void runtime::existing_organization(
   std::string_view name,
   completion_handler<cloister::organization> done) const {
-  start(impl_, impl_,
-        impl::open_organization(impl_, std::string{name}, impl::opening::open),
-        std::move(done));
+  if (impl_->sealed)
+    done(*impl_->sealed);
+  else
+    start(
+      impl_, impl_,
+      impl::open_organization(impl_, std::string{name}, impl::opening::open),
+      std::move(done));
 }
 
 result<new_key> runtime::create_organization(std::string_view name) const {
+  if (impl_->sealed)
+    return *impl_->sealed;
   return wait(impl::make_organization(impl_, std::string{name}));
 }
 
 void runtime::create_organization(std::string_view name,
                                   completion_handler<new_key> done) const {
-  start(impl_, impl_, impl::make_organization(impl_, std::string{name}),
-        std::move(done));
+  if (impl_->sealed)
+    done(*impl_->sealed);
+  else
+    start(impl_, impl_, impl::make_organization(impl_, std::string{name}),
+          std::move(done));
 }
 
 result<scope_listing> runtime::list_organizations() const {
+  if (impl_->sealed)
+    return *impl_->sealed;
   return wait(impl_->organizations());
 }
 
 void runtime::list_organizations(completion_handler<scope_listing> done) const {
-  start(impl_, impl_, impl_->organizations(), std::move(done));
+  if (impl_->sealed)
+    done(*impl_->sealed);
+  else
+    start(impl_, impl_, impl_->organizations(), std::move(done));
 }
 
 result<client> runtime::client(std::string_view api_key,
                                std::string_view user_id) const {
+  if (impl_->sealed)
+    return *impl_->sealed;
   return wait(
     impl::open_client(impl_, std::string{api_key}, std::string{user_id}));
 }
@@ -163,53 +209,79 @@ result<client> runtime::client(const new_key& key,
 
 void runtime::client(std::string_view api_key, std::string_view user_id,
                      completion_handler<cloister::client> done) const {
-  start(impl_, impl_,
-        impl::open_client(impl_, std::string{api_key}, std::string{user_id}),
-        std::move(done));
+  if (impl_->sealed)
+    done(*impl_->sealed);
+  else
+    start(impl_, impl_,
+          impl::open_client(impl_, std::string{api_key}, std::string{user_id}),
+          std::move(done));
 }
 
 result<audit_list> runtime::list_node_audit(audit_options options) const {
+  if (impl_->sealed)
+    return *impl_->sealed;
   return wait(impl_->node_audit(std::move(options)));
 }
 
 void runtime::list_node_audit(audit_options options,
                               completion_handler<audit_list> done) const {
-  start(impl_, impl_, impl_->node_audit(std::move(options)), std::move(done));
+  if (impl_->sealed)
+    done(*impl_->sealed);
+  else
+    start(impl_, impl_, impl_->node_audit(std::move(options)), std::move(done));
 }
 
 result<audit_export_summary> runtime::export_audit(audit_line_sink sink) const {
+  if (impl_->sealed)
+    return *impl_->sealed;
   return wait(impl::export_audit(impl_, std::move(sink)));
 }
 
 void runtime::export_audit(
   audit_line_sink sink, completion_handler<audit_export_summary> done) const {
-  start(impl_, impl_, impl::export_audit(impl_, std::move(sink)),
-        std::move(done));
+  if (impl_->sealed)
+    done(*impl_->sealed);
+  else
+    start(impl_, impl_, impl::export_audit(impl_, std::move(sink)),
+          std::move(done));
 }
 
 result<audit_checkpoint> runtime::make_checkpoint() const {
+  if (impl_->sealed)
+    return *impl_->sealed;
   return wait(impl_->checkpoint());
 }
 
 void runtime::make_checkpoint(completion_handler<audit_checkpoint> done) const {
-  start(impl_, impl_, impl_->checkpoint(), std::move(done));
+  if (impl_->sealed)
+    done(*impl_->sealed);
+  else
+    start(impl_, impl_, impl_->checkpoint(), std::move(done));
 }
 
 result<audit_verification>
 runtime::verify_all(const std::optional<audit_checkpoint>& against) const {
+  if (impl_->sealed)
+    return *impl_->sealed;
   return wait(impl_->verify(against));
 }
 
 void runtime::verify_all(completion_handler<audit_verification> done) const {
-  start(impl_, impl_, impl_->verify({}), std::move(done));
+  if (impl_->sealed)
+    done(*impl_->sealed);
+  else
+    start(impl_, impl_, impl_->verify({}), std::move(done));
 }
 
 std::string runtime::receipt_key() const {
+  if (impl_->sealed)
+    return {};
   return public_key_of(impl_->signing_seed());
 }
 
 void runtime::sweep() const {
-  impl_->gateway->sweep();
+  if (!impl_->sealed)
+    impl_->gateway->sweep();
 }
 
 organization::organization(std::shared_ptr<const impl> parts)

@@ -28,6 +28,11 @@ struct runtime_options {
   std::string data_dir = "cloister-data";
   /// Where the master key is; the user's configuration folder if absent.
   std::optional<std::string> master_key_file = {};
+  /// Or a command of the shell that prints it, such as a key service's.
+  std::optional<std::string> master_key_command = {};
+  /// Or the passphrase that the store was made with; for a new store, one that
+  /// its key is to come of.
+  std::optional<std::string> passphrase = {};
   /// Create the store and its key file if there is none.
   bool create = true;
   bool allow_personal_ids = false;
@@ -53,9 +58,13 @@ class runtime {
 public:
   /// Opens the store, creating it where allowed, and waits for a former runtime
   /// of this process that is still closing it. Fails with `not_found`,
-  /// `unavailable` (another process holds it), `sealed` (wrong master key) or
-  /// `corrupted`.
+  /// `unavailable` (another process holds it) or `corrupted`. Where the master
+  /// key is missing or another store's, what is opened is sealed: it answers
+  /// `sealed` to everything, and says what to do.
   static result<runtime> open(const runtime_options& options = {});
+
+  /// Why everything is answered with `sealed`; nothing if it is not.
+  std::optional<error> sealed() const;
 
   /// The operator's own handle of an organization, which is created if needed.
   result<cloister::organization> organization(std::string_view name) const;

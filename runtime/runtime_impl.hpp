@@ -19,7 +19,9 @@ using call = actors::task<result<T>>;
 /// Members are destroyed in reverse: the actors end before the store closes.
 struct runtime::impl {
   persistence::node_store store;
+  /// None while it is sealed.
   std::unique_ptr<actors::gateway> gateway;
+  std::optional<error> sealed;
 
   // -- what the operator does (operator_calls.cpp) --
   using opening = engine::create_organization::mode;

@@ -38,7 +38,8 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> doors{
   {"unicode/", {"search/", "core/utf8.cpp"}},
   {"CLI/", {"cli/"}},
   {"spdlog/", {"runtime/runtime.cpp"}},
-  {"boost/json", {"core/json_text.cpp", "core/filter", "cli/"}},
+  {"boost/json",
+   {"core/json_text.cpp", "core/filter", "runtime/audit_export.cpp", "cli/"}},
   {"boost/beast", {"server/"}},
 };
 

@@ -76,9 +76,8 @@ TEST_CASE("an export that was bent is told", "[runtime][audit_export]") {
     std::swap(bent[i], bent[(i + 1) % bent.size()]);
     CHECK(verified(bent, key).has_error());
     bent = store.all;
-    bent[i].replace(bent[i].size() - 4, 1, bent[i][bent[i].size() - 4] == '0'
-                                             ? "1"
-                                             : "0");
+    bent[i].replace(bent[i].size() - 4, 1,
+                    bent[i][bent[i].size() - 4] == '0' ? "1" : "0");
     CHECK(verified(bent, key).has_error());
   }
   test_node other;

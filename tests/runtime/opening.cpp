@@ -94,3 +94,43 @@ TEST_CASE("a store that this process has open is said to be", "[runtime]") {
   CHECK(again.error().detail.find("this process") != std::string::npos);
   CHECK(runtime::open({.data_dir = ""}).error().code == errc::invalid_argument);
 }
+
+TEST_CASE("a store without its master key is opened sealed, and says what to "
+          "do",
+          "[runtime]") {
+  place here;
+  {
+    auto opened = runtime::open(here.options());
+    REQUIRE(opened.has_value());
+    CHECK_FALSE(opened->sealed());
+    opened->create_organization("org_acme").value();
+  }
+  auto wrong = here.options();
+  wrong.master_key_file.reset();
+  wrong.master_key_command = "printf '%064d' 1";
+  auto opened = runtime::open(wrong);
+  REQUIRE(opened.has_value());
+  CHECK(opened->sealed().value().code == errc::sealed);
+  auto refused = [](const auto& outcome) {
+    return outcome.has_error() && outcome.error().code == errc::sealed;
+  };
+  CHECK(refused(opened->organization("org_acme")));
+  CHECK(refused(opened->existing_organization("org_acme")));
+  CHECK(refused(opened->create_organization("org_b")));
+  CHECK(refused(opened->list_organizations()));
+  CHECK(refused(opened->client("cloister_x")));
+  CHECK(refused(opened->list_node_audit()));
+  CHECK(refused(opened->verify_all()));
+  CHECK(refused(opened->make_checkpoint()));
+  CHECK(refused(opened->export_audit([](const auto&) { return true; })));
+  CHECK(opened->receipt_key().empty());
+  opened->sweep();
+  std::promise<bool> told;
+  opened->list_organizations(
+    [&](const auto& outcome) { told.set_value(refused(outcome)); });
+  CHECK(told.get_future().get());
+  // It holds nothing: the right key opens the store beside it.
+  auto right = runtime::open(here.options());
+  REQUIRE(right.has_value());
+  CHECK(right->existing_organization("org_acme").has_value());
+}

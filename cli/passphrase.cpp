@@ -1,0 +1,110 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cli/passphrase.hpp"
+
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+namespace cloister::cli {
+
+namespace {
+
+constexpr std::size_t passphrase_bytes_max = 1024;
+
+/// The terminal with its echo off, as long as it lives.
+class silent_terminal {
+public:
+  silent_terminal() : file_(::open("/dev/tty", O_RDWR | O_CLOEXEC)) {
+    if (file_ < 0 || ::tcgetattr(file_, &before_) != 0)
+      return;
+    auto silent = before_;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    is_silent_ = ::tcsetattr(file_, TCSAFLUSH, &silent) == 0;
+  }
+  silent_terminal(const silent_terminal&) = delete;
+  silent_terminal& operator=(const silent_terminal&) = delete;
+  ~silent_terminal() {
+    if (is_silent_)
+      ::tcsetattr(file_, TCSAFLUSH, &before_);
+    if (file_ >= 0)
+      ::close(file_);
+  }
+
+  bool is_silent() const {
+    return is_silent_;
+  }
+  void print(const std::string& text) const {
+    static_cast<void>(::write(file_, text.data(), text.size()) < 0);
+  }
+  std::string line() const {
+    std::string out;
+    char next = 0;
+    while (out.size() < passphrase_bytes_max && ::read(file_, &next, 1) == 1
+           && next != '\n')
+      out += next;
+    return out;
+  }
+
+private:
+  int file_;
+  termios before_{};
+  bool is_silent_ = false;
+};
+
+std::optional<std::string> variable(const char* name) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
+  auto value = std::getenv(name);
+  if (value == nullptr || *value == '\0')
+    return std::nullopt;
+  return value;
+}
+
+} // namespace
+
+result<std::string> ask_passphrase(const std::string& prompt) {
+  silent_terminal terminal;
+  if (!terminal.is_silent())
+    return error{errc::sealed, "a passphrase is needed, and there is no "
+                               "terminal to ask at; set CLOISTER_PASSPHRASE"};
+  terminal.print(prompt);
+  auto out = terminal.line();
+  terminal.print("\n");
+  return out;
+}
+
+result<master_key_source> with_passphrase(const master_key_source& given,
+                                          const std::string& data_dir) {
+  auto known = given.file || given.command || given.passphrase
+               || variable("CLOISTER_MASTER_KEY_FILE")
+               || variable("CLOISTER_MASTER_KEY")
+               || variable("CLOISTER_MASTER_KEY_COMMAND")
+               || variable("CLOISTER_PASSPHRASE");
+  if (known || !has_passphrase(data_dir))
+    return given;
+  auto typed = ask_passphrase("Passphrase of " + data_dir + ": ");
+  if (typed.has_error())
+    return typed.error();
+  auto out = given;
+  out.passphrase = std::move(*typed);
+  return out;
+}
+
+result<std::string> new_passphrase() {
+  if (auto set = variable("CLOISTER_PASSPHRASE"))
+    return *set;
+  auto typed = ask_passphrase("New passphrase: ");
+  if (typed.has_error())
+    return typed;
+  auto again = ask_passphrase("Once more: ");
+  if (again.has_error())
+    return again;
+  if (*typed != *again)
+    return error{errc::invalid_argument, "the two are not the same; try again"};
+  return typed;
+}
+
+} // namespace cloister::cli
