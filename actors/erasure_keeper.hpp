@@ -4,6 +4,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -20,19 +21,42 @@ namespace cloister::actors {
 /// at a time. Thread-safe.
 class erasure_keeper {
 public:
-  /// Counts an erasure. False if there are too many.
-  bool enter() {
+  /// Counts an erasure. False if there are too many, of the organization or
+  /// of all.
+  bool enter(const scope& organization) {
     std::lock_guard guard{mutex_};
-    if (ending_ || running_ >= limits::erasures_in_flight_max)
+    auto& own = of_organizations_[std::string{organization.path()}];
+    if (ending_ || running_ >= limits::erasures_in_flight_max
+        || own >= limits::erasures_of_organization_max)
       return false;
+    ++own;
     ++running_;
     return true;
   }
 
-  void leave() {
+  void leave(const scope& organization) {
+    std::lock_guard guard{mutex_};
+    auto own = of_organizations_.find(std::string{organization.path()});
+    if (--own->second == 0)
+      of_organizations_.erase(own);
+    --running_;
+    changed_.notify_all();
+  }
+
+  void leave_round() {
     std::lock_guard guard{mutex_};
     --running_;
     changed_.notify_all();
+  }
+
+  /// Asks for one timer. False if there is one.
+  bool set_timer() {
+    std::lock_guard guard{mutex_};
+    return !std::exchange(has_timer_, true);
+  }
+  void timer_is_over() {
+    std::lock_guard guard{mutex_};
+    has_timer_ = false;
   }
 
   /// A closed scope that the next round has to look at.
@@ -59,7 +83,10 @@ public:
   /// The space of this can be given back by the next round.
   void add_destroyed(const persistence::scope_tag& tag) {
     std::lock_guard guard{mutex_};
-    destroyed_.push_back(tag);
+    if (destroyed_.size() < limits::erased_waiting_max)
+      destroyed_.push_back(tag);
+    else
+      looks_for_begun_ = true;
   }
 
   /// The next round has to look for what was begun, which costs more.
@@ -118,7 +145,9 @@ private:
   std::set<std::string> left_;
   std::vector<persistence::scope_tag> destroyed_;
   bool looks_for_begun_ = true;
+  std::map<std::string, std::size_t> of_organizations_;
   std::size_t running_ = 0;
+  bool has_timer_ = false;
   bool in_round_ = false;
   bool again_ = false;
   bool ending_ = false;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "actors/gateway_impl.hpp"
+#include "engine/erasures.hpp"
 #include "persistence/locator.hpp"
 
 namespace cloister::actors {
@@ -60,22 +61,28 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
   // The supervisor would wait for damage to get better.
   if (auto node = engine::load_node(parts->with); node.has_error())
     return node.error();
+  // What was meant to be gone must not be read again: nobody wakes it.
+  auto begun = engine::read_unfinished(parts->with);
+  if (begun.has_error())
+    return begun.error();
+  for (const auto& each : *begun)
+    if (each.name && !each.destroyed && parts->closed->close(*each.name))
+      parts->erasing->leave_closed(*each.name);
   parts->home.run([&parts] { parts->start_actors(); });
   std::unique_ptr<gateway> made{new gateway{std::move(parts)}};
   if (auto started = wait_for(made->perform_on_node(engine::start_node{}));
       started.has_error())
     return started.error();
-  // What was meant to be gone must not be read again; where that cannot be
-  // done now, it stays closed.
+  // Where that cannot be done now it is tried again, and stays closed.
   if (wait_for(made->impl_->finish_begun()))
-    static_cast<void>(made->impl_->erasing.must_look_for_begun());
+    static_cast<void>(made->impl_->erasing->must_look_for_begun());
   made->bring_journal_home();
   made->impl_->keep_finishing();
   return made;
 }
 
 gateway::~gateway() {
-  impl_->erasing.end();
+  impl_->erasing->end();
   impl_->home.run([this] { impl_->end_actors(); });
 }
 

@@ -16,20 +16,22 @@ constexpr std::chrono::milliseconds finish_pause_max{10'000};
 /// Counts an erasure as long as it lives.
 class erasure_turn {
 public:
-  explicit erasure_turn(erasure_keeper& keeper)
-    : keeper_(keeper.enter() ? &keeper : nullptr) {}
+  erasure_turn(std::shared_ptr<erasure_keeper> keeper, scope organization)
+    : keeper_(keeper->enter(organization) ? std::move(keeper) : nullptr),
+      organization_(std::move(organization)) {}
   erasure_turn(const erasure_turn&) = delete;
   erasure_turn& operator=(const erasure_turn&) = delete;
   ~erasure_turn() {
     if (keeper_ != nullptr)
-      keeper_->leave();
+      keeper_->leave(organization_);
   }
   explicit operator bool() const {
     return keeper_ != nullptr;
   }
 
 private:
-  erasure_keeper* keeper_;
+  std::shared_ptr<erasure_keeper> keeper_;
+  scope organization_;
 };
 
 error erasing_error() {
@@ -71,7 +73,7 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
               "an organization is not erased like a scope; name one below it"};
     co_return co_await impl_->refused(who, kind, id, why, target, {});
   }
-  erasure_turn turn{impl_->erasing};
+  erasure_turn turn{impl_->erasing, target.organization()};
   if (!turn)
     co_return error{errc::overloaded,
                     "too many erasures are running; try again",
@@ -81,11 +83,11 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
   auto done = co_await impl_->erase_closed(who, target, id);
   auto unknown = done.has_error() && done.error().code == errc::unavailable;
   if (done)
-    impl_->erasing.add_destroyed(done->tag);
+    impl_->erasing->add_destroyed(done->tag);
   // It may have begun, and must then not be used until it is finished.
   if (unknown) {
-    impl_->erasing.leave_closed(target);
-    impl_->erasing.look_for_begun();
+    impl_->erasing->leave_closed(target);
+    impl_->erasing->look_for_begun();
   } else {
     impl_->closed->open(target);
   }
@@ -110,25 +112,35 @@ gateway::impl::erase_closed(auth::authority_ptr who, scope target,
 }
 
 /// Goes round as long as somebody wants it to, in the background.
-detached_task gateway::impl::keep_finishing() {
-  if (!erasing.begin_round())
-    co_return;
+void gateway::impl::keep_finishing() {
+  if (erasing->begin_round())
+    finish_rounds();
+}
+
+detached_task gateway::impl::finish_rounds() {
   // Of its own: another round may run once this one has ended.
   std::chrono::milliseconds pause{0};
-  while (erasing.next_round()) {
+  while (erasing->next_round()) {
     auto all = co_await finish_erasures();
     finish_pause
       = all ? std::chrono::milliseconds{0}
             : std::clamp(finish_pause * 2, finish_pause_min, finish_pause_max);
     pause = finish_pause;
   }
-  if (pause.count() > 0)
-    dispatch_after(pause,
-                   [this](dispatcher_actor::pointer) { keep_finishing(); });
-  erasing.leave();
+  auto keeper = erasing;
+  if (pause.count() > 0 && keeper->set_timer())
+    dispatch_after(pause, [this, keeper](dispatcher_actor::pointer) {
+      keeper->timer_is_over();
+      // Not where this is gone, or going.
+      if (keeper->begin_round())
+        finish_rounds();
+    });
+  keeper->leave_round();
 }
 
 task<bool> gateway::impl::finish_begun() {
+  // Before the list is made: what is left meanwhile may not be in it.
+  auto left = erasing->left();
   auto found = co_await perform_on_node(engine::list_erasures{});
   if (found.has_error())
     co_return false;
@@ -137,25 +149,27 @@ task<bool> gateway::impl::finish_begun() {
   for (const auto& each : std::get<engine::unfinished_erasures>(*found).list) {
     if (each.name && !each.destroyed)
       intended.insert(std::string{each.name->path()});
+    if (erasing->is_ending())
+      co_return false;
     auto done = each.destroyed || co_await finish_one(each);
     all = all && done;
     if (done)
-      erasing.add_destroyed(each.tag);
+      erasing->add_destroyed(each.tag);
   }
   // What did not come as far as an intent.
-  for (const auto& path : erasing.left()) {
+  for (const auto& path : left) {
     if (intended.contains(path))
       continue;
     auto name = scope::parse(path);
-    erasing.forget(*name);
+    erasing->forget(*name);
     closed->open(*name);
   }
   co_return all;
 }
 
 task<bool> gateway::impl::reclaim_destroyed() {
-  for (const auto& tag : erasing.take_destroyed())
-    for (bool more = true; more && !erasing.is_ending();) {
+  for (const auto& tag : erasing->take_destroyed())
+    for (bool more = true; more && !erasing->is_ending();) {
       auto done = co_await perform_on_node(engine::reclaim_space{tag});
       if (done.has_error())
         co_return false;
@@ -166,23 +180,23 @@ task<bool> gateway::impl::reclaim_destroyed() {
 
 task<bool> gateway::impl::finish_erasures() {
   bool all = true;
-  if (erasing.must_look_for_begun())
+  if (erasing->must_look_for_begun())
     all = co_await finish_begun();
   auto reclaimed = co_await reclaim_destroyed();
   all = all && reclaimed;
   if (!all)
-    erasing.look_for_begun();
+    erasing->look_for_begun();
   co_return all;
 }
 
 /// Destroys what was only intended to be.
 task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
   // What has no name cannot be opened by anybody.
-  if (what.name && !erasing.is_left(*what.name)) {
+  if (what.name && !erasing->is_left(*what.name)) {
     // Somebody is at work on it, or on a scope above it.
     if (!closed->close(*what.name))
       co_return true;
-    erasing.leave_closed(*what.name);
+    erasing->leave_closed(*what.name);
   }
   if (what.name) {
     auto emptied = co_await empty(*what.name);
@@ -197,7 +211,7 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
   if (done.has_error())
     co_return false;
   if (what.name) {
-    erasing.forget(*what.name);
+    erasing->forget(*what.name);
     closed->open(*what.name);
   }
   co_return true;

@@ -64,7 +64,7 @@ struct gateway::impl {
   supervisor_actor supervisor;
   home_thread home;
   std::shared_ptr<closed_scopes> closed = std::make_shared<closed_scopes>();
-  erasure_keeper erasing;
+  std::shared_ptr<erasure_keeper> erasing = std::make_shared<erasure_keeper>();
   /// Before what could not be finished is tried again.
   std::chrono::milliseconds finish_pause{0};
 
@@ -116,7 +116,8 @@ struct gateway::impl {
   task<bool> finish_begun();
   task<bool> reclaim_destroyed();
   task<bool> finish_one(engine::unfinished_erasure what);
-  detached_task keep_finishing();
+  void keep_finishing();
+  detached_task finish_rounds();
 
   // -- refusals (gateway.cpp) --
 

@@ -15,7 +15,8 @@ constexpr std::uint8_t flag_anchor = 2;
 constexpr std::uint8_t flag_wanted = 4;
 constexpr std::uint8_t flag_narrowings = 8;
 constexpr std::uint8_t flag_ended = 16;
-constexpr std::uint8_t known_flags = 31;
+constexpr std::uint8_t flag_refused = 32;
+constexpr std::uint8_t known_flags = 63;
 constexpr std::size_t effect_bytes = 1 + 8 + 4 + 16;
 
 std::uint8_t flags_of(const audit_entry& entry) {
@@ -25,6 +26,7 @@ std::uint8_t flags_of(const audit_entry& entry) {
   flags |= entry.wanted ? flag_wanted : 0u;
   flags |= entry.narrowings.empty() ? 0u : flag_narrowings;
   flags |= entry.ended ? flag_ended : 0u;
+  flags |= entry.refused ? flag_refused : 0u;
   return static_cast<std::uint8_t>(flags);
 }
 
@@ -62,6 +64,12 @@ void read_optional_parts(byte_reader& reader, std::uint8_t flags,
   }
   if ((flags & flag_ended) != 0)
     entry.ended = reader.array<16>();
+  if ((flags & flag_refused) != 0) {
+    refused_name refused;
+    refused.name = reader.array<16>();
+    refused.incarnation = reader.u32();
+    entry.refused = refused;
+  }
 }
 
 } // namespace
@@ -108,6 +116,10 @@ bytes encode_audit_entry(const audit_entry& entry) {
   }
   if (entry.ended)
     writer.raw(*entry.ended);
+  if (entry.refused) {
+    writer.raw(entry.refused->name);
+    writer.u32(entry.refused->incarnation);
+  }
   return out;
 }
 

@@ -38,6 +38,15 @@ struct audit_anchor {
   friend bool operator==(const audit_anchor&, const audit_anchor&) = default;
 };
 
+/// A name that is refused from here on, as a keyed hash: by this a tombstone
+/// that was lost can be made anew.
+struct refused_name {
+  std::array<std::uint8_t, 16> name{};
+  std::uint32_t incarnation = 1;
+
+  friend bool operator==(const refused_name&, const refused_name&) = default;
+};
+
 // One line of the audit trail. Never any content.
 //
 //   entry   := version:u8 flags:u8 time:be64 request:16 principal:u8 key:15
@@ -49,6 +58,7 @@ struct audit_anchor {
 //              [wanted:16]                                           flag 4
 //              [narrowings:u8 (digest:16)*]                          flag 8
 //              [ended:16]                                            flag 16
+//              [name:16 incarnation:be32]                            flag 32
 //
 // Flags are part of the format: never renumber, only append.
 struct audit_entry {
@@ -74,6 +84,8 @@ struct audit_entry {
   /// The tag of the chain that ends where the anchor says, because its scope
   /// was erased.
   std::optional<std::array<std::uint8_t, 16>> ended;
+  /// Of a scope that was erased.
+  std::optional<refused_name> refused;
 
   friend bool operator==(const audit_entry&, const audit_entry&) = default;
 };

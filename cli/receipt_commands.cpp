@@ -74,6 +74,7 @@ result<erasure_receipt> parse_receipt(const std::string& text) {
        std::initializer_list<std::pair<const char*, std::uint64_t*>>{
          {"scopes", &out.scopes},
          {"memories", &out.memories},
+         {"unreadable", &out.unreadable},
          {"audit_index", &out.audit_index}}) {
     auto found = object->if_contains(name);
     auto number = found ? number_of(*found) : malformed;
@@ -152,6 +153,7 @@ exit_code show_receipt(const context& shared, const erasure_receipt& receipt) {
                             {"erased_at", to_rfc3339(receipt.erased_at)},
                             {"scopes", receipt.scopes},
                             {"memories", receipt.memories},
+                            {"unreadable", receipt.unreadable},
                             {"principal", receipt.principal},
                             {"key_id", receipt.key_id.empty()
                                          ? json::value(nullptr)

@@ -21,6 +21,10 @@ constexpr std::size_t scope_path_bytes_max
   = scope_depth_max * (scope_segment_bytes_max + 1) - 1;
 /// Erasures that run at a time.
 constexpr std::size_t erasures_in_flight_max = 64;
+constexpr std::size_t erasures_of_organization_max = 16;
+/// Erased scopes that wait for their space to be given back, and are remembered
+/// as such; more are looked for.
+constexpr std::size_t erased_waiting_max = 10'000;
 /// Scopes named by one `scopes` option.
 constexpr std::size_t scopes_per_request_max = 16;
 /// Scopes that one `visibility: subtree` may cover.

@@ -71,6 +71,11 @@ void chain_checker::note_told(const auth::audit_entry& entry, chain& of,
     return;
   if (entry.ended) {
     // A later one counts: an erasure that was interrupted tells it again.
+    // Nothing was left of it, not even its tag.
+    if (*entry.ended == scope_tag{}) {
+      known_.insert(entry.anchor->head);
+      return;
+    }
     ended_[*entry.ended] = {*entry.anchor, of.identity};
     known_.insert(beginning_of(*entry.ended));
     return;
@@ -103,7 +108,7 @@ result<void> chain_checker::follow(chain& of, std::size_t number,
         note_told(*entry, of, number);
       }
       met();
-      return true;
+      return of.verifier.length() < of.until;
     });
   if (done.has_error() && done.error().code != errc::corrupted)
     return done;
@@ -161,6 +166,7 @@ result<void> chain_checker::check_child(const identity_ptr& parent,
                                         const identity_ptr& child,
                                         std::size_t teller) {
   auto before = report_;
+  auto verified_before = verified_in_order_.size();
   auto name = std::string{child->name.path()};
   auto found = chains_[teller].anchors.find(child->pseudonym);
   std::optional<auth::audit_anchor> anchor;
@@ -175,8 +181,11 @@ result<void> chain_checker::check_child(const identity_ptr& parent,
   if (entry && !*entry) {
     // It was erased while it was read: its end is looked at instead.
     report_ = before;
-    verified_.erase(child->tag);
-    gone_.insert(child->tag);
+    for (; verified_in_order_.size() > verified_before;
+         verified_in_order_.pop_back()) {
+      verified_.erase(verified_in_order_.back());
+      gone_.insert(verified_in_order_.back());
+    }
   }
   return {};
 }
@@ -188,9 +197,8 @@ result<std::size_t> chain_checker::check_own(const identity_ptr& identity,
     = identity ? context_of(*identity) : context_of(with_.catalog.node());
   auto name = identity ? std::string{identity->name.path()} : "node";
   auto number = chains_.size();
-  chain made{
-    context, identity, name, true, auth::chain_verifier{view_of(context.tag)},
-    {}};
+  chain made{context, identity, name, true,
+             auth::chain_verifier{view_of(context.tag)}};
   // The head first: entries are only ever added, so the scan comes past the
   // end that the head tells of, whatever is added meanwhile.
   auto head = read_head(context, with_.records);
@@ -223,6 +231,7 @@ result<std::size_t> chain_checker::check_own(const identity_ptr& identity,
   if (!reason.empty())
     note_break(name + '#' + std::to_string(broken), reason);
   verified_.insert(context.tag);
+  verified_in_order_.push_back(context.tag);
   known_.insert(beginning_of(context.tag));
   chains_.push_back(std::move(made));
   return number;
@@ -245,7 +254,7 @@ result<void> chain_checker::check_ended(const scope_tag& tag,
              erased_name(tag),
              known.above != nullptr,
              auth::chain_verifier{view_of(tag)},
-             {}};
+             known.anchor.length};
   bool met = false;
   auto compare = [&] {
     compare_expected(made);
@@ -254,8 +263,10 @@ result<void> chain_checker::check_ended(const scope_tag& tag,
   };
   compare();
   std::string reason;
-  if (auto done = follow(made, number, compare, reason); done.has_error())
-    return done.error();
+  // What lies behind the end is nobody's: it may be what was damaged.
+  if (made.until > 0)
+    if (auto done = follow(made, number, compare, reason); done.has_error())
+      return done.error();
   if (reason.empty() && !met)
     reason = "the chain does not end as the one above says";
   ++report_.chains;
@@ -296,7 +307,19 @@ result<bool> chain_checker::exists(const chain& teller,
     if (tags.has_error())
       return tags.error().code == errc::unavailable ? result<bool>{tags.error()}
                                                     : false;
-    return with_.catalog.follow(root.tag, *tags).has_value();
+    if (tags->empty())
+      return true;
+    auto tag = tags->back();
+    tags->pop_back();
+    // By the store: what is awake is known without it.
+    auto parent = with_.catalog.follow(root.tag, *tags);
+    auto entry
+      = parent
+          ? with_.catalog.entry_of(*parent, tag)
+          : result<std::optional<persistence::child_entry>>{parent.error()};
+    if (entry.has_error() && entry.error().code == errc::unavailable)
+      return entry.error();
+    return entry && *entry;
   }
   bool found = false;
   auto done = with_.catalog.children(nullptr, [&](auto child) {

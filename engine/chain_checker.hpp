@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -42,6 +43,8 @@ private:
     /// Entries cannot be opened any more, where their organization is gone.
     bool opens = true;
     auth::chain_verifier verifier;
+    /// Where it ended, if it has.
+    std::uint64_t until = std::numeric_limits<std::uint64_t>::max();
     /// What it says of chains below, by pseudonym.
     std::map<auth::pseudonym, auth::audit_anchor> anchors;
   };
@@ -94,6 +97,7 @@ private:
   std::set<crypto::digest> known_;
   /// Tags of chains that were verified, and of scopes that went meanwhile.
   std::set<persistence::scope_tag> verified_;
+  std::vector<persistence::scope_tag> verified_in_order_;
   std::set<persistence::scope_tag> gone_;
 };
 

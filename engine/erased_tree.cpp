@@ -26,22 +26,27 @@ const crypto::secret_key& node_control(const services& with) {
   return with.catalog.node().keys.control;
 }
 
-/// How far a chain goes that has no head to say so.
-auth::audit_anchor surviving_end(const services& with,
-                                 persistence::partition_id partition,
-                                 const scope_tag& tag,
-                                 const persistence::scope_pseudonym& name) {
+/// How far a chain goes that has no head to say so. What is damaged ends it.
+result<auth::audit_anchor>
+surviving_end(const services& with, persistence::partition_id partition,
+              const scope_tag& tag, const persistence::scope_pseudonym& name) {
   auth::chain_verifier chain{view_of(tag)};
+  auto end = auth::audit_anchor{name, chain.length(), chain.head()};
   persistence::key_space space{partition, tag};
-  // What cannot be read is where it ends.
-  static_cast<void>(
-    with.records.scan(space.range(record_kind::audit_entry), {},
-                      [&](bytes_view key, bytes_view value) {
-                        auto link = auth::decode_link(
-                          byte_reader{persistence::rest_of(key)}.u64(), value);
-                        return link && chain.follow(*link);
-                      }));
-  return {name, chain.length(), chain.head()};
+  auto done = with.records.scan(
+    space.range(record_kind::audit_entry), {},
+    [&](bytes_view key, bytes_view value) {
+      auto link = auth::decode_link(
+        byte_reader{persistence::rest_of(key)}.u64(), value);
+      if (link.has_error() || !chain.follow(*link))
+        return false;
+      end.length = chain.length();
+      end.head = chain.head();
+      return true;
+    });
+  if (done.has_error() && done.error().code == errc::unavailable)
+    return done.error();
+  return end;
 }
 
 } // namespace
@@ -90,9 +95,12 @@ result<void> erased_tree::list_one(const services& with, const member& one,
     end
       = {identity->pseudonym, book.head().audit_length, book.head().audit_head};
   } else {
-    end = surviving_end(with, partition_, one.tag, known.pseudonym);
+    auto found = surviving_end(with, partition_, one.tag, known.pseudonym);
+    if (found.has_error())
+      return found.error();
+    end = *found;
   }
-  out.ends.push_back({one.tag, end});
+  out.ends.push_back({one.tag, end, !identity || !head});
   if (one.tag != top) {
     bytes rest{view_of(top)};
     rest.append(view_of(one.tag));
@@ -127,13 +135,23 @@ result<void> find_erased(const services& with, const identity_ptr& parent,
     return current.error();
   tag = *current;
   auto entry = with.catalog.entry_of(parent, tag);
-  if (entry.has_error())
+  if (entry.has_error() && entry.error().code != errc::corrupted)
     return entry.error();
-  if (!*entry)
+  if (entry && !*entry)
     return error{errc::not_found, "nothing was ever written to this scope; "
                                   "`cloister scope list` has those there are"};
-  out.incarnation = (*entry)->incarnation;
-  out.scope.slot = (*entry)->slot;
+  if (entry) {
+    out.incarnation = (*entry)->incarnation;
+    out.scope.slot = (*entry)->slot;
+  } else {
+    // What is damaged can be erased, too.
+    auto slot = with.catalog.slot_of_damaged(tag);
+    auto incarnation = with.catalog.current_incarnation_of(parent, name.name());
+    if (slot.has_error() || incarnation.has_error())
+      return slot.has_error() ? slot.error() : incarnation.error();
+    out.scope.slot = slot->value_or(persistence::unknown_slot);
+    out.incarnation = *incarnation;
+  }
   out.name = with.catalog.name_hash(parent, name.name());
   auto opened = with.catalog.open_child(parent, tag);
   if (opened.has_error() && opened.error().code == errc::unavailable)
@@ -183,9 +201,16 @@ result<bool> find_begun(const services& with, const identity_ptr& parent,
     return false;
   out = std::move(**found);
   auto entry = with.catalog.entry_of(parent, tag);
-  if (entry.has_error())
+  if (entry.has_error() && entry.error().code != errc::corrupted)
     return entry.error();
-  return entry->has_value();
+  if (entry && !*entry)
+    return false;
+  // As long as it opens, something may have been added to what was listed.
+  auto opened = with.catalog.open_child(parent, tag);
+  if (opened.has_error() && opened.error().code == errc::unavailable)
+    return opened.error();
+  out.listed = out.listed && opened.has_error();
+  return true;
 }
 
 namespace {
@@ -207,11 +232,13 @@ result<bool> locate(const services& with, const erasure& what,
     out.parent = parent->name;
   }
   auto entry = with.catalog.entry_of(parent, out.tag);
-  if (entry.has_error())
+  if (entry.has_error() && entry.error().code != errc::corrupted)
     return entry.error();
-  if (!*entry)
+  if (entry && !*entry)
     return false;
   auto child = with.catalog.open_child(parent, out.tag);
+  if (child.has_error() && child.error().code == errc::unavailable)
+    return child.error();
   if (child)
     out.name = (*child)->name;
   return true;
@@ -299,9 +326,9 @@ result<bool> reclaim_erasure(const services& with, const scope_tag& child,
   std::vector<std::pair<scope_tag, erased_scope>> below;
   // No further than the last: LevelDB would walk over what it keeps of the
   // records of former erasures.
-  auto wanted = (*what)->listed ? std::min<std::uint64_t>((*what)->scopes - 1,
-                                                          records_at_once)
-                                : records_at_once;
+  auto wanted = (*what)->listed
+                  ? std::min<std::uint64_t>((*what)->below, records_at_once)
+                  : records_at_once;
   result<void> done;
   if (wanted > 0)
     done

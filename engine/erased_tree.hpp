@@ -16,6 +16,8 @@ namespace cloister::engine {
 struct chain_end {
   persistence::scope_tag tag{};
   auth::audit_anchor anchor;
+  /// Its head could not be read: it ends with what is left.
+  bool is_guessed = false;
 };
 
 /// Some of what is erased.

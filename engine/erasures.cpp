@@ -109,7 +109,6 @@ step erasures::listed(const run_ptr& of, const std::shared_ptr<slice>& found) {
   what.scopes += some.scopes;
   what.memories += some.memories;
   what.listed = of->below.is_empty();
-  put_erasure(lent_.with, of->tag, what, *found->batch);
   found->batch->set_effect(persistence::batch_effect::shrinks);
   auto asked = auth::decode_audit_entry(what.asked);
   CLOISTER_ASSERT(asked.has_value());
@@ -122,8 +121,15 @@ step erasures::listed(const run_ptr& of, const std::shared_ptr<slice>& found) {
     entry.what = auth::operation::end_scope;
     entry.anchor = end.anchor;
     entry.ended = end.tag;
+    what.below += end.tag != of->tag ? 1u : 0u;
+    if (end.is_guessed) {
+      ++what.unreadable;
+      entry.outcome = errc::corrupted;
+      entry.reason = "it was damaged; the chain ends with what is left of it";
+    }
     entries.push_back(std::move(entry));
   }
+  put_erasure(lent_.with, of->tag, what, *found->batch);
   return lent_.commit(found->batch, std::move(entries),
                       [this, of, found](const result<void>& outcome) -> step {
                         if (outcome.has_error())
@@ -168,6 +174,7 @@ step erasures::destroyed(const run_ptr& of,
   entry->at = lent_.with.time->now();
   entry->count = static_cast<std::uint32_t>(what.scopes);
   entry->wanted = of->tag;
+  entry->refused = auth::refused_name{what.name, what.incarnation};
   auto next = lent_.commit(batch, {*entry},
                            [this, of](const result<void>& outcome) -> step {
                              if (outcome.has_error())
@@ -182,6 +189,7 @@ step erasures::destroyed(const run_ptr& of,
               what.at,
               what.scopes,
               what.memories,
+              what.unreadable,
               lent_.book.context().tag,
               head.audit_length - 1,
               head.audit_head};

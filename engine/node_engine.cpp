@@ -210,6 +210,8 @@ step node_engine::adopt(const scope& name,
                         const std::shared_ptr<persistence::write_batch>& batch,
                         const persistence::prepared_child& child) {
   put_first_head(*batch, *child.identity, child.own_additions);
+  for (const auto& removal : child.removals)
+    ledger_.remove(ledger_.head().registry, removal.key, removal.tag);
   for (const auto& addition : child.additions)
     ledger_.add(ledger_.head().registry, addition.key, addition.tag);
   auto entry = entry_of(auth::operation::create_organization);
@@ -292,15 +294,31 @@ step node_engine::list() {
                  true};
 }
 
+/// Behind everything that is on its way, and not from a store of which it is
+/// not known what was written: what is not seen then was not begun.
 step node_engine::list_unfinished() {
   auto found = std::make_shared<result<std::vector<unfinished_erasure>>>(
     error{errc::unavailable, "erasures could not be listed"});
   auto work = [found, with = with_] { *found = read_unfinished(with); };
-  return offload{work, [found]() -> step {
-                   if (found->has_error())
-                     return found->error();
-                   return answer{unfinished_erasures{std::move(**found)}};
-                 }};
+  auto batch = std::make_shared<persistence::write_batch>();
+  batch->set_effect(persistence::batch_effect::shrinks);
+  auto written = submit(batch, nullptr, {}, nothing{});
+  auto barrier = std::get_if<commit>(&written.what);
+  if (barrier == nullptr)
+    return written;
+  return commit{
+    batch,
+    [found, work,
+     settle = std::move(barrier->then)](const result<void>& outcome) -> step {
+      auto settled = settle(outcome);
+      if (outcome.has_error())
+        return settled;
+      return offload{work, [found]() -> step {
+                       if (found->has_error())
+                         return found->error();
+                       return answer{unfinished_erasures{std::move(**found)}};
+                     }};
+    }};
 }
 
 step node_engine::reclaim(const reclaim_space& what) {

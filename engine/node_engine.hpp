@@ -65,6 +65,7 @@ using node_operation
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)
          || std::holds_alternative<start_node>(what)
+         || std::holds_alternative<list_erasures>(what)
          || std::holds_alternative<reclaim_space>(what);
 }
 

@@ -10,6 +10,7 @@
 #include "core/limits.hpp"
 #include "core/rfc3339.hpp"
 #include "crypto/aead.hpp"
+#include "engine/erased_tree.hpp"
 #include "engine/examiner.hpp"
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
@@ -220,6 +221,13 @@ private:
             removed.emplace_back(persistence::rest_of(key));
             return true;
           }
+          if (kind == record_kind::child && !has_key(key)) {
+            removed.emplace_back(persistence::rest_of(key));
+            return true;
+          }
+          if (kind == record_kind::tombstone)
+            tombstones_.insert(
+              byte_reader{persistence::rest_of(key)}.array<16>());
           if (kind != record_kind::api_key || !revoke_again(key, *plain))
             head_.registry.add(*context_.fingerprint, key,
                                crypto::tag_of(sealed));
@@ -230,7 +238,41 @@ private:
       for (const auto& rest : removed)
         batch_->erase(context_.space.key(kind, rest));
     }
+    refuse_again();
     return {};
+  }
+
+  /// Whether a child still has its key. What came back after it was erased has
+  /// not; and what is being erased is gone on with by its own record.
+  bool has_key(bytes_view key) const {
+    auto tag = byte_reader{persistence::rest_of(key)}.array<16>();
+    auto entry = with_.catalog.entry_of(identity_, tag);
+    if (entry.has_error() || !*entry || is_being_erased(tag))
+      return true;
+    auto owns = with_.catalog.owns_slot(tag, (*entry)->slot);
+    return owns.has_error() || *owns;
+  }
+
+  bool is_being_erased(const persistence::scope_tag& tag) const {
+    auto key
+      = with_.catalog.node().space().key(record_kind::erasure, view_of(tag));
+    auto found = records_.get(key);
+    return found.has_error() || found->has_value();
+  }
+
+  /// Tombstones that were lost, by what the trail says.
+  void refuse_again() {
+    for (const auto& [name, known] : chain_.refused()) {
+      if (tombstones_.contains(name))
+        continue;
+      auto key = context_.space.key(record_kind::tombstone, view_of(name));
+      auto sealed
+        = with_.catalog.tombstone_of(identity_, key, known.first, known.second);
+      head_.registry.add(*context_.fingerprint, key.view(),
+                         crypto::tag_of(sealed));
+      batch_->put(key, std::move(sealed));
+      lost("the tombstone of a name that was erased; it was made again");
+    }
   }
 
   /// Whether a key had to be revoked again, or is revoked because its state
@@ -323,6 +365,106 @@ private:
     }));
   }
 
+  /// Chains below that were begun, and are gone without an end, get one: else
+  /// `audit verify` would miss them for ever. What is left of their scopes is
+  /// given back by the next start.
+  result<void> end_missing_chains(ledger& book) {
+    auto missing = chain_.without_end();
+    auto listed = with_.catalog.children(identity_, [&](auto child) {
+      if (child)
+        missing.erase(auth::first_head(view_of((*child)->tag)));
+      return true;
+    });
+    if (listed.has_error() && listed.error().code != errc::corrupted)
+      return listed;
+    if (missing.empty() || identity_ == nullptr)
+      return {};
+    auto tags = find_tags();
+    if (tags.has_error())
+      return tags.error();
+    for (const auto& [beginning, pseudonym] : missing) {
+      auto tag = tags->find(beginning);
+      auto done = tag == tags->end()
+                    ? end_chain({{}, {pseudonym, 0, beginning}}, book)
+                    : end_tree(tag->second, book);
+      if (done.has_error())
+        return done;
+    }
+    return {};
+  }
+
+  result<void> end_chain(const chain_end& end, ledger& book) {
+    auth::audit_entry entry;
+    entry.at = with_.time->now();
+    entry.request = auth::make_request_id();
+    entry.principal = auth::principal_kind::operator_;
+    entry.what = auth::operation::repair;
+    entry.reason = "a chain below is gone; it ends with what is left of it";
+    entry.anchor = end.anchor;
+    entry.ended = end.tag;
+    lost("a scope below, of which " + std::to_string(end.anchor.length)
+         + " audit entries are left");
+    book.close(*batch_, &entry);
+    return {};
+  }
+
+  /// Ends the chains of a scope that no catalog lists, and of all below it.
+  result<void> end_tree(const persistence::scope_tag& tag, ledger& book) {
+    if (entry_is_there(tag) || is_being_erased(tag))
+      return {};
+    persistence::erasure what;
+    what.listed = true;
+    what.partition = identity_->partition;
+    what.organization = identity_->root().tag;
+    what.parent = persistence::tags_of(*identity_);
+    what.at = with_.time->now();
+    if (auto slot = with_.catalog.slot_of_damaged(tag); slot && *slot)
+      what.scope.slot = **slot;
+    erased_tree tree{identity_, tag, identity_->partition};
+    while (!tree.is_empty()) {
+      auto some = tree.list_some(with_, tag, *batch_);
+      if (some.has_error())
+        return some.error();
+      what.below += some->scopes;
+      for (const auto& end : some->ends)
+        if (auto done = end_chain(end, book); done.has_error())
+          return done;
+    }
+    const auto& node = with_.catalog.node();
+    auto key = node.space().key(record_kind::erasure, view_of(tag));
+    batch_->put(key, crypto::seal(node.keys.control, 0, key.view(),
+                                  persistence::encode_erasure(what)));
+    return {};
+  }
+
+  bool entry_is_there(const persistence::scope_tag& tag) const {
+    auto entry = with_.catalog.entry_of(identity_, tag);
+    return entry.has_error() || entry->has_value();
+  }
+
+  /// The tags of all that has records beside this scope, by where their chains
+  /// begin.
+  result<std::map<crypto::digest, persistence::scope_tag>> find_tags() const {
+    std::map<crypto::digest, persistence::scope_tag> out;
+    bytes prefix{context_.space.everything().substr(0, 2)};
+    bytes from;
+    for (bool more = true; more;) {
+      more = false;
+      auto done = records_.scan(prefix, from, [&](bytes_view key, bytes_view) {
+        auto tag = byte_reader{key.substr(2)}.array<16>();
+        out[auth::first_head(view_of(tag))] = tag;
+        // On behind all that this one has.
+        from = bytes{view_of(tag)};
+        from.append(1, '\xff');
+        more = true;
+        return false;
+      });
+      if (done.has_error())
+        return done.error();
+    }
+    return out;
+  }
+
   result<void> write() {
     ledger book{context_, head_, with_.journal};
     auth::audit_entry entry;
@@ -332,6 +474,8 @@ private:
     entry.what = auth::operation::repair;
     entry.count = lost_count_;
     anchor_children(book);
+    if (auto done = end_missing_chains(book); done.has_error())
+      return done;
     entry.reason = std::to_string(chain_.missing()) + " audit entries missing, "
                    + std::to_string(lost_count_) + " losses";
     book.close(*batch_, &entry);
@@ -351,6 +495,7 @@ private:
   std::uint32_t lost_count_ = 0;
   std::map<std::uint64_t, std::uint32_t> kept_;
   std::set<std::uint64_t> named_lost_;
+  std::set<std::array<std::uint8_t, 16>> tombstones_;
   std::shared_ptr<persistence::write_batch> batch_
     = std::make_shared<persistence::write_batch>();
 };

@@ -343,6 +343,8 @@ struct erased_child {
   /// It and all below it.
   std::uint64_t scopes = 0;
   std::uint64_t memories = 0;
+  /// Of the scopes, those that were damaged: what they held is not known.
+  std::uint64_t unreadable = 0;
   /// The chain that tells of it, the entry's index, and the head after it.
   persistence::scope_tag chain{};
   std::uint64_t index = 0;

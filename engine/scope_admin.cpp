@@ -135,6 +135,8 @@ step scope_engine::adopt_child(const request& asked, change made,
                                const persistence::prepared_child& child) {
   const auto& name = child.identity->name;
   put_first_head(*made.batch, *child.identity, child.own_additions);
+  for (const auto& removal : child.removals)
+    ledger_.remove(ledger_.head().registry, removal.key, removal.tag);
   for (const auto& addition : child.additions)
     ledger_.add(ledger_.head().registry, addition.key, addition.tag);
   made.entry = entry_of(asked);

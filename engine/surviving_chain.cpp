@@ -42,7 +42,24 @@ void surviving_chain::note_gap(std::uint64_t entries) {
     known.proven = false;
 }
 
+std::map<crypto::digest, auth::pseudonym> surviving_chain::without_end() const {
+  auto out = begun_;
+  for (const auto& beginning : ended_)
+    out.erase(beginning);
+  return out;
+}
+
 void surviving_chain::take(const auth::audit_entry& entry) {
+  if (entry.anchor && entry.ended)
+    ended_.insert(*entry.ended == persistence::scope_tag{}
+                    ? entry.anchor->head
+                    : auth::first_head(view_of(*entry.ended)));
+  else if (entry.anchor && entry.anchor->length == 0)
+    begun_[entry.anchor->head] = entry.anchor->child;
+  if (entry.refused) {
+    auto& known = refused_[entry.refused->name];
+    known = std::max(known, {entry.refused->incarnation, entry.at});
+  }
   if (entry.outcome != errc::ok)
     return;
   if (entry.what == auth::operation::delete_all_memories)

@@ -51,6 +51,15 @@ public:
   const std::set<auth::pseudonym>& anchored() const {
     return anchored_;
   }
+  /// Names that are refused, with their incarnations, and when it began.
+  const std::map<std::array<std::uint8_t, 16>,
+                 std::pair<std::uint32_t, timestamp>>&
+  refused() const {
+    return refused_;
+  }
+  /// Where chains below began that have no end in this one.
+  std::map<crypto::digest, auth::pseudonym> without_end() const;
+
   /// How many entries are known to be missing.
   std::uint64_t missing() const {
     return missing_;
@@ -70,6 +79,10 @@ private:
   std::map<std::uint64_t, evidence> live_;
   std::set<std::string> revocations_;
   std::set<auth::pseudonym> anchored_;
+  std::map<std::array<std::uint8_t, 16>, std::pair<std::uint32_t, timestamp>>
+    refused_;
+  std::map<crypto::digest, auth::pseudonym> begun_;
+  std::set<crypto::digest> ended_;
   std::uint64_t missing_ = 0;
   std::uint64_t last_sequence_ = 0;
   std::uint64_t end_ = 0;

@@ -16,6 +16,7 @@ constexpr std::uint8_t child_version = 1;
 constexpr std::uint8_t child_state_active = 1;
 constexpr std::uint8_t tombstone_version = 1;
 constexpr std::uint8_t tombstone_refused = 1;
+constexpr std::uint8_t tombstone_usable = 2;
 constexpr std::uint8_t index_version = 1;
 constexpr std::size_t cache_sweep_at = 4096;
 
@@ -59,6 +60,18 @@ result<std::vector<scope_tag>> decode_tags(bytes_view data) {
   while (!reader.rest().empty())
     tags.push_back(reader.array<16>());
   return tags;
+}
+
+bytes sealed_tombstone(const crypto::secret_key& control,
+                       const storage_key& key, std::uint32_t incarnation,
+                       bool refused, timestamp erased) {
+  bytes plain;
+  byte_writer writer{plain};
+  writer.u8(tombstone_version);
+  writer.u32(incarnation);
+  writer.u8(refused ? tombstone_refused : tombstone_usable);
+  writer.i64(erased.milliseconds);
+  return crypto::seal(control, 0, key.view(), plain);
 }
 
 /// A child's entry as its parent can read it.
@@ -151,6 +164,9 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
                    "cut off or replaced; restore it from a backup"};
     return slot.error();
   }
+  // Destroyed, and used again since the entry was read.
+  if (slot->owner != tag)
+    return error{errc::erased, "the key was destroyed"};
   auto keys = unwrapped_slot(wrapping_of(parent), *slot);
   if (keys.has_error())
     return keys.error();
@@ -164,12 +180,7 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
   auto name = parent ? parent->name.child(segment) : scope::parse(segment);
   if (name.has_error())
     return damaged("a scope's name");
-  auto partition = parent ? parent->partition : partition_id{};
-  if (!parent) {
-    auto hash = crypto::keyed_short_hash(node_->tag, {"partition", segment});
-    partition
-      = static_cast<partition_id>((hash[0] << 8 | hash[1]) % partition_count);
-  }
+  auto partition = partition_of(parent, segment);
   auto made = std::make_shared<scope_identity>(scope_identity{
     std::move(*name), tag, partition, entry->incarnation, pseudonym,
     entry->created, entry->slot, std::move(*keys),
@@ -242,6 +253,49 @@ result<void> catalog::children(
   }
 }
 
+partition_id catalog::partition_of(const identity_ptr& parent,
+                                   std::string_view segment) const {
+  if (parent)
+    return parent->partition;
+  auto hash = crypto::keyed_short_hash(node_->tag, {"partition", segment});
+  return static_cast<partition_id>((hash[0] << 8 | hash[1]) % partition_count);
+}
+
+/// A tag is never used again, even where damage took the catalog's entry or the
+/// tombstone: what is left of its former scope, such as the audit chain, would
+/// be taken for the new one's.
+result<void> catalog::pass_over_used_tags(
+  const identity_ptr& parent, std::string_view segment, partition_id partition,
+  incarnation_state& state, write_batch& batch, prepared_child& out) const {
+  bool passed = false;
+  for (bool used = true; used;) {
+    used = false;
+    key_space space{partition, tag_of(parent, segment, state.incarnation)};
+    auto done = records_.scan(space.everything(), {}, [&](auto, auto) {
+      used = true;
+      return false;
+    });
+    if (done.has_error())
+      return done;
+    state.incarnation += used ? 1 : 0;
+    passed = passed || used;
+  }
+  if (!passed)
+    return {};
+  auto key = space_of(parent).key(record_kind::tombstone,
+                                  tombstone_rest(parent, segment));
+  auto old = records_.get(key);
+  if (old.has_error())
+    return old.error();
+  if (*old)
+    out.removals.push_back({bytes{key.view()}, bytes{crypto::tag_of(**old)}});
+  auto sealed = sealed_tombstone(control_of(parent), key, state.incarnation - 1,
+                                 false, timestamp{});
+  out.additions.push_back({bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
+  batch.put(key, std::move(sealed));
+  return {};
+}
+
 result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
                                               const scope& name, timestamp now,
                                               write_batch& batch) {
@@ -251,16 +305,16 @@ result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
     return state.error();
   if (state->refused)
     return erased_error();
+  auto partition = partition_of(parent, segment);
+  prepared_child out;
+  if (auto done
+      = pass_over_used_tags(parent, segment, partition, *state, batch, out);
+      done.has_error())
+    return done.error();
   auto slot = slots_.allocate();
   if (slot.has_error())
     return slot.error();
   auto tag = tag_of(parent, segment, state->incarnation);
-  auto partition = parent ? parent->partition : partition_id{};
-  if (!parent) {
-    auto hash = crypto::keyed_short_hash(node_->tag, {"partition", segment});
-    partition
-      = static_cast<partition_id>((hash[0] << 8 | hash[1]) % partition_count);
-  }
   auto child = std::make_shared<scope_identity>(scope_identity{
     name, tag, partition, state->incarnation, crypto::random_array<16>(), now,
     *slot, scope_keys::random(), parent ? parent->organization : nullptr,
@@ -282,7 +336,6 @@ result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
   writer.raw(crypto::seal(child->keys.control, 0, name_context(tag), inner));
   auto key = space_of(parent).key(record_kind::child, view_of(tag));
   auto sealed = crypto::seal(control_of(parent), 0, key.view(), plain);
-  prepared_child out;
   out.additions.push_back({bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
   batch.put(key, std::move(sealed));
   if (parent) {
@@ -331,12 +384,22 @@ result<scope_tag> catalog::current_tag_of(const identity_ptr& parent,
   return tag_of(parent, segment, state->incarnation);
 }
 
+result<std::uint32_t>
+catalog::current_incarnation_of(const identity_ptr& parent,
+                                std::string_view segment) const {
+  auto state = incarnation_of(parent, segment);
+  if (state.has_error())
+    return state.error();
+  return state->incarnation;
+}
+
 result<registry_change> catalog::prepare_erasure(const identity_ptr& parent,
                                                  const scope_tag& tag,
                                                  const erasure& what,
                                                  write_batch& batch) const {
   registry_change out;
-  batch.write_slot({what.scope.slot, tag, {}, 0, 0});
+  if (what.scope.slot != unknown_slot)
+    batch.write_slot({what.scope.slot, tag, {}, 0, 0});
   if (parent)
     erase_index_records(parent->partition, parent->root().tag, tag,
                         what.scope.pseudonym, batch);
@@ -355,13 +418,8 @@ result<registry_change> catalog::prepare_erasure(const identity_ptr& parent,
     if (auto done = note_former(key); done.has_error())
       return done.error();
   batch.erase(entry);
-  bytes plain;
-  byte_writer writer{plain};
-  writer.u8(tombstone_version);
-  writer.u32(what.incarnation);
-  writer.u8(tombstone_refused);
-  writer.i64(what.at.milliseconds);
-  auto sealed = crypto::seal(control_of(parent), 0, tombstone.view(), plain);
+  auto sealed = sealed_tombstone(control_of(parent), tombstone,
+                                 what.incarnation, true, what.at);
   out.additions.push_back(
     {bytes{tombstone.view()}, bytes{crypto::tag_of(sealed)}});
   batch.put(tombstone, std::move(sealed));
@@ -376,6 +434,26 @@ void catalog::erase_index_records(partition_id partition,
   key_space root{partition, organization};
   batch.erase(root.key(record_kind::locator, view_of(tag)));
   batch.erase(root.key(record_kind::pseudonym, view_of(pseudonym)));
+}
+
+bytes catalog::tombstone_of(const identity_ptr& parent, const storage_key& key,
+                            std::uint32_t incarnation, timestamp at) const {
+  return sealed_tombstone(control_of(parent), key, incarnation, true, at);
+}
+
+result<std::optional<std::uint64_t>>
+catalog::slot_of_damaged(const scope_tag& tag) const {
+  return slots_.find(tag);
+}
+
+result<bool> catalog::owns_slot(const scope_tag& tag,
+                                std::uint64_t slot) const {
+  auto found = slots_.read(slot);
+  if (found)
+    return found->owner == tag;
+  if (found.error().code == errc::erased)
+    return false;
+  return found.error();
 }
 
 std::array<std::uint8_t, 16>

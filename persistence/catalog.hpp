@@ -23,6 +23,8 @@ namespace cloister::persistence {
 //                   pseudonym:16 segment
 //   tombstone    := sealed under the parent's control key, context = its key:
 //                   version:u8 incarnation:be32 state:u8 erased:be64
+//   state        := 1 the name is refused | 2 it is not: the incarnation was
+//                   lost with damage
 //   locator and pseudonym values := sealed under the organization's control
 //                   key, context = its key: version:u8 (tag:16)*   outermost
 //                   first, without the organization
@@ -59,6 +61,7 @@ struct prepared_child {
   identity_ptr identity;
   /// For the parent's registry.
   std::vector<registry_addition> additions;
+  std::vector<registry_addition> removals;
   /// For the child's own: an organization's secrets.
   std::vector<registry_addition> own_additions;
 };
@@ -106,6 +109,10 @@ public:
   result<scope_tag> current_tag_of(const identity_ptr& parent,
                                    std::string_view segment) const;
 
+  /// The incarnation that goes with that tag.
+  result<std::uint32_t> current_incarnation_of(const identity_ptr& parent,
+                                               std::string_view segment) const;
+
   /// Puts into `batch` what must be gone of a child whose erasure was intended,
   /// with its key: its entry, what finds it by tag or pseudonym, and the
   /// tombstone that refuses its name.
@@ -120,6 +127,17 @@ public:
                                   const scope_tag& tag,
                                   const scope_pseudonym& pseudonym,
                                   write_batch& batch);
+
+  /// A tombstone that refuses a name, for a repair.
+  bytes tombstone_of(const identity_ptr& parent, const storage_key& key,
+                     std::uint32_t incarnation, timestamp at) const;
+
+  /// The slot of a child whose entry cannot be read, by looking at all slots.
+  result<std::optional<std::uint64_t>>
+  slot_of_damaged(const scope_tag& tag) const;
+
+  /// Whether a slot is still that of a scope; not if it was destroyed.
+  result<bool> owns_slot(const scope_tag& tag, std::uint64_t slot) const;
 
   /// The rest of the tombstone's key of a child's name.
   std::array<std::uint8_t, 16> name_hash(const identity_ptr& parent,
@@ -166,6 +184,13 @@ private:
                        std::string_view segment) const;
   result<incarnation_state> incarnation_of(const identity_ptr& parent,
                                            std::string_view segment) const;
+  partition_id partition_of(const identity_ptr& parent,
+                            std::string_view segment) const;
+  result<void> pass_over_used_tags(const identity_ptr& parent,
+                                   std::string_view segment,
+                                   partition_id partition,
+                                   incarnation_state& state, write_batch& batch,
+                                   prepared_child& out) const;
   result<identity_ptr> decode_child(const identity_ptr& parent,
                                     const scope_tag& tag,
                                     bytes_view sealed) const;

@@ -33,6 +33,8 @@ bytes encode_erasure(const erasure& value) {
   writer.u64(value.scope.slot);
   writer.u64(value.scopes);
   writer.u64(value.memories);
+  writer.u64(value.unreadable);
+  writer.u64(value.below);
   writer.string(value.asked);
   for (const auto& tag : value.parent)
     writer.raw(tag);
@@ -56,6 +58,8 @@ result<erasure> decode_erasure(bytes_view data) {
   value.scope.slot = reader.u64();
   value.scopes = reader.u64();
   value.memories = reader.u64();
+  value.unreadable = reader.u64();
+  value.below = reader.u64();
   value.asked = reader.string();
   if (!reader.ok() || reader.rest().size() % sizeof(scope_tag) != 0)
     return malformed();

@@ -19,8 +19,8 @@ namespace cloister::persistence {
 // no key opens its catalog any more. Names are not in them.
 //
 //   erasure := version:u8 flags:u8 partition:be16 organization:16
-//   incarnation:be32
-//              at:be64 name:16 pseudonym:16 slot:be64 scopes:be64 memories:be64
+//              incarnation:be32 at:be64 name:16 pseudonym:16 slot:be64
+//              scopes:be64 memories:be64 unreadable:be64 below:be64
 //              asked:string (tag:16)*
 //   flags   := 1 everything below is listed, and where its chains end is known
 //   below   := version:u8 pseudonym:16 slot:be64
@@ -56,6 +56,11 @@ struct erasure {
   /// The scope and all below it, once they are listed.
   std::uint64_t scopes = 0;
   std::uint64_t memories = 0;
+  /// Of those, scopes that were damaged: how many memories they had is not
+  /// known, and their chains end with what is left of them.
+  std::uint64_t unreadable = 0;
+  /// How many records of scopes below were written at most.
+  std::uint64_t below = 0;
   /// Who asked: an encoded audit entry.
   bytes asked;
   /// From below the organization to the parent.

@@ -212,11 +212,23 @@ result<std::uint64_t> key_slots::allocate() {
   if (free_.empty() && cursor_ < opened_end_)
     if (auto done = collect_free_slots(); done.has_error())
       return done.error();
-  if (free_.empty())
-    return end_++;
-  auto slot = free_.back();
-  free_.pop_back();
+  auto slot = free_.empty() ? end_++ : *free_.begin();
+  free_.erase(slot);
+  reserved_.insert(slot);
   return slot;
+}
+
+result<std::optional<std::uint64_t>>
+key_slots::find(const scope_tag& owner) const {
+  std::lock_guard guard{mutex_};
+  for (std::uint64_t slot = 0; slot < end_; ++slot) {
+    auto found = read_locked(slot);
+    if (found && found->owner == owner)
+      return std::optional{slot};
+    if (found.has_error() && found.error().code == errc::unavailable)
+      return found.error();
+  }
+  return std::optional<std::uint64_t>{};
 }
 
 /// Looks at the next few slots that existed when the file was opened. Spread
@@ -228,7 +240,7 @@ result<void> key_slots::collect_free_slots() {
     if (found.has_error()
         && (found.error().code == errc::not_found
             || found.error().code == errc::erased))
-      free_.push_back(cursor_);
+      free_.insert(cursor_);
     else if (found.has_error() && found.error().code == errc::unavailable)
       return found.error();
   }
@@ -252,8 +264,10 @@ result<void> key_slots::write(std::span<const slot_write> writes) {
                                        : may_destroy(*old, write.owner);
     if (destroys && !may)
       continue;
-    if (destroys && (best == nullptr || best->state == copy_state::used))
+    if (destroys)
       freed.insert(write.slot);
+    else
+      freed.erase(write.slot);
     owners[write.slot] = write.owner;
     images[write.slot]
       = encode(write, best != nullptr ? best->slot.generation + 1 : 1);
@@ -269,10 +283,14 @@ result<void> key_slots::write(std::span<const slot_write> writes) {
     if (auto done = file_->sync(); done.has_error())
       return done;
   }
+  for (const auto& [slot, owner] : owners)
+    if (!freed.contains(slot))
+      reserved_.erase(slot);
   for (auto slot : freed)
-    // What the cursor has yet to pass it finds by itself.
-    if (slot < cursor_ || slot >= opened_end_)
-      free_.push_back(slot);
+    // What the cursor has yet to pass it finds by itself; and what was free
+    // already may have been handed out since.
+    if ((slot < cursor_ || slot >= opened_end_) && !reserved_.contains(slot))
+      free_.insert(slot);
   return {};
 }
 

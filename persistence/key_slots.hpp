@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -57,6 +59,10 @@ public:
   /// Reserves a free slot in this process; nothing is written yet.
   result<std::uint64_t> allocate();
 
+  /// The slot that a scope's keys are in, by looking at all of them; for what
+  /// is damaged.
+  result<std::optional<std::uint64_t>> find(const scope_tag& owner) const;
+
   /// Writes all of them and syncs: the first copies before the second ones are
   /// touched, so that one is always whole. A slot is destroyed only where it is
   /// its owner's; one that was destroyed before, or has a new owner, is passed
@@ -100,7 +106,9 @@ private:
   /// Slots below, and below `end_` when the file was opened, were looked at.
   std::uint64_t cursor_ = 0;
   std::uint64_t opened_end_ = 0;
-  std::vector<std::uint64_t> free_;
+  std::set<std::uint64_t> free_;
+  /// Handed out, and not written yet.
+  std::set<std::uint64_t> reserved_;
 };
 
 } // namespace cloister::persistence

@@ -145,6 +145,7 @@ call<erasure_receipt> client::impl::erase() const {
   receipt.erased_at = done->at;
   receipt.scopes = done->scopes;
   receipt.memories = done->memories;
+  receipt.unreadable = done->unreadable;
   receipt.principal = who->name;
   if (who->kind == auth::principal_kind::key)
     receipt.key_id = auth::to_string(who->id);

@@ -22,6 +22,7 @@ bytes signed_text(const erasure_receipt& receipt) {
   writer.i64(receipt.erased_at.milliseconds);
   writer.u64(receipt.scopes);
   writer.u64(receipt.memories);
+  writer.u64(receipt.unreadable);
   writer.string(receipt.principal);
   writer.string(receipt.key_id);
   writer.string(receipt.audit_chain);

@@ -24,6 +24,9 @@ struct erasure_receipt {
   /// The scope itself and those below it.
   std::uint64_t scopes = 0;
   std::uint64_t memories = 0;
+  /// Of the scopes, those that were damaged: what they held is not counted, and
+  /// their audit trails end with what was left of them.
+  std::uint64_t unreadable = 0;
   /// Who asked: a key's label, else its id; or "operator".
   std::string principal;
   /// Empty where no key was used.
