@@ -82,8 +82,15 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
     co_return erasing_error();
   auto done = co_await impl_->erase_closed(who, target, id);
   auto unknown = done.has_error() && done.error().code == errc::unavailable;
-  if (done)
+  bool forgotten = false;
+  if (done) {
+    auto forgetting = impl_->forget_keys(target.organization(), target);
+    forgotten = co_await forgetting;
+  }
+  if (forgotten)
     impl_->erasing->add_destroyed(done->tag);
+  else if (done)
+    impl_->erasing->look_for_begun();
   // It may have begun, and must then not be used until it is finished.
   if (unknown) {
     impl_->erasing->leave_closed(target);
@@ -138,6 +145,18 @@ detached_task gateway::impl::finish_rounds() {
   keeper->leave_round();
 }
 
+/// The keys of what was erased are dead; what names them goes, too.
+task<bool> gateway::impl::forget_keys(scope organization,
+                                      std::optional<scope> erased) {
+  auto who = auth::system_authority(organization);
+  engine::operation what{engine::forget_keys{std::move(erased)}};
+  auto telling
+    = ask_parent(organization, who, auth::operation::revoke_key, organization,
+                 auth::make_request_id(), std::move(what));
+  auto done = co_await telling;
+  co_return done.has_value();
+}
+
 task<bool> gateway::impl::finish_begun() {
   // Before the list is made: what is left meanwhile may not be in it.
   auto left = erasing->left();
@@ -151,7 +170,15 @@ task<bool> gateway::impl::finish_begun() {
       intended.insert(std::string{each.name->path()});
     if (erasing->is_ending())
       co_return false;
-    auto done = each.destroyed || co_await finish_one(each);
+    auto done = each.destroyed;
+    if (!done) {
+      auto finishing = finish_one(each);
+      done = co_await finishing;
+    }
+    if (done && each.organization) {
+      auto forgetting = forget_keys(*each.organization, std::nullopt);
+      done = co_await forgetting;
+    }
     all = all && done;
     if (done)
       erasing->add_destroyed(each.tag);

@@ -112,6 +112,7 @@ struct gateway::impl {
   task<result<engine::erased_child>>
   erase_closed(auth::authority_ptr who, scope target, auth::request_id id);
   /// Goes on with what was begun. Returns whether nothing is left to be done.
+  task<bool> forget_keys(scope organization, std::optional<scope> erased);
   task<bool> finish_erasures();
   task<bool> finish_begun();
   task<bool> reclaim_destroyed();

@@ -221,6 +221,8 @@ result<bool> locate(const services& with, const erasure& what,
                     unfinished_erasure& out) {
   identity_ptr parent;
   if (what.organization != scope_tag{}) {
+    if (auto whose = with.catalog.follow(what.organization, {}))
+      out.organization = (*whose)->name;
     auto found = with.catalog.follow(what.organization, what.parent);
     if (found.has_error()
         && (found.error().code == errc::not_found

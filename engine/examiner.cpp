@@ -104,7 +104,7 @@ private:
       damage(name, head.error().detail);
       return;
     }
-    auto found = count_registry(with_, context.space, *context.fingerprint);
+    auto found = count_registry(with_, context);
     if (found.has_error())
       damage(name, found.error().detail);
     else if (*found != head->registry)
@@ -139,21 +139,26 @@ private:
 
 } // namespace
 
-result<persistence::record_set>
-count_registry(const services& with, const persistence::key_space& space,
-               const crypto::secret_key& fingerprint) {
+result<persistence::record_set> count_registry(const services& with,
+                                               const ledger_context& context) {
   persistence::record_set found;
+  result<void> opened;
   for (auto kind :
        {record_kind::child, record_kind::tombstone, record_kind::api_key,
         record_kind::secrets, record_kind::settings}) {
     auto done = with.records.scan(
-      space.range(kind), {}, [&](bytes_view key, bytes_view value) {
-        found.add(fingerprint, key, crypto::tag_of(value));
-        return true;
+      context.space.range(kind), {}, [&](bytes_view key, bytes_view value) {
+        auto plain = crypto::open(*context.control, key, value);
+        if (plain.has_error())
+          opened = plain.error();
+        found.add(*context.fingerprint, key, crypto::tag_of(value));
+        return opened.has_value();
       });
     if (done.has_error())
       return done.error();
   }
+  if (opened.has_error())
+    return opened.error();
   return found;
 }
 

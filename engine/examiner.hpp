@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/ledger.hpp"
 #include "engine/services.hpp"
 #include "persistence/head.hpp"
 #include "persistence/key_slots.hpp"
@@ -37,9 +38,9 @@ struct examination {
 examination examine_store(const services& with,
                           const persistence::key_slots& slots);
 
-/// What a scope's registry should be by the records that are there.
-result<persistence::record_set>
-count_registry(const services& with, const persistence::key_space& space,
-               const crypto::secret_key& fingerprint);
+/// What a scope's registry should be by the records that are there. Fails with
+/// `corrupted` if one does not open.
+result<persistence::record_set> count_registry(const services& with,
+                                               const ledger_context& context);
 
 } // namespace cloister::engine

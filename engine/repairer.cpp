@@ -382,15 +382,51 @@ private:
     auto tags = find_tags();
     if (tags.has_error())
       return tags.error();
-    for (const auto& [beginning, pseudonym] : missing) {
-      auto tag = tags->find(beginning);
-      auto done = tag == tags->end()
-                    ? end_chain({{}, {pseudonym, 0, beginning}}, book)
-                    : end_tree(tag->second, book);
-      if (done.has_error())
-        return done;
+    return end_all(std::move(missing), *tags, book);
+  }
+
+  using beginnings = std::map<crypto::digest, auth::pseudonym>;
+  using known_tags = std::map<crypto::digest, persistence::scope_tag>;
+
+  /// Ends chains, and those that they tell of and have no end either.
+  result<void> end_all(beginnings missing, const known_tags& tags,
+                       ledger& book) {
+    std::set<crypto::digest> done_with;
+    while (!missing.empty()) {
+      auto [beginning, pseudonym] = *missing.begin();
+      missing.erase(missing.begin());
+      if (!done_with.insert(beginning).second)
+        continue;
+      auto tag = tags.find(beginning);
+      if (tag == tags.end()) {
+        if (auto done = end_chain({{}, {pseudonym, 0, beginning}}, book);
+            done.has_error())
+          return done;
+        continue;
+      }
+      auto ended = end_tree(tag->second, book);
+      if (ended.has_error())
+        return ended.error();
+      for (const auto& each : *ended) {
+        done_with.insert(auth::first_head(view_of(each)));
+        auto told = told_by(each);
+        if (told.has_error())
+          return told.error();
+        missing.insert(told->begin(), told->end());
+      }
     }
     return {};
+  }
+
+  /// The chains that one below tells of, and does not end.
+  result<beginnings> told_by(const persistence::scope_tag& tag) const {
+    auto context = context_;
+    context.space = {identity_->partition, tag};
+    context.tag = tag;
+    surviving_chain chain;
+    if (auto done = chain.read(records_, context, 0); done.has_error())
+      return done.error();
+    return chain.without_end();
   }
 
   result<void> end_chain(const chain_end& end, ledger& book) {
@@ -408,10 +444,13 @@ private:
     return {};
   }
 
-  /// Ends the chains of a scope that no catalog lists, and of all below it.
-  result<void> end_tree(const persistence::scope_tag& tag, ledger& book) {
+  /// Ends the chains of a scope that no catalog lists, and of all below it;
+  /// answers which.
+  result<std::vector<persistence::scope_tag>>
+  end_tree(const persistence::scope_tag& tag, ledger& book) {
+    std::vector<persistence::scope_tag> out;
     if (entry_is_there(tag) || is_being_erased(tag))
-      return {};
+      return out;
     persistence::erasure what;
     what.listed = true;
     what.partition = identity_->partition;
@@ -426,15 +465,17 @@ private:
       if (some.has_error())
         return some.error();
       what.below += some->scopes;
-      for (const auto& end : some->ends)
+      for (const auto& end : some->ends) {
         if (auto done = end_chain(end, book); done.has_error())
-          return done;
+          return done.error();
+        out.push_back(end.tag);
+      }
     }
     const auto& node = with_.catalog.node();
     auto key = node.space().key(record_kind::erasure, view_of(tag));
     batch_->put(key, crypto::seal(node.keys.control, 0, key.view(),
                                   persistence::encode_erasure(what)));
-    return {};
+    return out;
   }
 
   bool entry_is_there(const persistence::scope_tag& tag) const {
@@ -506,7 +547,7 @@ bool verifies(const services& with, const ledger_context& context,
   if (identity != nullptr && load_scope(with, *identity).has_error())
     return false;
   auto head = read_head(context, with.records);
-  auto registry = count_registry(with, context.space, *context.fingerprint);
+  auto registry = count_registry(with, context);
   if (head.has_error() || registry.has_error() || *registry != head->registry)
     return false;
   auth::chain_verifier chain{view_of(context.tag)};

@@ -125,6 +125,12 @@ struct configure_organization {
 
 struct show_settings {};
 
+/// Revokes the keys of scopes that were erased, and forgets what names those.
+struct forget_keys {
+  /// Only of what lies at or below this; else of all that are found erased.
+  std::optional<scope> erased;
+};
+
 struct revoke_key {
   auth::key_id id{};
   /// Only what was narrowed to this, and what came from that.
@@ -218,13 +224,15 @@ struct note_access {
   auth::request_id request{};
 };
 
-using operation = std::variant<
-  create_memories, get_memory, list_memories, search_memories,
-  gather_statistics, update_memory, delete_memory, delete_all_memories,
-  memory_history, restore_memory, share_memory, expire_memories, create_key,
-  list_keys, configure_organization, show_settings, revoke_key, authenticate,
-  open_child, erase_child, finish_erasure, show_scope, list_scopes, list_audit,
-  verify_audit, list_chain_heads, export_chain, note_access>;
+using operation
+  = std::variant<create_memories, get_memory, list_memories, search_memories,
+                 gather_statistics, update_memory, delete_memory,
+                 delete_all_memories, memory_history, restore_memory,
+                 share_memory, expire_memories, create_key, list_keys,
+                 configure_organization, show_settings, forget_keys, revoke_key,
+                 authenticate, open_child, erase_child, finish_erasure,
+                 show_scope, list_scopes, list_audit, verify_audit,
+                 list_chain_heads, export_chain, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {
@@ -236,6 +244,7 @@ inline bool is_change(const operation& what) {
          || std::holds_alternative<expire_memories>(what)
          || std::holds_alternative<create_key>(what)
          || std::holds_alternative<revoke_key>(what)
+         || std::holds_alternative<forget_keys>(what)
          || std::holds_alternative<configure_organization>(what)
          || std::holds_alternative<open_child>(what)
          || std::holds_alternative<erase_child>(what)
@@ -356,6 +365,8 @@ struct unfinished_erasure {
   persistence::scope_tag tag{};
   /// Whether the keys are destroyed: only space is left to be given back.
   bool destroyed = false;
+  /// Whose it is, if that is there; none for an organization.
+  std::optional<scope> organization;
   /// None for an organization, or where it is gone too.
   std::optional<scope> parent;
   /// Where it can be read.

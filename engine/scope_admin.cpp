@@ -183,7 +183,9 @@ result<void> collect_scopes(const services& with, const identity_ptr& parent,
     if (head.has_error() && head.error().code != errc::corrupted)
       return head.error();
     if (head.has_error()) {
-      ++out.unreadable;
+      // It may have been erased meanwhile.
+      auto entry = with.catalog.entry_of(parent, child->tag);
+      out.unreadable += entry && !*entry ? 0u : 1u;
       continue;
     }
     out.scopes.push_back({child->name, child->tag, child->incarnation,

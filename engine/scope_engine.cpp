@@ -118,6 +118,7 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const configure_organization&) { return configure(asked); },
       [&](const show_settings&) { return settings(asked); },
       [&](const revoke_key&) { return revoke(asked); },
+      [&](const forget_keys&) { return forget_keys_of_erased(asked); },
       [&](const authenticate&) { return authenticated(asked); },
       [&](const open_child&) { return make_child(asked); },
       [&](const erase_child&) { return erase(asked); },

@@ -298,6 +298,9 @@ private:
   step keys(const std::shared_ptr<request>& asked);
   step revoke(const std::shared_ptr<request>& asked);
   step authenticated(const std::shared_ptr<request>& asked);
+  step forget_keys_of_erased(const std::shared_ptr<request>& asked);
+  step forgotten(const std::shared_ptr<request>& asked,
+                 const std::vector<scope>& erased);
   void put_key(change& to, auth::key_record record);
 
   // -- administration (scope_admin.cpp) --

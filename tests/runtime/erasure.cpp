@@ -134,8 +134,10 @@ TEST_CASE("erasing needs the permission, and something to erase",
         == errc::not_found);
   auto receipt = all.opened.client(admin, "user_sarah")->erase_scope().value();
   CHECK(receipt.key_id == admin.info.key_id);
-  CHECK(all.opened.client(writer)->list_memories().error().code
-        == errc::erased);
+  // Its keys are dead, and name nobody.
+  CHECK(all.opened.client(writer).error().code == errc::unauthenticated);
+  for (const auto& key : all.acme.client()->list_keys().value())
+    CHECK(key.scope.find("sarah") == std::string::npos);
   audit_options refusals;
   refusals.operation = "scope.erase";
   refusals.outcome = "forbidden";

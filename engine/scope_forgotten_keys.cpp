@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What happens to the API keys of scopes that were erased: their records name
+// what is to be forgotten.
+
+#include <algorithm>
+
+#include "engine/scope_engine.hpp"
+
+namespace cloister::engine {
+
+namespace {
+
+/// The scopes that a key's record names, but for its organization.
+std::vector<scope> named_by(const auth::key_record& record) {
+  std::vector<scope> out;
+  if (record.root.parent())
+    out.push_back(record.root);
+  if (record.promote_to && record.promote_to->parent())
+    out.push_back(*record.promote_to);
+  return out;
+}
+
+bool lies_in(const scope& name, const std::vector<scope>& erased) {
+  return std::any_of(erased.begin(), erased.end(),
+                     [&](const auto& each) { return each.contains(name); });
+}
+
+/// Whether that changed anything.
+bool forget(auth::key_record& record, const std::vector<scope>& erased,
+            timestamp now) {
+  auto changed = false;
+  if (record.promote_to && lies_in(*record.promote_to, erased)) {
+    record.promote_to.reset();
+    changed = true;
+  }
+  if (!lies_in(record.root, erased))
+    return changed;
+  record.root = record.root.organization();
+  record.permissions = {};
+  record.ancestors = {auth::ancestor_bound::kind::none, {}};
+  record.promote_to.reset();
+  record.label.clear();
+  record.revoked_at = record.revoked_at.value_or(now);
+  return true;
+}
+
+} // namespace
+
+step scope_engine::forget_keys_of_erased(
+  const std::shared_ptr<request>& asked) {
+  const auto& what = std::get<forget_keys>(asked->what);
+  if (what.erased)
+    return forgotten(asked, {*what.erased});
+  auto names = std::make_shared<std::set<std::string>>();
+  for (const auto& record : keys_.below(identity_->name))
+    for (const auto& name : named_by(record))
+      names->insert(std::string{name.path()});
+  auto erased = std::make_shared<result<std::vector<scope>>>(
+    std::vector<scope>{});
+  auto work = [names, erased, with = with_] {
+    for (const auto& path : *names) {
+      auto name = scope::parse(path);
+      auto found = with.catalog.find(*name);
+      if (found.has_error() && found.error().code == errc::unavailable) {
+        *erased = found.error();
+        return;
+      }
+      if (found.has_error() && found.error().code == errc::erased)
+        (*erased)->push_back(*name);
+    }
+  };
+  return offload{work, [this, asked, erased]() -> step {
+                   if (erased->has_error())
+                     return erased->error();
+                   return forgotten(asked, **erased);
+                 }};
+}
+
+step scope_engine::forgotten(const std::shared_ptr<request>& asked,
+                             const std::vector<scope>& erased) {
+  // Several changes of one record must not overlap.
+  if (in_flight_ > 0) {
+    barrier_ = asked.get();
+    return wait{[this, asked, erased] { return forgotten(asked, erased); }};
+  }
+  if (barrier_ == asked.get())
+    barrier_ = nullptr;
+  change made;
+  made.batch->set_effect(persistence::batch_effect::shrinks);
+  made.entry = entry_of(*asked);
+  made.entry.reason = "of what was erased";
+  for (auto& record : keys_.below(identity_->name))
+    if (forget(record, erased, with_.time->now())) {
+      ++made.entry.count;
+      put_key(made, std::move(record));
+    }
+  if (made.entry.count == 0)
+    return answer{nothing{}};
+  return submit(std::move(made), nothing{});
+}
+
+} // namespace cloister::engine
