@@ -10,10 +10,10 @@
 #include "core/limits.hpp"
 #include "core/rfc3339.hpp"
 #include "crypto/aead.hpp"
-#include "engine/erased_tree.hpp"
 #include "engine/examiner.hpp"
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
+#include "engine/lost_scopes.hpp"
 #include "engine/revocation_reason.hpp"
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
@@ -247,17 +247,10 @@ private:
   bool has_key(bytes_view key) const {
     auto tag = byte_reader{persistence::rest_of(key)}.array<16>();
     auto entry = with_.catalog.entry_of(identity_, tag);
-    if (entry.has_error() || !*entry || is_being_erased(tag))
+    if (entry.has_error() || !*entry || is_being_erased(with_, tag))
       return true;
     auto owns = with_.catalog.owns_slot(tag, (*entry)->slot);
     return owns.has_error() || *owns;
-  }
-
-  bool is_being_erased(const persistence::scope_tag& tag) const {
-    auto key
-      = with_.catalog.node().space().key(record_kind::erasure, view_of(tag));
-    auto found = records_.get(key);
-    return found.has_error() || found->has_value();
   }
 
   /// Tombstones that were lost, by what the trail says.
@@ -366,8 +359,7 @@ private:
   }
 
   /// Chains below that were begun, and are gone without an end, get one: else
-  /// `audit verify` would miss them for ever. What is left of their scopes is
-  /// given back by the next start.
+  /// `audit verify` would miss them for ever.
   result<void> end_missing_chains(ledger& book) {
     auto missing = chain_.without_end();
     auto listed = with_.catalog.children(identity_, [&](auto child) {
@@ -379,131 +371,12 @@ private:
       return listed;
     if (missing.empty() || identity_ == nullptr)
       return {};
-    auto tags = find_tags();
-    if (tags.has_error())
-      return tags.error();
-    return end_all(std::move(missing), *tags, book);
-  }
-
-  using beginnings = std::map<crypto::digest, auth::pseudonym>;
-  using known_tags = std::map<crypto::digest, persistence::scope_tag>;
-
-  /// Ends chains, and those that they tell of and have no end either.
-  result<void> end_all(beginnings missing, const known_tags& tags,
-                       ledger& book) {
-    std::set<crypto::digest> done_with;
-    while (!missing.empty()) {
-      auto [beginning, pseudonym] = *missing.begin();
-      missing.erase(missing.begin());
-      if (!done_with.insert(beginning).second)
-        continue;
-      auto tag = tags.find(beginning);
-      if (tag == tags.end()) {
-        if (auto done = end_chain({{}, {pseudonym, 0, beginning}}, book);
-            done.has_error())
-          return done;
-        continue;
-      }
-      auto ended = end_tree(tag->second, book);
-      if (ended.has_error())
-        return ended.error();
-      for (const auto& each : *ended) {
-        done_with.insert(auth::first_head(view_of(each)));
-        auto told = told_by(each);
-        if (told.has_error())
-          return told.error();
-        missing.insert(told->begin(), told->end());
-      }
-    }
-    return {};
-  }
-
-  /// The chains that one below tells of, and does not end.
-  result<beginnings> told_by(const persistence::scope_tag& tag) const {
-    auto context = context_;
-    context.space = {identity_->partition, tag};
-    context.tag = tag;
-    surviving_chain chain;
-    if (auto done = chain.read(records_, context, 0); done.has_error())
-      return done.error();
-    return chain.without_end();
-  }
-
-  result<void> end_chain(const chain_end& end, ledger& book) {
-    auth::audit_entry entry;
-    entry.at = with_.time->now();
-    entry.request = auth::make_request_id();
-    entry.principal = auth::principal_kind::operator_;
-    entry.what = auth::operation::repair;
-    entry.reason = "a chain below is gone; it ends with what is left of it";
-    entry.anchor = end.anchor;
-    entry.ended = end.tag;
-    lost("a scope below, of which " + std::to_string(end.anchor.length)
-         + " audit entries are left");
-    book.close(*batch_, &entry);
-    return {};
-  }
-
-  /// Ends the chains of a scope that no catalog lists, and of all below it;
-  /// answers which.
-  result<std::vector<persistence::scope_tag>>
-  end_tree(const persistence::scope_tag& tag, ledger& book) {
-    std::vector<persistence::scope_tag> out;
-    if (entry_is_there(tag) || is_being_erased(tag))
-      return out;
-    persistence::erasure what;
-    what.listed = true;
-    what.partition = identity_->partition;
-    what.organization = identity_->root().tag;
-    what.parent = persistence::tags_of(*identity_);
-    what.at = with_.time->now();
-    if (auto slot = with_.catalog.slot_of_damaged(tag); slot && *slot)
-      what.scope.slot = **slot;
-    erased_tree tree{identity_, tag, identity_->partition};
-    while (!tree.is_empty()) {
-      auto some = tree.list_some(with_, tag, *batch_);
-      if (some.has_error())
-        return some.error();
-      what.below += some->scopes;
-      for (const auto& end : some->ends) {
-        if (auto done = end_chain(end, book); done.has_error())
-          return done.error();
-        out.push_back(end.tag);
-      }
-    }
-    const auto& node = with_.catalog.node();
-    auto key = node.space().key(record_kind::erasure, view_of(tag));
-    batch_->put(key, crypto::seal(node.keys.control, 0, key.view(),
-                                  persistence::encode_erasure(what)));
-    return out;
-  }
-
-  bool entry_is_there(const persistence::scope_tag& tag) const {
-    auto entry = with_.catalog.entry_of(identity_, tag);
-    return entry.has_error() || entry->has_value();
-  }
-
-  /// The tags of all that has records beside this scope, by where their chains
-  /// begin.
-  result<std::map<crypto::digest, persistence::scope_tag>> find_tags() const {
-    std::map<crypto::digest, persistence::scope_tag> out;
-    bytes prefix{context_.space.everything().substr(0, 2)};
-    bytes from;
-    for (bool more = true; more;) {
-      more = false;
-      auto done = records_.scan(prefix, from, [&](bytes_view key, bytes_view) {
-        auto tag = byte_reader{key.substr(2)}.array<16>();
-        out[auth::first_head(view_of(tag))] = tag;
-        // On behind all that this one has.
-        from = bytes{view_of(tag)};
-        from.append(1, '\xff');
-        more = true;
-        return false;
-      });
-      if (done.has_error())
-        return done.error();
-    }
-    return out;
+    lost_scopes gone{with_, identity_, *batch_, book};
+    auto done = gone.end(std::move(missing));
+    for (auto entries : gone.entries_left())
+      lost("a scope below, of which " + std::to_string(entries)
+           + " audit entries are left");
+    return done;
   }
 
   result<void> write() {

@@ -57,8 +57,8 @@ step scope_engine::forget_keys_of_erased(
   for (const auto& record : keys_.below(identity_->name))
     for (const auto& name : named_by(record))
       names->insert(std::string{name.path()});
-  auto erased = std::make_shared<result<std::vector<scope>>>(
-    std::vector<scope>{});
+  auto erased
+    = std::make_shared<result<std::vector<scope>>>(std::vector<scope>{});
   auto work = [names, erased, with = with_] {
     for (const auto& path : *names) {
       auto name = scope::parse(path);

@@ -153,3 +153,41 @@ TEST_CASE("a store that fails in the middle of an erasure is the callers' to "
     CHECK(damages_of(opened) == "");
   }
 }
+
+TEST_CASE("what is acknowledged after an erasure failed is there after a "
+          "restart",
+          "[runtime][erasure]") {
+  for (auto how : {fault::fail, fault::tear})
+    for (std::uint64_t call = 1; call < 14; ++call) {
+      test_node node;
+      std::optional<memory> later;
+      {
+        auto opened = node.open_or_fail();
+        auto acme = opened.organization("org_acme").value();
+        auto gone = acme.client("team_a/user_gone").value();
+        gone.create_memory(draft("x")).value();
+        node.files->plan(call, how);
+        auto done = gone.erase_scope();
+        // Nobody asks again; either it is finished or it was not begun.
+        CHECK(eventually([&] {
+          auto made = gone.create_memory(draft("later"));
+          if (made)
+            later = *made;
+          return made || made.error().code == errc::erased;
+        }));
+        INFO("call " << call << (done ? " done" : " failed"));
+        CHECK_FALSE((done && later));
+      }
+      auto opened = node.open_or_fail();
+      auto acme = opened.organization("org_acme").value();
+      auto gone = acme.client("team_a/user_gone").value();
+      INFO("call " << call);
+      if (later)
+        CHECK(gone.get_memory(later->id).value() == *later);
+      else
+        CHECK(gone.list_memories().error().code == errc::erased);
+      CHECK(eventually([&] { return has_finished_erasures(opened); }));
+      CHECK(opened.verify_all().value().intact);
+      CHECK(damages_of(opened) == "");
+    }
+}
