@@ -112,6 +112,10 @@ public:
   task<result<engine::erased_child>> erase(auth::authority_ptr who,
                                            scope target);
 
+  /// Lets the name of a scope that was erased be used again. Fails with
+  /// `conflict` if it is not refused.
+  task<result<void>> reinstate(auth::authority_ptr who, scope target);
+
   /// Searches scopes together: scored as one collection, best first.
   task<result<std::vector<located_hit>>>
   search(std::vector<std::shared_ptr<scope_binding>> scopes,

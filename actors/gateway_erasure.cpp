@@ -103,6 +103,27 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
   co_return done;
 }
 
+task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
+  auto kind = auth::operation::reinstate_scope;
+  auto id = auth::make_request_id();
+  auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (grant.has_error())
+    co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
+  auto parent = target.parent();
+  if (!parent) {
+    error why{errc::invalid_argument,
+              "an organization is not reinstated like a scope"};
+    co_return co_await impl_->refused(who, kind, id, why, target, {});
+  }
+  engine::operation what{engine::reinstate_child{target}};
+  auto asked
+    = impl_->ask_parent(*parent, who, kind, target, id, std::move(what));
+  auto done = co_await asked;
+  if (done.has_error())
+    co_return done.error();
+  co_return result<void>{};
+}
+
 task<result<engine::erased_child>>
 gateway::impl::erase_closed(auth::authority_ptr who, scope target,
                             auth::request_id id) {

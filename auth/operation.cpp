@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 34> names{{
+constexpr std::array<entry, 35> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -39,6 +39,7 @@ constexpr std::array<entry, 34> names{{
   {operation::erase_scope, "scope.erase"},
   {operation::sign_checkpoint, "audit.checkpoint"},
   {operation::export_audit, "audit.export"},
+  {operation::reinstate_scope, "scope.reinstate"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},

@@ -46,6 +46,8 @@ enum class operation : std::uint8_t {
   /// Signing where audit chains end.
   sign_checkpoint = 25,
   export_audit = 26,
+  /// Letting the name of a scope that was erased be used again.
+  reinstate_scope = 27,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,

@@ -96,6 +96,7 @@ constexpr permission required_for(operation what) {
     case operation::show_settings:
     case operation::configure_organization:
     case operation::erase_scope:
+    case operation::reinstate_scope:
     // What nobody may ask for is the administrator's at least.
     case operation::authenticate:
     case operation::bind_client:

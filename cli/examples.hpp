@@ -35,6 +35,7 @@ inline const std::map<std::string_view, std::string_view> examples{
   {"scope", "scope list"},
   {"scope list", "scope list --json"},
   {"scope show", "scope show user_sarah"},
+  {"scope reinstate", "scope reinstate user_sarah"},
   {"receipt", "receipt verify sarah.receipt"},
   {"receipt key", "receipt key > store.pub"},
   {"audit", "audit list --scope user_sarah"},

@@ -113,6 +113,21 @@ exit_code run_erase(context& shared, const std::string& name, bool yes) {
   });
 }
 
+exit_code run_reinstate(context& shared, const std::string& name) {
+  return show(shared.open_client(name), [&](const client& bound) {
+    auto done = bound.reinstate_scope();
+    if (done.has_error())
+      return fail(done.error());
+    if (shared.style.json)
+      print_json(json::object{{"scope", bound.bound_to().path()}});
+    else if (!shared.style.quiet)
+      std::cout << bound.bound_to().path()
+                << " can be used again; it is empty, and old API keys of it "
+                   "stay dead.\n";
+    return exit_code::done;
+  });
+}
+
 } // namespace
 
 void add_scope_commands(CLI::App& app, context& shared) {
@@ -142,6 +157,13 @@ void add_scope_commands(CLI::App& app, context& shared) {
   erase->callback([&shared, erased, yes] {
     shared.run
       = [erased, yes](context& c) { return run_erase(c, *erased, *yes); };
+  });
+  auto reinstate = group->add_subcommand(
+    "reinstate", "Let the name of a scope that was erased be used again");
+  auto former = std::make_shared<std::string>();
+  reinstate->add_option("scope", *former, "E.g. user_sarah")->required();
+  reinstate->callback([&shared, former] {
+    shared.run = [former](context& c) { return run_reinstate(c, *former); };
   });
 }
 

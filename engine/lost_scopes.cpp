@@ -51,7 +51,8 @@ result<void> lost_scopes::end(beginnings missing) {
 }
 
 /// The chains that one below tells of, and does not end.
-result<lost_scopes::beginnings> lost_scopes::told_by(const persistence::scope_tag& tag) const {
+result<lost_scopes::beginnings>
+lost_scopes::told_by(const persistence::scope_tag& tag) const {
   auto context = context_of(*above_);
   context.space = {above_->partition, tag};
   context.tag = tag;
@@ -103,7 +104,7 @@ lost_scopes::end_tree(const persistence::scope_tag& tag) {
   const auto& node = with_.catalog.node();
   auto key = node.space().key(record_kind::erasure, view_of(tag));
   batch_.put(key, crypto::seal(node.keys.control, 0, key.view(),
-                                persistence::encode_erasure(what)));
+                               persistence::encode_erasure(what)));
   return out;
 }
 
@@ -120,15 +121,16 @@ result<lost_scopes::tags_by_beginning> lost_scopes::find_tags() const {
   bytes from;
   for (bool more = true; more;) {
     more = false;
-    auto done = with_.records.scan(prefix, from, [&](bytes_view key, bytes_view) {
-      auto tag = byte_reader{key.substr(2)}.array<16>();
-      out[auth::first_head(view_of(tag))] = tag;
-      // On behind all that this one has.
-      from = bytes{view_of(tag)};
-      from.append(1, '\xff');
-      more = true;
-      return false;
-    });
+    auto done
+      = with_.records.scan(prefix, from, [&](bytes_view key, bytes_view) {
+          auto tag = byte_reader{key.substr(2)}.array<16>();
+          out[auth::first_head(view_of(tag))] = tag;
+          // On behind all that this one has.
+          from = bytes{view_of(tag)};
+          from.append(1, '\xff');
+          more = true;
+          return false;
+        });
     if (done.has_error())
       return done.error();
   }

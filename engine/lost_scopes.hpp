@@ -18,8 +18,8 @@ class lost_scopes {
 public:
   using beginnings = std::map<crypto::digest, auth::pseudonym>;
 
-  /// `book` is of the scope above, which has an organization. All of it outlives
-  /// this.
+  /// `book` is of the scope above, which has an organization. All of it
+  /// outlives this.
   lost_scopes(const services& with, persistence::identity_ptr above,
               persistence::write_batch& batch, ledger& book)
     : with_(with), above_(std::move(above)), batch_(batch), book_(book) {}

@@ -255,12 +255,12 @@ private:
 
   /// Tombstones that were lost, by what the trail says.
   void refuse_again() {
-    for (const auto& [name, known] : chain_.refused()) {
+    for (const auto& [name, known] : chain_.former()) {
       if (tombstones_.contains(name))
         continue;
       auto key = context_.space.key(record_kind::tombstone, view_of(name));
-      auto sealed
-        = with_.catalog.tombstone_of(identity_, key, known.first, known.second);
+      auto sealed = with_.catalog.tombstone_of(
+        identity_, key, known.incarnation, known.refused, known.at);
       head_.registry.add(*context_.fingerprint, key.view(),
                          crypto::tag_of(sealed));
       batch_->put(key, std::move(sealed));

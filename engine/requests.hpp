@@ -162,6 +162,11 @@ struct erase_child {
   scope name;
 };
 
+/// Lets the name of a child that was erased be used again, by a new one.
+struct reinstate_child {
+  scope name;
+};
+
 /// Goes on with an erasure that was begun.
 struct finish_erasure {
   persistence::scope_tag child{};
@@ -230,9 +235,9 @@ using operation
                  delete_all_memories, memory_history, restore_memory,
                  share_memory, expire_memories, create_key, list_keys,
                  configure_organization, show_settings, forget_keys, revoke_key,
-                 authenticate, open_child, erase_child, finish_erasure,
-                 show_scope, list_scopes, list_audit, verify_audit,
-                 list_chain_heads, export_chain, note_access>;
+                 authenticate, open_child, erase_child, reinstate_child,
+                 finish_erasure, show_scope, list_scopes, list_audit,
+                 verify_audit, list_chain_heads, export_chain, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {
@@ -248,6 +253,7 @@ inline bool is_change(const operation& what) {
          || std::holds_alternative<configure_organization>(what)
          || std::holds_alternative<open_child>(what)
          || std::holds_alternative<erase_child>(what)
+         || std::holds_alternative<reinstate_child>(what)
          || std::holds_alternative<finish_erasure>(what);
 }
 

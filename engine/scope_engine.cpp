@@ -122,6 +122,7 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const authenticate&) { return authenticated(asked); },
       [&](const open_child&) { return make_child(asked); },
       [&](const erase_child&) { return erase(asked); },
+      [&](const reinstate_child&) { return reinstate(asked); },
       [&](const finish_erasure& what) { return erasures_.finish(what.child); },
       [&](const show_scope&) { return show(asked); },
       [&](const list_scopes&) { return scopes(asked); },

@@ -313,6 +313,10 @@ private:
   step adopt_child(const request& asked, change made,
                    const persistence::prepared_child& child);
   step erase(const std::shared_ptr<request>& asked);
+  step reinstate(const std::shared_ptr<request>& asked);
+  step reinstated(const std::shared_ptr<request>& asked,
+                  const std::shared_ptr<change>& made,
+                  const persistence::reinstated_child& found);
   erasures::owner lend_for_erasures();
   step show(const std::shared_ptr<request>& asked);
   step scopes(const std::shared_ptr<request>& asked);

@@ -20,6 +20,46 @@ step scope_engine::erase(const std::shared_ptr<request>& asked) {
                          [this, path] { children_in_flight_.erase(path); });
 }
 
+step scope_engine::reinstate(const std::shared_ptr<request>& asked) {
+  const auto& name = std::get<reinstate_child>(asked->what).name;
+  CLOISTER_ASSERT(name.parent() == identity_->name);
+  auto path = std::string{name.path()};
+  if (!children_in_flight_.insert(path).second)
+    return wait{[this, asked] { return run(asked); }};
+  auto made = std::make_shared<change>();
+  auto found = std::make_shared<result<persistence::reinstated_child>>(
+    error{errc::unavailable, "the name could not be looked for"});
+  auto work = [made, found, name, identity = identity_, with = with_] {
+    made->batch->set_generation(with.records.generation());
+    *found
+      = with.catalog.prepare_reinstatement(identity, name.name(), *made->batch);
+  };
+  return offload{work, [this, asked, made, found, path]() -> step {
+                   made->becomes.child = path;
+                   if (*found && made->batch->generation() == generation_)
+                     return reinstated(asked, made, **found);
+                   children_in_flight_.erase(path);
+                   if (found->has_error())
+                     return refuse(*asked, found->error());
+                   return error{errc::unavailable,
+                                "the store was reopened meanwhile; try again",
+                                limits::overload_retry_hint};
+                 }};
+}
+
+step scope_engine::reinstated(const std::shared_ptr<request>& asked,
+                              const std::shared_ptr<change>& made,
+                              const persistence::reinstated_child& found) {
+  auto& registry = ledger_.head().registry;
+  for (const auto& each : found.changes.removals)
+    ledger_.remove(registry, each.key, each.tag);
+  for (const auto& each : found.changes.additions)
+    ledger_.add(registry, each.key, each.tag);
+  made->entry = entry_of(*asked);
+  made->entry.refused = auth::refused_name{found.name, found.incarnation};
+  return submit(std::move(*made), nothing{});
+}
+
 erasures::owner scope_engine::lend_for_erasures() {
   return {with_,
           identity_,

@@ -224,22 +224,47 @@ bool is_revoked(const std::vector<const key_ring::entry*>& lineage,
 
 } // namespace
 
+namespace {
+
+/// What a key was narrowed to, and when.
+struct narrowed_root {
+  scope name;
+  std::optional<timestamp> at;
+};
+
+/// Whether one of them was erased since: what has the name now is another. May
+/// read the disk.
+result<bool> is_older_than_its_scope(const services& with,
+                                     const std::vector<narrowed_root>& roots) {
+  for (const auto& root : roots) {
+    auto erased = with.catalog.erased_at(root.name);
+    if (erased.has_error())
+      return erased.error();
+    if (*erased && (!root.at || *root.at <= **erased))
+      return true;
+  }
+  return false;
+}
+
+} // namespace
+
 step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<authenticate>(asked->what);
   auto found = keys_.find(what.id);
-  auto refused = [&](const std::string& why) -> step {
+  auto refused = [this, asked, found](const std::string& why) -> step {
+    const auto& presented = std::get<authenticate>(asked->what);
     // Who presented a key that was one is named, although it is none any more.
     auto entry = entry_of(*asked);
     entry.principal
       = found ? auth::principal_kind::key : auth::principal_kind::anonymous;
-    entry.key = what.id;
-    entry.narrowings = what.narrowings;
+    entry.key = presented.id;
+    entry.narrowings = presented.narrowings;
     entry.outcome = errc::unauthenticated;
     entry.reason = why;
     if (auto noted = note_counted(refusals_.take_before(entry.at));
         noted.has_error())
       return noted.error();
-    if (refusals_.is_first(auth::to_string(what.id) + why, entry))
+    if (refusals_.is_first(auth::to_string(presented.id) + why, entry))
       if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
         return noted.error();
     return error{errc::unauthenticated, why};
@@ -254,9 +279,13 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   if (what.void_because)
     return refused(*what.void_because);
   auto who = auth::key_authority(found->record);
-  for (const auto& step : what.restrictions)
+  std::vector<narrowed_root> roots;
+  for (const auto& step : what.restrictions) {
     if (auto narrowed = auth::narrow(who, step); narrowed.has_error())
       return refused(narrowed.error().detail);
+    if (step.scope)
+      roots.push_back({who.root, step.issued_at});
+  }
   if (who.expires_at && *who.expires_at <= now)
     return refused("the API key has expired; ask for a new one");
   who.narrowings = what.narrowings;
@@ -269,7 +298,22 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
   for (const auto& narrowing : what.narrowings)
     who.revoked.push_back(with_.revocations->flag_of(view_of(narrowing)));
   // What the key then does is audited, operation by operation.
-  return answer{std::make_shared<const auth::authority>(std::move(who))};
+  auto done = std::make_shared<const auth::authority>(std::move(who));
+  if (roots.empty())
+    return answer{done};
+  auto outdated = std::make_shared<result<bool>>(false);
+  auto work = [outdated, roots = std::move(roots), with = with_] {
+    *outdated = is_older_than_its_scope(with, roots);
+  };
+  return offload{work, [outdated, done, refused]() -> step {
+                   if (outdated->has_error())
+                     return outdated->error();
+                   if (**outdated)
+                     return refused("the API key is older than the scope that "
+                                    "it was narrowed to, which was erased "
+                                    "since; ask for a new one");
+                   return answer{done};
+                 }};
 }
 
 } // namespace cloister::engine

@@ -56,9 +56,12 @@ void surviving_chain::take(const auth::audit_entry& entry) {
                     : auth::first_head(view_of(*entry.ended)));
   else if (entry.anchor && entry.anchor->length == 0)
     begun_[entry.anchor->head] = entry.anchor->child;
-  if (entry.refused) {
-    auto& known = refused_[entry.refused->name];
-    known = std::max(known, {entry.refused->incarnation, entry.at});
+  if (entry.refused && entry.outcome == errc::ok) {
+    auto& known = former_[entry.refused->name];
+    auto again = entry.what == auth::operation::reinstate_scope;
+    known.incarnation = std::max(known.incarnation, entry.refused->incarnation);
+    known.at = again ? known.at : entry.at;
+    known.refused = !again;
   }
   if (entry.outcome != errc::ok)
     return;

@@ -51,11 +51,15 @@ public:
   const std::set<auth::pseudonym>& anchored() const {
     return anchored_;
   }
-  /// Names that are refused, with their incarnations, and when it began.
-  const std::map<std::array<std::uint8_t, 16>,
-                 std::pair<std::uint32_t, timestamp>>&
-  refused() const {
-    return refused_;
+  /// What became of the name of a scope that was erased.
+  struct former_name {
+    std::uint32_t incarnation = 1;
+    timestamp at;
+    /// False once it was reinstated.
+    bool refused = true;
+  };
+  const std::map<std::array<std::uint8_t, 16>, former_name>& former() const {
+    return former_;
   }
   /// Where chains below began that have no end in this one.
   std::map<crypto::digest, auth::pseudonym> without_end() const;
@@ -79,8 +83,7 @@ private:
   std::map<std::uint64_t, evidence> live_;
   std::set<std::string> revocations_;
   std::set<auth::pseudonym> anchored_;
-  std::map<std::array<std::uint8_t, 16>, std::pair<std::uint32_t, timestamp>>
-    refused_;
+  std::map<std::array<std::uint8_t, 16>, former_name> former_;
   std::map<crypto::digest, auth::pseudonym> begun_;
   std::set<crypto::digest> ended_;
   std::uint64_t missing_ = 0;

@@ -437,8 +437,56 @@ void catalog::erase_index_records(partition_id partition,
 }
 
 bytes catalog::tombstone_of(const identity_ptr& parent, const storage_key& key,
-                            std::uint32_t incarnation, timestamp at) const {
-  return sealed_tombstone(control_of(parent), key, incarnation, true, at);
+                            std::uint32_t incarnation, bool refused,
+                            timestamp at) const {
+  return sealed_tombstone(control_of(parent), key, incarnation, refused, at);
+}
+
+result<reinstated_child>
+catalog::prepare_reinstatement(const identity_ptr& parent,
+                               std::string_view segment,
+                               write_batch& batch) const {
+  auto state = incarnation_of(parent, segment);
+  if (state.has_error())
+    return state.error();
+  if (!state->refused)
+    return error{errc::conflict,
+                 "this scope's name is not refused; it can be used"};
+  reinstated_child out;
+  out.name = name_hash(parent, segment);
+  out.incarnation = state->incarnation - 1;
+  auto key = space_of(parent).key(record_kind::tombstone, view_of(out.name));
+  auto old = records_.get(key);
+  if (old.has_error())
+    return old.error();
+  if (*old)
+    out.changes.removals.push_back(
+      {bytes{key.view()}, bytes{crypto::tag_of(**old)}});
+  auto sealed = sealed_tombstone(control_of(parent), key, out.incarnation,
+                                 false, state->erased);
+  out.changes.additions.push_back(
+    {bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
+  batch.put(key, std::move(sealed));
+  return out;
+}
+
+result<std::optional<timestamp>> catalog::erased_at(const scope& name) const {
+  std::optional<timestamp> out;
+  identity_ptr at;
+  for (auto segment : name.segments()) {
+    auto state = incarnation_of(at, segment);
+    if (state.has_error())
+      return state.error();
+    if (state->incarnation > 1)
+      out = std::max(out.value_or(state->erased), state->erased);
+    auto child = open_child(at, tag_of(at, segment, state->incarnation));
+    if (child.has_error() && child.error().code == errc::unavailable)
+      return child.error();
+    if (child.has_error())
+      return out;
+    at = *child;
+  }
+  return out;
 }
 
 result<std::optional<std::uint64_t>>
@@ -555,6 +603,7 @@ catalog::incarnation_of(const identity_ptr& parent,
   incarnation_state out;
   out.incarnation = reader.u32() + 1;
   out.refused = reader.u8() == tombstone_refused;
+  out.erased = timestamp{reader.i64()};
   if (!reader.ok())
     return damaged("a tombstone");
   return out;

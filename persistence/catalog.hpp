@@ -23,8 +23,8 @@ namespace cloister::persistence {
 //                   pseudonym:16 segment
 //   tombstone    := sealed under the parent's control key, context = its key:
 //                   version:u8 incarnation:be32 state:u8 erased:be64
-//   state        := 1 the name is refused | 2 it is not: the incarnation was
-//                   lost with damage
+//   state        := 1 the name is refused | 2 it is not: it was reinstated, or
+//                   the incarnation was lost with damage
 //   locator and pseudonym values := sealed under the organization's control
 //                   key, context = its key: version:u8 (tag:16)*   outermost
 //                   first, without the organization
@@ -55,6 +55,15 @@ struct child_entry {
 struct registry_change {
   std::vector<registry_addition> additions;
   std::vector<registry_addition> removals;
+};
+
+/// What lets a name be used again.
+struct reinstated_child {
+  registry_change changes;
+  /// The rest of the tombstone's key.
+  std::array<std::uint8_t, 16> name{};
+  /// The one that was erased.
+  std::uint32_t incarnation = 1;
 };
 
 struct prepared_child {
@@ -128,9 +137,20 @@ public:
                                   const scope_pseudonym& pseudonym,
                                   write_batch& batch);
 
-  /// A tombstone that refuses a name, for a repair.
+  /// A tombstone, for a repair.
   bytes tombstone_of(const identity_ptr& parent, const storage_key& key,
-                     std::uint32_t incarnation, timestamp at) const;
+                     std::uint32_t incarnation, bool refused,
+                     timestamp at) const;
+
+  /// Puts into `batch` what lets a name that was erased be used again. Fails
+  /// with `conflict` if it is not refused.
+  result<reinstated_child> prepare_reinstatement(const identity_ptr& parent,
+                                                 std::string_view segment,
+                                                 write_batch& batch) const;
+
+  /// When a scope, or one above it, was last erased; nothing if none was. Keys
+  /// that were narrowed to it before are not of what has the name now.
+  result<std::optional<timestamp>> erased_at(const scope& name) const;
 
   /// The slot of a child whose entry cannot be read, by looking at all slots.
   result<std::optional<std::uint64_t>>
@@ -173,6 +193,8 @@ private:
   struct incarnation_state {
     std::uint32_t incarnation = 1;
     bool refused = false;
+    /// When the one before was.
+    timestamp erased;
   };
 
   key_space space_of(const identity_ptr& parent) const;

@@ -186,6 +186,17 @@ void client::erase_scope(completion_handler<erasure_receipt> done) const {
   start(impl_, impl_->node, impl_->erase(), std::move(done));
 }
 
+result<void> client::reinstate_scope() const {
+  return wait(
+    impl_->node->gateway->reinstate(impl_->who, impl_->binding->name()));
+}
+
+void client::reinstate_scope(completion_handler<void> done) const {
+  start(impl_, impl_->node,
+        impl_->node->gateway->reinstate(impl_->who, impl_->binding->name()),
+        std::move(done));
+}
+
 result<audit_list> client::list_audit(audit_options options) const {
   return wait(impl_->audit(std::move(options)));
 }

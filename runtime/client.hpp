@@ -167,6 +167,13 @@ public:
   /// The same, completed by a handler.
   void erase_scope(completion_handler<erasure_receipt> done) const;
 
+  /// Lets the name of this scope, which was erased, be used again: it begins
+  /// empty, with new keys, and old API keys stay dead. Needs `admin`, by a key
+  /// rooted above. Fails with `conflict` if the name is not refused.
+  result<void> reinstate_scope() const;
+  /// The same, completed by a handler.
+  void reinstate_scope(completion_handler<void> done) const;
+
   /// Who did what in this scope, newest first.
   result<audit_list> list_audit(audit_options options = {}) const;
   /// The same, completed by a handler.

@@ -74,11 +74,9 @@ TEST_CASE("a tombstone that was lost is made again by what the trail says",
                   [](const auto&, auto, auto) { return true; });
   auto opened = node.open_or_fail();
   auto acme = opened.organization("org_acme").value();
-  CHECK(acme.client("team_a/user_gone")
-          ->create_memory(draft("again"))
-          .error()
-          .code
-        == errc::erased);
+  CHECK(
+    acme.client("team_a/user_gone")->create_memory(draft("again")).error().code
+    == errc::erased);
   CHECK(acme.client("team_a/user_stays")->list_memories()->results.size() == 1);
   check_whole(opened);
 }

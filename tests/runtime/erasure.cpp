@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "auth/narrowing.hpp"
 #include "engine/examiner.hpp"
 #include "persistence/erasure.hpp"
 #include "tests/support/test_node.hpp"
@@ -208,4 +209,55 @@ TEST_CASE("a scope in full use can be erased", "[runtime][erasure]") {
   CHECK(odd == 0);
   CHECK(all.agent.list_memories().error().code == errc::erased);
   CHECK(all.opened.verify_all().value().intact);
+}
+
+TEST_CASE("a name that was reinstated begins anew, and old keys stay dead",
+          "[runtime][erasure]") {
+  team all;
+  auto admin
+    = all.acme.create_key({.root = "org_acme", .permissions = permissions::all})
+        .value();
+  auto rooted = all.acme
+                  .create_key({.root = "team_eng/user_sarah",
+                               .permissions = permissions::all})
+                  .value();
+  auth::restriction to_sarah;
+  to_sarah.scope = "team_eng/user_sarah";
+  to_sarah.issued_at = all.node.time->now();
+  auto narrowed = auth::narrow_api_key(admin.api_key, to_sarah).value();
+  CHECK(all.opened.client(narrowed)->list_memories().has_value());
+  CHECK(all.sarah.reinstate_scope().error().code == errc::conflict);
+  auto tag = all.sarah.show_scope()->tag;
+  all.node.time->advance(std::chrono::milliseconds{5});
+  all.sarah.erase_scope().value();
+  // Only from above, and only by an administrator.
+  CHECK(all.opened.client(rooted).error().code == errc::unauthenticated);
+  auto writer
+    = all.acme
+        .create_key({.root = "team_eng",
+                     .permissions = permissions::read | permissions::write})
+        .value();
+  CHECK(all.opened.client(writer, "user_sarah")->reinstate_scope().error().code
+        == errc::forbidden);
+  CHECK(all.opened.client(admin, "team_eng/user_sarah")
+          ->reinstate_scope()
+          .has_value());
+  CHECK(all.sarah.list_memories()->results.empty());
+  CHECK(all.agent.list_memories()->results.empty());
+  all.sarah.create_memory(draft("anew")).value();
+  CHECK(all.sarah.show_scope()->tag != tag);
+  CHECK(all.sarah.show_scope()->incarnation == 2);
+  CHECK(all.sarah.list_memories()->results.size() == 1);
+  CHECK(all.opened.client(rooted).error().code == errc::unauthenticated);
+  CHECK(all.opened.client(narrowed).error().code == errc::unauthenticated);
+  all.node.time->advance(std::chrono::milliseconds{5});
+  to_sarah.issued_at = all.node.time->now();
+  auto fresh = auth::narrow_api_key(admin.api_key, to_sarah).value();
+  CHECK(all.opened.client(fresh)->list_memories()->results.size() == 1);
+  CHECK(eventually([&] { return has_finished_erasures(all.opened); }));
+  CHECK(all.opened.verify_all().value().intact);
+  CHECK(damages_of(all.opened) == "");
+  // And once more.
+  CHECK(all.sarah.erase_scope()->incarnation == 2);
+  CHECK(all.sarah.list_memories().error().code == errc::erased);
 }
