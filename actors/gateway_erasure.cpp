@@ -82,6 +82,8 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
     co_return erasing_error();
   auto done = co_await impl_->erase_closed(who, target, id);
   auto unknown = done.has_error() && done.error().code == errc::unavailable;
+  if (done)
+    impl_->with.revocations->end_scope(target);
   bool forgotten = false;
   if (done) {
     auto forgetting = impl_->forget_keys(target.organization(), target);
@@ -196,6 +198,9 @@ task<bool> gateway::impl::finish_begun() {
       auto finishing = finish_one(each);
       done = co_await finishing;
     }
+    // Which door is its is not known.
+    if (!done && !each.name)
+      left.clear();
     if (done && each.organization) {
       auto forgetting = forget_keys(*each.organization, std::nullopt);
       done = co_await forgetting;
@@ -259,6 +264,7 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
   if (done.has_error())
     co_return false;
   if (what.name) {
+    with.revocations->end_scope(*what.name);
     erasing->forget(*what.name);
     closed->open(*what.name);
   }

@@ -20,4 +20,29 @@ revocation_flag revocations::flag_of(bytes_view name) {
   return flag;
 }
 
+namespace {
+
+bytes name_of_scope(const scope& name) {
+  return "scope " + bytes{name.path()};
+}
+
+} // namespace
+
+std::vector<revocation_flag> revocations::flags_of(const scope& root) {
+  std::vector<revocation_flag> out;
+  for (std::optional<scope> at = root; at && at->parent(); at = at->parent())
+    out.push_back(flag_of(name_of_scope(*at)));
+  return out;
+}
+
+void revocations::end_scope(const scope& erased) {
+  std::lock_guard guard{mutex_};
+  auto known = flags_.find(name_of_scope(erased));
+  if (known == flags_.end())
+    return;
+  if (auto flag = known->second.lock())
+    flag->store(true, std::memory_order_release);
+  flags_.erase(known);
+}
+
 } // namespace cloister::auth

@@ -8,8 +8,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "core/bytes.hpp"
+#include "core/scope.hpp"
 
 namespace cloister::auth {
 
@@ -23,6 +25,14 @@ public:
   /// The flag that everybody shares who has one for this key, which is named
   /// by its id or by its narrowing.
   revocation_flag flag_of(bytes_view name);
+
+  /// The flags of a scope and of each above it, but for the organization:
+  /// whoever is rooted there ends with the first that is erased.
+  std::vector<revocation_flag> flags_of(const scope& root);
+
+  /// A scope was erased: sets the flag of all that have it. Whoever asks for
+  /// one later is of what has the name then.
+  void end_scope(const scope& erased);
 
 private:
   std::mutex mutex_;

@@ -161,6 +161,8 @@ step erasures::destroyed(const run_ptr& of,
                          const persistence::registry_change& changes) {
   if (is_outdated(*batch))
     return failed(of, {errc::unavailable, "the store was reopened meanwhile"});
+  // Whoever still holds its keys must not be found by who looks for it.
+  lent_.with.catalog.forget(of->tag);
   const auto& what = of->what;
   auto entry = auth::decode_audit_entry(what.asked);
   if (entry.has_error())

@@ -225,9 +225,10 @@ private:
             removed.emplace_back(persistence::rest_of(key));
             return true;
           }
-          if (kind == record_kind::tombstone)
-            tombstones_.insert(
-              byte_reader{persistence::rest_of(key)}.array<16>());
+          if (kind == record_kind::tombstone && !is_newest_tombstone(key)) {
+            removed.emplace_back(persistence::rest_of(key));
+            return true;
+          }
           if (kind != record_kind::api_key || !revoke_again(key, *plain))
             head_.registry.add(*context_.fingerprint, key,
                                crypto::tag_of(sealed));
@@ -253,6 +254,20 @@ private:
     return owns.has_error() || *owns;
   }
 
+  /// Whether a tombstone says what the trail says last; notes that it is there.
+  bool is_newest_tombstone(bytes_view key) {
+    auto name = byte_reader{persistence::rest_of(key)}.array<16>();
+    auto known = chain_.former().find(name);
+    auto newest
+      = known == chain_.former().end()
+        || with_.catalog.is_tombstone_of(
+          identity_, context_.space.key(record_kind::tombstone, view_of(name)),
+          known->second.incarnation, known->second.refused);
+    if (newest)
+      tombstones_.insert(name);
+    return newest;
+  }
+
   /// Tombstones that were lost, by what the trail says.
   void refuse_again() {
     for (const auto& [name, known] : chain_.former()) {
@@ -264,7 +279,9 @@ private:
       head_.registry.add(*context_.fingerprint, key.view(),
                          crypto::tag_of(sealed));
       batch_->put(key, std::move(sealed));
-      lost("the tombstone of a name that was erased; it was made again");
+      lost(
+        "the tombstone of a name that was erased, or an older one was there; "
+        "it was made again");
     }
   }
 

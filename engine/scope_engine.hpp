@@ -67,6 +67,13 @@ result<loaded_scope> load_scope(const services& with,
 
 class filter_scan;
 
+/// A scope that was erased, and when: keys from before are not of what has the
+/// name now.
+struct erased_name {
+  scope name;
+  timestamp at;
+};
+
 /// Everything one scope can do, for one thread at a time. No threads, no
 /// actors, and no reads from the disk: what needs one comes out as a `step`.
 ///
@@ -300,7 +307,7 @@ private:
   step authenticated(const std::shared_ptr<request>& asked);
   step forget_keys_of_erased(const std::shared_ptr<request>& asked);
   step forgotten(const std::shared_ptr<request>& asked,
-                 const std::vector<scope>& erased);
+                 const std::vector<erased_name>& erased);
   void put_key(change& to, auth::key_record record);
 
   // -- administration (scope_admin.cpp) --

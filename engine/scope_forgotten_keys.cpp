@@ -22,20 +22,23 @@ std::vector<scope> named_by(const auth::key_record& record) {
   return out;
 }
 
-bool lies_in(const scope& name, const std::vector<scope>& erased) {
-  return std::any_of(erased.begin(), erased.end(),
-                     [&](const auto& each) { return each.contains(name); });
+bool lies_in(const scope& name, const std::vector<erased_name>& erased,
+             timestamp made) {
+  return std::any_of(erased.begin(), erased.end(), [&](const auto& each) {
+    return each.name.contains(name) && made <= each.at;
+  });
 }
 
 /// Whether that changed anything.
-bool forget(auth::key_record& record, const std::vector<scope>& erased,
+bool forget(auth::key_record& record, const std::vector<erased_name>& erased,
             timestamp now) {
   auto changed = false;
-  if (record.promote_to && lies_in(*record.promote_to, erased)) {
+  if (record.promote_to
+      && lies_in(*record.promote_to, erased, record.created_at)) {
     record.promote_to.reset();
     changed = true;
   }
-  if (!lies_in(record.root, erased))
+  if (!lies_in(record.root, erased, record.created_at))
     return changed;
   record.root = record.root.organization();
   record.permissions = {};
@@ -52,23 +55,23 @@ step scope_engine::forget_keys_of_erased(
   const std::shared_ptr<request>& asked) {
   const auto& what = std::get<forget_keys>(asked->what);
   if (what.erased)
-    return forgotten(asked, {*what.erased});
+    return forgotten(asked, {{*what.erased, with_.time->now()}});
   auto names = std::make_shared<std::set<std::string>>();
   for (const auto& record : keys_.below(identity_->name))
     for (const auto& name : named_by(record))
       names->insert(std::string{name.path()});
-  auto erased
-    = std::make_shared<result<std::vector<scope>>>(std::vector<scope>{});
+  auto erased = std::make_shared<result<std::vector<erased_name>>>(
+    std::vector<erased_name>{});
   auto work = [names, erased, with = with_] {
     for (const auto& path : *names) {
       auto name = scope::parse(path);
-      auto found = with.catalog.find(*name);
-      if (found.has_error() && found.error().code == errc::unavailable) {
-        *erased = found.error();
+      auto at = with.catalog.erased_at(*name);
+      if (at.has_error() && at.error().code == errc::unavailable) {
+        *erased = at.error();
         return;
       }
-      if (found.has_error() && found.error().code == errc::erased)
-        (*erased)->push_back(*name);
+      if (at && *at)
+        (*erased)->push_back({*name, **at});
     }
   };
   return offload{work, [this, asked, erased]() -> step {
@@ -79,7 +82,7 @@ step scope_engine::forget_keys_of_erased(
 }
 
 step scope_engine::forgotten(const std::shared_ptr<request>& asked,
-                             const std::vector<scope>& erased) {
+                             const std::vector<erased_name>& erased) {
   // Several changes of one record must not overlap.
   if (in_flight_ > 0) {
     barrier_ = asked.get();

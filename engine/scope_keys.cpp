@@ -280,12 +280,25 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
     return refused(*what.void_because);
   auto who = auth::key_authority(found->record);
   std::vector<narrowed_root> roots;
+  auto add_root = [&](const scope& name, std::optional<timestamp> at) {
+    if (name.parent())
+      roots.push_back({name, at});
+  };
+  const auto& record = found->record;
+  add_root(record.root, record.created_at);
+  if (record.promote_to)
+    add_root(*record.promote_to, record.created_at);
   for (const auto& step : what.restrictions) {
     if (auto narrowed = auth::narrow(who, step); narrowed.has_error())
       return refused(narrowed.error().detail);
     if (step.scope)
-      roots.push_back({who.root, step.issued_at});
+      add_root(who.root, step.issued_at);
+    if (step.promote_to && who.promote_to)
+      add_root(*who.promote_to, step.issued_at);
   }
+  for (const auto& root : roots)
+    for (auto& flag : with_.revocations->flags_of(root.name))
+      who.revoked.push_back(std::move(flag));
   if (who.expires_at && *who.expires_at <= now)
     return refused("the API key has expired; ask for a new one");
   who.narrowings = what.narrowings;

@@ -60,7 +60,7 @@ void surviving_chain::take(const auth::audit_entry& entry) {
     auto& known = former_[entry.refused->name];
     auto again = entry.what == auth::operation::reinstate_scope;
     known.incarnation = std::max(known.incarnation, entry.refused->incarnation);
-    known.at = again ? known.at : entry.at;
+    known.at = again && known.at.milliseconds > 0 ? known.at : entry.at;
     known.refused = !again;
   }
   if (entry.outcome != errc::ok)

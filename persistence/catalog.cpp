@@ -290,7 +290,7 @@ result<void> catalog::pass_over_used_tags(
   if (*old)
     out.removals.push_back({bytes{key.view()}, bytes{crypto::tag_of(**old)}});
   auto sealed = sealed_tombstone(control_of(parent), key, state.incarnation - 1,
-                                 false, timestamp{});
+                                 false, state.erased);
   out.additions.push_back({bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
   batch.put(key, std::move(sealed));
   return {};
@@ -414,10 +414,18 @@ result<registry_change> catalog::prepare_erasure(const identity_ptr& parent,
   auto entry = space_of(parent).key(record_kind::child, view_of(tag));
   auto tombstone
     = space_of(parent).key(record_kind::tombstone, view_of(what.name));
-  for (const auto& key : {entry, tombstone})
-    if (auto done = note_former(key); done.has_error())
-      return done.error();
+  if (auto done = note_former(entry); done.has_error())
+    return done.error();
   batch.erase(entry);
+  // An entry of a former scope that came back must not take the name from who
+  // has it now.
+  auto former = tombstone_at(parent, tombstone);
+  if (former.has_error() && former.error().code != errc::corrupted)
+    return former.error();
+  if (former && former->incarnation > what.incarnation)
+    return out;
+  if (auto done = note_former(tombstone); done.has_error())
+    return done.error();
   auto sealed = sealed_tombstone(control_of(parent), tombstone,
                                  what.incarnation, true, what.at);
   out.additions.push_back(
@@ -434,6 +442,17 @@ void catalog::erase_index_records(partition_id partition,
   key_space root{partition, organization};
   batch.erase(root.key(record_kind::locator, view_of(tag)));
   batch.erase(root.key(record_kind::pseudonym, view_of(pseudonym)));
+}
+
+bool catalog::is_tombstone_of(const identity_ptr& parent,
+                              const storage_key& key, std::uint32_t incarnation,
+                              bool refused) const {
+  auto there = tombstone_at(parent, key);
+  if (there.has_error() || there->incarnation == 1)
+    return false;
+  return there->incarnation - 1 > incarnation
+         || (there->incarnation - 1 == incarnation
+             && there->refused == refused);
 }
 
 bytes catalog::tombstone_of(const identity_ptr& parent, const storage_key& key,
@@ -587,8 +606,14 @@ bytes catalog::tombstone_rest(const identity_ptr& parent,
 result<catalog::incarnation_state>
 catalog::incarnation_of(const identity_ptr& parent,
                         std::string_view segment) const {
-  auto key = space_of(parent).key(record_kind::tombstone,
-                                  tombstone_rest(parent, segment));
+  return tombstone_at(parent,
+                      space_of(parent).key(record_kind::tombstone,
+                                           tombstone_rest(parent, segment)));
+}
+
+result<catalog::incarnation_state>
+catalog::tombstone_at(const identity_ptr& parent,
+                      const storage_key& key) const {
   auto sealed = records_.get(key);
   if (sealed.has_error())
     return sealed.error();

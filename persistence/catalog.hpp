@@ -137,6 +137,11 @@ public:
                                   const scope_pseudonym& pseudonym,
                                   write_batch& batch);
 
+  /// Whether a tombstone says what it should, or is of a later time; for a
+  /// repair.
+  bool is_tombstone_of(const identity_ptr& parent, const storage_key& key,
+                       std::uint32_t incarnation, bool refused) const;
+
   /// A tombstone, for a repair.
   bytes tombstone_of(const identity_ptr& parent, const storage_key& key,
                      std::uint32_t incarnation, bool refused,
@@ -213,6 +218,8 @@ private:
                                    partition_id partition,
                                    incarnation_state& state, write_batch& batch,
                                    prepared_child& out) const;
+  result<incarnation_state> tombstone_at(const identity_ptr& parent,
+                                         const storage_key& key) const;
   result<identity_ptr> decode_child(const identity_ptr& parent,
                                     const scope_tag& tag,
                                     bytes_view sealed) const;

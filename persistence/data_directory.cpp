@@ -100,7 +100,8 @@ data_directory::create(std::shared_ptr<file_system> files,
                                          "used; name another"};
   for (const auto& name : *names)
     if (name != "lock" && name != "keys" && name != "store"
-        && name != "FORMAT.new" && name != "passphrase")
+        && name != "FORMAT.new" && name != "passphrase"
+        && name != "passphrase.new")
       return error{errc::conflict, path
                                      + " is not empty; choose an empty or "
                                        "new directory"};

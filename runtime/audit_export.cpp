@@ -240,7 +240,10 @@ std::string export_line(const engine::exported_entry& entry,
     out["child"] = record.child;
   if (!record.target.empty())
     out["target"] = record.target;
-  if (const auto& what = entry.line.entry; what.ended && what.anchor)
+  // One of which nothing is left, not even its tag, is only told of.
+  constexpr std::array<std::uint8_t, 16> unknown{};
+  if (const auto& what = entry.line.entry;
+      what.ended && *what.ended != unknown && what.anchor)
     out["ended"] = json::object{{"tag", to_hex(view_of(*what.ended))},
                                 {"length", what.anchor->length},
                                 {"head", to_hex(view_of(what.anchor->head))}};

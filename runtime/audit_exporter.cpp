@@ -5,6 +5,7 @@
 
 #include "core/encoding.hpp"
 #include "runtime/export_lines.hpp"
+#include "runtime/signing.hpp"
 
 namespace cloister {
 
@@ -29,7 +30,7 @@ call<bool> audit_exporter::write_one(reader ask, wanted_chain chain,
       break;
     for (auto& entry : page->entries) {
       const auto& what = entry.line.entry;
-      if (what.ended && what.anchor)
+      if (what.ended && *what.ended != persistence::scope_tag{} && what.anchor)
         ended.push_back({*what.ended, what.anchor->length});
       auto line = export_line(entry, to_audit_record(entry.line), name);
       if (!sink_(line))
@@ -60,6 +61,12 @@ call<bool> audit_exporter::write(reader ask, persistence::scope_tag tag,
 
 call<audit_export_summary>
 audit_exporter::finish(const crypto::secret_key& seed) {
+  // What was erased meanwhile was not written, and is not told of.
+  std::erase_if(until_.chains, [this](const auto& chain) {
+    auto tag = from_hex(chain.tag);
+    return !tag || !written_.contains(byte_reader{*tag}.array<16>());
+  });
+  sign(until_, seed);
   auto line = last_line(lines_, digest_, until_, seed);
   if (!sink_(line))
     co_return stopped();

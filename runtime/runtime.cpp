@@ -137,9 +137,9 @@ result<organization> runtime::organization(std::string_view name) const {
 void runtime::organization(
   std::string_view name,
   completion_handler<cloister::organization> done) const {
-  if (impl_->sealed)
+  if (impl_->sealed && done)
     done(*impl_->sealed);
-  else
+  if (!impl_->sealed)
     start(impl_, impl_,
           impl::open_organization(impl_, std::string{name},
                                   impl::opening::create_or_open),
@@ -157,9 +157,9 @@ runtime::existing_organization(std::string_view name) const {
 void runtime::existing_organization(
   std::string_view name,
   completion_handler<cloister::organization> done) const {
-  if (impl_->sealed)
+  if (impl_->sealed && done)
     done(*impl_->sealed);
-  else
+  if (!impl_->sealed)
     start(
       impl_, impl_,
       impl::open_organization(impl_, std::string{name}, impl::opening::open),
@@ -174,9 +174,9 @@ result<new_key> runtime::create_organization(std::string_view name) const {
 
 void runtime::create_organization(std::string_view name,
                                   completion_handler<new_key> done) const {
-  if (impl_->sealed)
+  if (impl_->sealed && done)
     done(*impl_->sealed);
-  else
+  if (!impl_->sealed)
     start(impl_, impl_, impl::make_organization(impl_, std::string{name}),
           std::move(done));
 }
@@ -188,9 +188,9 @@ result<scope_listing> runtime::list_organizations() const {
 }
 
 void runtime::list_organizations(completion_handler<scope_listing> done) const {
-  if (impl_->sealed)
+  if (impl_->sealed && done)
     done(*impl_->sealed);
-  else
+  if (!impl_->sealed)
     start(impl_, impl_, impl_->organizations(), std::move(done));
 }
 
@@ -209,9 +209,9 @@ result<client> runtime::client(const new_key& key,
 
 void runtime::client(std::string_view api_key, std::string_view user_id,
                      completion_handler<cloister::client> done) const {
-  if (impl_->sealed)
+  if (impl_->sealed && done)
     done(*impl_->sealed);
-  else
+  if (!impl_->sealed)
     start(impl_, impl_,
           impl::open_client(impl_, std::string{api_key}, std::string{user_id}),
           std::move(done));
@@ -225,9 +225,9 @@ result<audit_list> runtime::list_node_audit(audit_options options) const {
 
 void runtime::list_node_audit(audit_options options,
                               completion_handler<audit_list> done) const {
-  if (impl_->sealed)
+  if (impl_->sealed && done)
     done(*impl_->sealed);
-  else
+  if (!impl_->sealed)
     start(impl_, impl_, impl_->node_audit(std::move(options)), std::move(done));
 }
 
@@ -239,9 +239,9 @@ result<audit_export_summary> runtime::export_audit(audit_line_sink sink) const {
 
 void runtime::export_audit(
   audit_line_sink sink, completion_handler<audit_export_summary> done) const {
-  if (impl_->sealed)
+  if (impl_->sealed && done)
     done(*impl_->sealed);
-  else
+  if (!impl_->sealed)
     start(impl_, impl_, impl::export_audit(impl_, std::move(sink)),
           std::move(done));
 }
@@ -253,9 +253,9 @@ result<audit_checkpoint> runtime::make_checkpoint() const {
 }
 
 void runtime::make_checkpoint(completion_handler<audit_checkpoint> done) const {
-  if (impl_->sealed)
+  if (impl_->sealed && done)
     done(*impl_->sealed);
-  else
+  if (!impl_->sealed)
     start(impl_, impl_, impl_->checkpoint(), std::move(done));
 }
 
@@ -267,9 +267,9 @@ runtime::verify_all(const std::optional<audit_checkpoint>& against) const {
 }
 
 void runtime::verify_all(completion_handler<audit_verification> done) const {
-  if (impl_->sealed)
+  if (impl_->sealed && done)
     done(*impl_->sealed);
-  else
+  if (!impl_->sealed)
     start(impl_, impl_, impl_->verify({}), std::move(done));
 }
 

@@ -225,7 +225,14 @@ TEST_CASE("a name that was reinstated begins anew, and old keys stay dead",
   to_sarah.scope = "team_eng/user_sarah";
   to_sarah.issued_at = all.node.time->now();
   auto narrowed = auth::narrow_api_key(admin.api_key, to_sarah).value();
-  CHECK(all.opened.client(narrowed)->list_memories().has_value());
+  auto bound = all.opened.client(narrowed).value();
+  CHECK(bound.list_memories().has_value());
+  auto promoting = all.acme
+                     .create_key({.root = "team_eng/user_bob",
+                                  .permissions = permissions::all,
+                                  .promote_to = "team_eng/user_sarah"})
+                     .value();
+  auto promoter = all.opened.client(promoting).value();
   CHECK(all.sarah.reinstate_scope().error().code == errc::conflict);
   auto tag = all.sarah.show_scope()->tag;
   all.node.time->advance(std::chrono::milliseconds{5});
@@ -250,6 +257,10 @@ TEST_CASE("a name that was reinstated begins anew, and old keys stay dead",
   CHECK(all.sarah.list_memories()->results.size() == 1);
   CHECK(all.opened.client(rooted).error().code == errc::unauthenticated);
   CHECK(all.opened.client(narrowed).error().code == errc::unauthenticated);
+  // Nor does who was there before find the new one.
+  CHECK(bound.list_memories().error().code == errc::unauthenticated);
+  CHECK(bound.create_memory(draft("x")).error().code == errc::unauthenticated);
+  CHECK(promoter.list_memories().error().code == errc::unauthenticated);
   all.node.time->advance(std::chrono::milliseconds{5});
   to_sarah.issued_at = all.node.time->now();
   auto fresh = auth::narrow_api_key(admin.api_key, to_sarah).value();
