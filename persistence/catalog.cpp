@@ -7,29 +7,14 @@
 #include "crypto/aead.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/random.hpp"
+#include "persistence/catalog_records.hpp"
 
 namespace cloister::persistence {
 
 namespace {
 
-constexpr std::uint8_t child_version = 1;
-constexpr std::uint8_t child_state_active = 1;
-constexpr std::uint8_t tombstone_version = 1;
-constexpr std::uint8_t tombstone_refused = 1;
-constexpr std::uint8_t tombstone_usable = 2;
 constexpr std::uint8_t index_version = 1;
 constexpr std::size_t cache_sweep_at = 4096;
-
-error damaged(std::string_view what) {
-  return {errc::corrupted, std::string{what}
-                             + " is malformed or of an unknown "
-                               "version"};
-}
-
-error erased_error() {
-  return {errc::erased, "this scope was erased; its name is refused until an "
-                        "administrator reinstates it"};
-}
 
 bytes be32(std::uint32_t value) {
   bytes out;
@@ -55,49 +40,12 @@ bytes encode_tags(const std::vector<scope_tag>& tags) {
 result<std::vector<scope_tag>> decode_tags(bytes_view data) {
   byte_reader reader{data};
   if (reader.u8() != index_version || reader.rest().size() % 16 != 0)
-    return damaged("an index entry");
+    return error{errc::corrupted,
+                 "an index entry is malformed or of an unknown version"};
   std::vector<scope_tag> tags;
   while (!reader.rest().empty())
     tags.push_back(reader.array<16>());
   return tags;
-}
-
-bytes sealed_tombstone(const crypto::secret_key& control,
-                       const storage_key& key, std::uint32_t incarnation,
-                       bool refused, timestamp erased) {
-  bytes plain;
-  byte_writer writer{plain};
-  writer.u8(tombstone_version);
-  writer.u32(incarnation);
-  writer.u8(refused ? tombstone_refused : tombstone_usable);
-  writer.i64(erased.milliseconds);
-  return crypto::seal(control, 0, key.view(), plain);
-}
-
-/// A child's entry as its parent can read it.
-struct opened_entry {
-  std::uint64_t slot = 0;
-  std::uint32_t incarnation = 1;
-  timestamp created;
-  bytes sealed_name;
-};
-
-result<opened_entry> open_entry(const crypto::secret_key& control,
-                                const storage_key& key, bytes_view sealed) {
-  auto plain = crypto::open(control, key.view(), sealed);
-  if (plain.has_error())
-    return plain.error();
-  byte_reader reader{*plain};
-  auto version = reader.u8();
-  opened_entry out;
-  out.slot = reader.u64();
-  out.incarnation = reader.u32();
-  auto state = reader.u8();
-  out.created = timestamp{reader.i64()};
-  out.sealed_name = bytes{reader.rest()};
-  if (version != child_version || state != child_state_active || !reader.ok())
-    return damaged("a catalog entry");
-  return out;
 }
 
 } // namespace
@@ -179,7 +127,7 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
   auto segment = name_reader.rest();
   auto name = parent ? parent->name.child(segment) : scope::parse(segment);
   if (name.has_error())
-    return damaged("a scope's name");
+    return error{errc::corrupted, "a scope's name is malformed"};
   auto partition = partition_of(parent, segment);
   auto made = std::make_shared<scope_identity>(scope_identity{
     std::move(*name), tag, partition, entry->incarnation, pseudonym,
@@ -289,8 +237,8 @@ result<void> catalog::pass_over_used_tags(
     return old.error();
   if (*old)
     out.removals.push_back({bytes{key.view()}, bytes{crypto::tag_of(**old)}});
-  auto sealed = sealed_tombstone(control_of(parent), key, state.incarnation - 1,
-                                 false, state.erased);
+  auto sealed = seal_tombstone(control_of(parent), key,
+                               {state.incarnation - 1, false, state.erased});
   out.additions.push_back({bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
   batch.put(key, std::move(sealed));
   return {};
@@ -326,16 +274,11 @@ result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
   byte_writer inner_writer{inner};
   inner_writer.raw(child->pseudonym);
   inner_writer.raw(segment);
-  bytes plain;
-  byte_writer writer{plain};
-  writer.u8(child_version);
-  writer.u64(*slot);
-  writer.u32(child->incarnation);
-  writer.u8(child_state_active);
-  writer.i64(now.milliseconds);
-  writer.raw(crypto::seal(child->keys.control, 0, name_context(tag), inner));
   auto key = space_of(parent).key(record_kind::child, view_of(tag));
-  auto sealed = crypto::seal(control_of(parent), 0, key.view(), plain);
+  auto sealed = seal_entry(
+    control_of(parent), key,
+    {*slot, child->incarnation, now,
+     crypto::seal(child->keys.control, 0, name_context(tag), inner)});
   out.additions.push_back({bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
   batch.put(key, std::move(sealed));
   if (parent) {
@@ -358,179 +301,6 @@ void catalog::add_index_records(const scope_identity& child,
     auto key = root.space().key(kind, rest);
     batch.put(key, crypto::seal(root.keys.control, 0, key.view(), tags));
   }
-}
-
-result<std::optional<child_entry>>
-catalog::entry_of(const identity_ptr& parent, const scope_tag& tag) const {
-  auto key = space_of(parent).key(record_kind::child, view_of(tag));
-  auto sealed = records_.get(key);
-  if (sealed.has_error())
-    return sealed.error();
-  if (!*sealed)
-    return std::optional<child_entry>{};
-  auto entry = open_entry(control_of(parent), key, **sealed);
-  if (entry.has_error())
-    return entry.error();
-  return std::optional{child_entry{entry->slot, entry->incarnation}};
-}
-
-result<scope_tag> catalog::current_tag_of(const identity_ptr& parent,
-                                          std::string_view segment) const {
-  auto state = incarnation_of(parent, segment);
-  if (state.has_error())
-    return state.error();
-  if (state->refused)
-    return erased_error();
-  return tag_of(parent, segment, state->incarnation);
-}
-
-result<std::uint32_t>
-catalog::current_incarnation_of(const identity_ptr& parent,
-                                std::string_view segment) const {
-  auto state = incarnation_of(parent, segment);
-  if (state.has_error())
-    return state.error();
-  return state->incarnation;
-}
-
-result<registry_change> catalog::prepare_erasure(const identity_ptr& parent,
-                                                 const scope_tag& tag,
-                                                 const erasure& what,
-                                                 write_batch& batch) const {
-  registry_change out;
-  if (what.scope.slot != unknown_slot)
-    batch.write_slot({what.scope.slot, tag, {}, 0, 0});
-  if (parent)
-    erase_index_records(parent->partition, parent->root().tag, tag,
-                        what.scope.pseudonym, batch);
-  auto note_former = [&](const storage_key& key) -> result<void> {
-    auto old = records_.get(key);
-    if (old.has_error())
-      return old.error();
-    if (*old)
-      out.removals.push_back({bytes{key.view()}, bytes{crypto::tag_of(**old)}});
-    return {};
-  };
-  auto entry = space_of(parent).key(record_kind::child, view_of(tag));
-  auto tombstone
-    = space_of(parent).key(record_kind::tombstone, view_of(what.name));
-  if (auto done = note_former(entry); done.has_error())
-    return done.error();
-  batch.erase(entry);
-  // An entry of a former scope that came back must not take the name from who
-  // has it now.
-  auto former = tombstone_at(parent, tombstone);
-  if (former.has_error() && former.error().code != errc::corrupted)
-    return former.error();
-  if (former && former->incarnation > what.incarnation)
-    return out;
-  if (auto done = note_former(tombstone); done.has_error())
-    return done.error();
-  auto sealed = sealed_tombstone(control_of(parent), tombstone,
-                                 what.incarnation, true, what.at);
-  out.additions.push_back(
-    {bytes{tombstone.view()}, bytes{crypto::tag_of(sealed)}});
-  batch.put(tombstone, std::move(sealed));
-  return out;
-}
-
-void catalog::erase_index_records(partition_id partition,
-                                  const scope_tag& organization,
-                                  const scope_tag& tag,
-                                  const scope_pseudonym& pseudonym,
-                                  write_batch& batch) {
-  key_space root{partition, organization};
-  batch.erase(root.key(record_kind::locator, view_of(tag)));
-  batch.erase(root.key(record_kind::pseudonym, view_of(pseudonym)));
-}
-
-bool catalog::is_tombstone_of(const identity_ptr& parent,
-                              const storage_key& key, std::uint32_t incarnation,
-                              bool refused) const {
-  auto there = tombstone_at(parent, key);
-  if (there.has_error() || there->incarnation == 1)
-    return false;
-  return there->incarnation - 1 > incarnation
-         || (there->incarnation - 1 == incarnation
-             && there->refused == refused);
-}
-
-bytes catalog::tombstone_of(const identity_ptr& parent, const storage_key& key,
-                            std::uint32_t incarnation, bool refused,
-                            timestamp at) const {
-  return sealed_tombstone(control_of(parent), key, incarnation, refused, at);
-}
-
-result<reinstated_child>
-catalog::prepare_reinstatement(const identity_ptr& parent,
-                               std::string_view segment,
-                               write_batch& batch) const {
-  auto state = incarnation_of(parent, segment);
-  if (state.has_error())
-    return state.error();
-  if (!state->refused)
-    return error{errc::conflict,
-                 "this scope's name is not refused; it can be used"};
-  reinstated_child out;
-  out.name = name_hash(parent, segment);
-  out.incarnation = state->incarnation - 1;
-  auto key = space_of(parent).key(record_kind::tombstone, view_of(out.name));
-  auto old = records_.get(key);
-  if (old.has_error())
-    return old.error();
-  if (*old)
-    out.changes.removals.push_back(
-      {bytes{key.view()}, bytes{crypto::tag_of(**old)}});
-  auto sealed = sealed_tombstone(control_of(parent), key, out.incarnation,
-                                 false, state->erased);
-  out.changes.additions.push_back(
-    {bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
-  batch.put(key, std::move(sealed));
-  return out;
-}
-
-result<std::optional<timestamp>> catalog::erased_at(const scope& name) const {
-  std::optional<timestamp> out;
-  identity_ptr at;
-  for (auto segment : name.segments()) {
-    auto state = incarnation_of(at, segment);
-    if (state.has_error())
-      return state.error();
-    if (state->incarnation > 1)
-      out = std::max(out.value_or(state->erased), state->erased);
-    auto child = open_child(at, tag_of(at, segment, state->incarnation));
-    if (child.has_error() && child.error().code == errc::unavailable)
-      return child.error();
-    if (child.has_error())
-      return out;
-    at = *child;
-  }
-  return out;
-}
-
-result<std::optional<std::uint64_t>>
-catalog::slot_of_damaged(const scope_tag& tag) const {
-  return slots_.find(tag);
-}
-
-result<bool> catalog::owns_slot(const scope_tag& tag,
-                                std::uint64_t slot) const {
-  auto found = slots_.read(slot);
-  if (found)
-    return found->owner == tag;
-  if (found.error().code == errc::erased)
-    return false;
-  return found.error();
-}
-
-std::array<std::uint8_t, 16>
-catalog::name_hash(const identity_ptr& parent, std::string_view segment) const {
-  return byte_reader{tombstone_rest(parent, segment)}.array<16>();
-}
-
-void catalog::forget(const scope_tag& tag) {
-  std::lock_guard guard{mutex_};
-  cache_.erase(std::string{view_of(tag)});
 }
 
 result<std::vector<std::vector<scope_tag>>>
@@ -594,44 +364,6 @@ scope_tag catalog::first_tag_of(const scope_identity& organization,
     tag = crypto::keyed_short_hash(organization.organization->tag,
                                    {"tag", view_of(tag), be32(1), segments[i]});
   return tag;
-}
-
-bytes catalog::tombstone_rest(const identity_ptr& parent,
-                              std::string_view segment) const {
-  auto hash = crypto::keyed_short_hash(
-    tag_key_of(parent), {"tombstone", view_of(tag_of_parent(parent)), segment});
-  return bytes{view_of(hash)};
-}
-
-result<catalog::incarnation_state>
-catalog::incarnation_of(const identity_ptr& parent,
-                        std::string_view segment) const {
-  return tombstone_at(parent,
-                      space_of(parent).key(record_kind::tombstone,
-                                           tombstone_rest(parent, segment)));
-}
-
-result<catalog::incarnation_state>
-catalog::tombstone_at(const identity_ptr& parent,
-                      const storage_key& key) const {
-  auto sealed = records_.get(key);
-  if (sealed.has_error())
-    return sealed.error();
-  if (!*sealed)
-    return incarnation_state{};
-  auto plain = crypto::open(control_of(parent), key.view(), **sealed);
-  if (plain.has_error())
-    return plain.error();
-  byte_reader reader{*plain};
-  if (reader.u8() != tombstone_version)
-    return damaged("a tombstone");
-  incarnation_state out;
-  out.incarnation = reader.u32() + 1;
-  out.refused = reader.u8() == tombstone_refused;
-  out.erased = timestamp{reader.i64()};
-  if (!reader.ok())
-    return damaged("a tombstone");
-  return out;
 }
 
 key_space catalog::space_of(const identity_ptr& parent) const {
