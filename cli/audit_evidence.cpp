@@ -12,6 +12,7 @@
 #include "cli/busy_sign.hpp"
 #include "cli/interruption.hpp"
 #include "cli/output_file.hpp"
+#include "cli/receipt.hpp"
 
 namespace cloister::cli {
 
@@ -119,10 +120,9 @@ result<audit_verification> verify_export(const verify_arguments& asked) {
     return against.error();
   std::optional<std::string> key;
   if (!asked.public_key_file.empty()) {
-    auto text = read_file(asked.public_key_file);
+    auto text = read_public_key(asked.public_key_file);
     if (text.has_error())
       return text.error();
-    text->erase(text->find_last_not_of(" \r\n\t") + 1);
     key = *text;
   }
   std::ifstream file{asked.export_file};

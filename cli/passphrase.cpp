@@ -55,14 +55,6 @@ private:
   bool is_silent_ = false;
 };
 
-std::optional<std::string> variable(const char* name) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
-  auto value = std::getenv(name);
-  if (value == nullptr || *value == '\0')
-    return std::nullopt;
-  return value;
-}
-
 } // namespace
 
 result<std::string> ask_passphrase(const std::string& prompt) {
@@ -78,12 +70,7 @@ result<std::string> ask_passphrase(const std::string& prompt) {
 
 result<master_key_source> with_passphrase(const master_key_source& given,
                                           const std::string& data_dir) {
-  auto known = given.file || given.command || given.passphrase
-               || variable("CLOISTER_MASTER_KEY_FILE")
-               || variable("CLOISTER_MASTER_KEY")
-               || variable("CLOISTER_MASTER_KEY_COMMAND")
-               || variable("CLOISTER_PASSPHRASE");
-  if (known || !has_passphrase(data_dir))
+  if (!needs_passphrase(given, data_dir))
     return given;
   auto typed = ask_passphrase("Passphrase of " + data_dir + ": ");
   if (typed.has_error())
@@ -94,8 +81,9 @@ result<master_key_source> with_passphrase(const master_key_source& given,
 }
 
 result<std::string> new_passphrase() {
-  if (auto set = variable("CLOISTER_PASSPHRASE"))
-    return *set;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
+  if (auto set = std::getenv("CLOISTER_PASSPHRASE"); set && *set != '\0')
+    return std::string{set};
   auto typed = ask_passphrase("New passphrase: ");
   if (typed.has_error())
     return typed;

@@ -10,4 +10,7 @@ namespace cloister::cli {
 /// Prints a receipt: the whole of it as JSON, else what it says.
 exit_code show_receipt(const context& shared, const erasure_receipt& receipt);
 
+/// A store's public key from a file, as `receipt key` prints it.
+result<std::string> read_public_key(const std::string& path);
+
 } // namespace cloister::cli

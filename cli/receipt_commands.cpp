@@ -101,13 +101,7 @@ result<std::string> key_to_check_with(const context& shared,
       return opened.error();
     return opened->receipt_key();
   }
-  auto text = read_text(file);
-  if (text.has_error())
-    return text.error();
-  while (!text->empty()
-         && std::isspace(static_cast<unsigned char>(text->back())))
-    text->pop_back();
-  return text;
+  return read_public_key(file);
 }
 
 exit_code run_verify(context& shared, const std::string& path,
@@ -144,6 +138,13 @@ exit_code run_key(context& shared) {
 }
 
 } // namespace
+
+result<std::string> read_public_key(const std::string& path) {
+  auto text = read_text(path);
+  if (text)
+    text->erase(text->find_last_not_of(" \r\n\t") + 1);
+  return text;
+}
 
 exit_code show_receipt(const context& shared, const erasure_receipt& receipt) {
   if (shared.style.json) {

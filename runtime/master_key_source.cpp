@@ -33,6 +33,10 @@ std::string passphrase_path(const std::string& data_dir) {
   return data_dir + "/passphrase";
 }
 
+bool has_passphrase(const std::string& data_dir) {
+  return persistence::posix_file_system()->exists(passphrase_path(data_dir));
+}
+
 /// What is meant, with variables looked at; the key itself is last.
 struct chosen_source {
   master_key_source from;
@@ -140,8 +144,13 @@ result<crypto::secret_key> key_of_passphrase(const std::string& passphrase,
 
 } // namespace
 
-bool has_passphrase(const std::string& data_dir) {
-  return persistence::posix_file_system()->exists(passphrase_path(data_dir));
+bool needs_passphrase(const master_key_source& source,
+                      const std::string& data_dir) {
+  auto chosen = choose(source);
+  if (chosen.has_error() || !has_passphrase(data_dir))
+    return false;
+  const auto& from = chosen->from;
+  return !chosen->key && !from.file && !from.command && !from.passphrase;
 }
 
 result<crypto::secret_key> find_master_key(const master_key_source& source,

@@ -50,7 +50,8 @@ result<new_master_key> make_master_key(const master_key_source& source,
                                        const std::string& data_dir,
                                        const std::string& store_id);
 
-/// Whether a store's key comes of a passphrase.
-bool has_passphrase(const std::string& data_dir);
+/// Whether a store's key comes of a passphrase, and nothing gives it.
+bool needs_passphrase(const master_key_source& source,
+                      const std::string& data_dir);
 
 } // namespace cloister
