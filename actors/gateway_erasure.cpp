@@ -113,8 +113,9 @@ task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
     co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
   auto parent = target.parent();
   if (!parent) {
-    error why{errc::invalid_argument,
-              "an organization is not reinstated like a scope"};
+    error why{
+      errc::invalid_argument,
+      "an organization is not reinstated like a scope; name one below it"};
     co_return co_await impl_->refused(who, kind, id, why, target, {});
   }
   engine::operation what{engine::reinstate_child{target}};

@@ -65,7 +65,8 @@ public:
     if (line.entry.anchor)
       line.child = scope_of(line.entry.anchor->child);
     if (line.entry.wanted)
-      line.target = scope_tagged(*line.entry.wanted);
+      line.target
+        = line.entry.refused ? "erased" : scope_tagged(*line.entry.wanted);
   }
 
   std::string principal_of(const auth::audit_entry& entry) {

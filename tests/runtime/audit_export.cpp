@@ -109,6 +109,8 @@ TEST_CASE("a store that lies about its past is caught by a checkpoint kept "
   // Put back, it goes another way: two histories.
   test_node back{node, older};
   auto opened = back.open_or_fail();
+  CHECK(opened.verify_all().value().intact);
+  CHECK_FALSE(opened.verify_all(kept)->intact);
   auto acme = opened.organization("org_acme").value();
   for (int i = 0; i < 5; ++i)
     acme.client("user_sarah")->create_memory(draft("z")).value();

@@ -51,27 +51,3 @@ TEST_CASE("a checkpoint that was changed is not believed",
   CHECK(other.open_or_fail().verify_all(genuine).error().code
         == errc::corrupted);
 }
-
-TEST_CASE("a store that was put back to an older state is caught",
-          "[runtime][checkpoint]") {
-  test_node node;
-  {
-    auto opened = node.open_or_fail();
-    opened.organization("org_acme")
-      ->client("user_sarah")
-      ->create_memory(draft("x"))
-      .value();
-  }
-  auto older = node.files->after_kill();
-  audit_checkpoint later;
-  {
-    auto opened = node.open_or_fail();
-    auto sarah = opened.organization("org_acme")->client("user_sarah").value();
-    sarah.create_memory(draft("y")).value();
-    later = opened.make_checkpoint().value();
-  }
-  test_node back{node, older};
-  auto opened = back.open_or_fail();
-  CHECK(opened.verify_all().value().intact);
-  CHECK_FALSE(opened.verify_all(later).value().intact);
-}
