@@ -45,6 +45,8 @@ struct directory_entry {
   scope_actor handle;
   std::shared_ptr<scope_usage> usage;
   std::vector<waiter> waiting;
+  /// Its memories are nowhere else.
+  bool never_sleeps = false;
 };
 
 found_scope failed(error why) {
@@ -140,7 +142,8 @@ void fail(directory_self self, const std::string& path, const error& why) {
 // -- activation --
 
 void start_scope(directory_self self, const std::string& path,
-                 std::unique_ptr<engine::scope_engine> engine) {
+                 std::unique_ptr<engine::scope_engine> engine,
+                 const engine::live_session_ptr& session = nullptr) {
   auto& state = self->state;
   auto& entry = state.entries.at(path);
   entry.usage = std::make_shared<scope_usage>();
@@ -148,7 +151,8 @@ void start_scope(directory_self self, const std::string& path,
   entry.handle = spawn_scope(self->system(),
                              {std::move(engine), state.options->with,
                               state.options->loaders, state.options->committer,
-                              entry.usage, state.options->node});
+                              entry.usage, state.options->node, session});
+  entry.never_sleeps = session != nullptr;
   self->monitor(entry.handle);
   state.by_address[caf::actor_cast<caf::actor_addr>(entry.handle)] = path;
   ++state.options->node->active_scopes;
@@ -298,6 +302,24 @@ caf::result<found_scope> find(directory_self self, const find_scope& wanted) {
   return promise;
 }
 
+caf::result<found_scope> adopt(directory_self self,
+                               const adopt_session& given) {
+  auto& state = self->state;
+  auto& session = *given.what;
+  const auto& name = session.session->name();
+  auto path = std::string{name.path()};
+  if (state.shutting_down)
+    return failed(ending_error());
+  if (state.options->closed->covers(name))
+    return failed(closed_error());
+  // Somebody guessed the name, and looks for it.
+  auto [at, fresh] = state.entries.try_emplace(path, directory_entry{name});
+  if (!fresh)
+    return failed(crashed_error());
+  start_scope(self, path, std::move(session.engine), session.session);
+  return found(at->second);
+}
+
 // -- the end of scopes --
 
 void finish_shutdown_if_empty(directory_self self) {
@@ -318,11 +340,12 @@ void on_down(directory_self self, const caf::down_msg& down) {
   auto path = known->second;
   state.by_address.erase(known);
   --state.options->node->active_scopes;
-  auto crashed
-    = down.reason && down.reason != caf::error{caf::exit_reason::normal};
+  auto at = state.entries.find(path);
+  auto is_session = at != state.entries.end() && at->second.never_sleeps;
+  auto crashed = !is_session && down.reason
+                 && down.reason != caf::error{caf::exit_reason::normal};
   if (crashed)
     state.restarts.crashed(path, state.steady());
-  auto at = state.entries.find(path);
   if (at == state.entries.end())
     return;
   auto waiting = std::move(at->second.waiting);
@@ -379,7 +402,7 @@ void sleep_least_recently_used(directory_self self) {
   excess += budget / budget_slack_divisor;
   std::vector<directory_entry*> candidates;
   for (auto& [path, entry] : state.entries) {
-    if (entry.now == phase::active)
+    if (entry.now == phase::active && !entry.never_sleeps)
       candidates.push_back(&entry);
     else if (entry.now == phase::stopping)
       excess -= entry.usage->memory_bytes;
@@ -403,7 +426,8 @@ void sleep_idle(directory_self self) {
     return;
   state.idle_checked = now;
   for (auto& [path, entry] : state.entries)
-    if (entry.now == phase::active && now - entry.usage->last_used > idle)
+    if (entry.now == phase::active && !entry.never_sleeps
+        && now - entry.usage->last_used > idle)
       put_to_sleep(self, entry);
 }
 
@@ -488,6 +512,7 @@ directory_behavior(directory_self self,
   return {
     [self](const find_scope& wanted) { return find(self, wanted); },
     [self](const empty_scope& what) { return empty(self, what); },
+    [self](const adopt_session& what) { return adopt(self, what); },
     [self](const actors::look_at_emptied&) { look_at_emptied(self); },
     [self](const look_after_scopes&) { look_after(self); },
     [self](const shut_down&) { return begin_shutdown(self); },

@@ -47,16 +47,19 @@ gateway::gateway(std::unique_ptr<impl> parts) : impl_(std::move(parts)) {}
 
 result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
                                                 gateway_options options) {
-  auto with = engine::services{*over.records,
-                               *over.catalog,
-                               *over.journal,
-                               *over.expiries,
-                               options.time,
-                               std::make_shared<auth::revocations>(),
-                               options.allow_personal_ids,
-                               options.content_cache_bytes,
-                               options.checkpoint_documents_min,
-                               options.before_operation};
+  auto with
+    = engine::services{*over.records,
+                       *over.catalog,
+                       *over.journal,
+                       *over.expiries,
+                       options.time,
+                       std::make_shared<auth::revocations>(),
+                       options.allow_personal_ids,
+                       options.content_cache_bytes,
+                       options.checkpoint_documents_min,
+                       options.before_operation,
+                       std::make_shared<engine::session_table>(options.time),
+                       over.session_files};
   std::unique_ptr<impl> parts{new impl{over, std::move(options), with}};
   // The supervisor would wait for damage to get better.
   if (auto node = engine::load_node(parts->with); node.has_error())
@@ -76,12 +79,17 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
   // Where that cannot be done now it is tried again, and stays closed.
   if (wait_for(made->impl_->finish_begun()))
     static_cast<void>(made->impl_->erasing->must_look_for_begun());
+  if (auto back = made->impl_->bring_sessions_back(); back.has_error())
+    return back.error();
   made->bring_journal_home();
   made->impl_->keep_finishing();
+  made->impl_->look_at_sessions_later();
   return made;
 }
 
 gateway::~gateway() {
+  // First, so that what ends with the runtime can be written down.
+  impl_->end_all_sessions();
   impl_->erasing->end();
   impl_->home.run([this] { impl_->end_actors(); });
 }
@@ -349,6 +357,7 @@ void gateway::dispatch(std::function<void()> work) {
 void gateway::sweep() {
   if (auto sweeper = impl_->core->get().sweeper)
     caf::anon_send(sweeper, actors::sweep{});
+  impl_->look_after_sessions();
 }
 
 const engine::services& gateway::services() const {

@@ -38,6 +38,8 @@ private:
   const scope name_;
   std::mutex mutex_;
   std::unique_ptr<target> target_;
+  /// Where it is an open session.
+  engine::live_session_ptr session_;
 };
 
 struct gateway_options {
@@ -115,6 +117,22 @@ public:
   /// Lets the name of a scope that was erased be used again. Fails with
   /// `conflict` if it is not refused.
   task<result<void>> reinstate(auth::authority_ptr who, scope target);
+
+  /// Opens a session below a scope, which is created if needed. Fails with
+  /// `invalid_argument` for one that can have none, or `quota_exceeded`.
+  task<result<engine::live_session_ptr>>
+  open_session(auth::authority_ptr who, scope parent,
+               engine::session_terms terms);
+
+  /// Ends a session: nothing more is begun in it, what is in flight comes to
+  /// its end, and then its keys are gone. Fails with `erased` if it has ended;
+  /// with `unavailable` where that could not be written down yet: it has ended
+  /// all the same.
+  task<result<engine::erased_child>>
+  end_session(auth::authority_ptr who, scope target, engine::session_end why);
+
+  /// Ends the sessions that are due, in the background.
+  void look_after_sessions();
 
   /// Searches scopes together: scored as one collection, best first.
   task<result<std::vector<located_hit>>>

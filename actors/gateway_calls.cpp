@@ -161,11 +161,13 @@ gateway::impl::ask(std::shared_ptr<scope_binding> binding, if_absent otherwise,
   if (at_node.has_error())
     co_return at_node.error();
   for (int tries = 0; tries < tries_max; ++tries) {
+    if (auto ended = session_gate(*binding, call.asked->grant))
+      co_return std::move(*ended);
     auto target = known_target(*binding);
     if (!target) {
       auto found = co_await target_of(binding, otherwise, call);
       if (found.has_error())
-        co_return found.error();
+        co_return with_reason(found.error(), binding->name());
       if (call.absent)
         co_return std::optional<engine::answer>{};
       target = std::move(*found);
@@ -204,6 +206,33 @@ gateway::impl::perform_on_node(engine::node_operation what) {
   if (!done)
     co_return unknown_outcome();
   co_return std::move(*done->outcome);
+}
+
+task<result<found_scope>>
+gateway::impl::adopt(std::shared_ptr<session_to_adopt> given) {
+  auto directory = core->get().directory;
+  if (!directory)
+    co_return starting_error();
+  asking<found_scope, directory_actor, adopt_session> question{
+    *this, directory, adopt_session{std::move(given)}, {}};
+  auto found = co_await question;
+  if (!found)
+    co_return starting_error();
+  if (found->failure)
+    co_return *found->failure;
+  co_return std::move(*found);
+}
+
+task<std::optional<closed_session>> gateway::impl::close(scope_actor handle) {
+  asking<closed_session, scope_actor, close_session> question{
+    *this, handle, close_session{}, {}};
+  co_return co_await question;
+}
+
+task<bool> gateway::impl::pause_for(std::chrono::milliseconds pause) {
+  pausing waiting{*this, pause};
+  co_await waiting;
+  co_return true;
 }
 
 task<result<void>> gateway::impl::empty(scope name) {

@@ -34,6 +34,22 @@ private:
   scope organization_;
 };
 
+/// Lets sessions be opened again.
+class unblocking_turn {
+public:
+  unblocking_turn(std::shared_ptr<session_keeper> keeper, scope name)
+    : keeper_(std::move(keeper)), name_(std::move(name)) {}
+  unblocking_turn(const unblocking_turn&) = delete;
+  unblocking_turn& operator=(const unblocking_turn&) = delete;
+  ~unblocking_turn() {
+    keeper_->unblock(name_);
+  }
+
+private:
+  std::shared_ptr<session_keeper> keeper_;
+  scope name_;
+};
+
 error erasing_error() {
   return {errc::unavailable, "the scope is being erased",
           limits::overload_retry_hint};
@@ -73,35 +89,53 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
               "an organization is not erased like a scope; name one below it"};
     co_return co_await impl_->refused(who, kind, id, why, target, {});
   }
-  erasure_turn turn{impl_->erasing, target.organization()};
+  auto erasing_it = impl_->erase_decided(who, target, kind, id);
+  co_return co_await erasing_it;
+}
+
+task<result<engine::erased_child>>
+gateway::impl::erase_decided(auth::authority_ptr who, scope target,
+                             auth::operation kind, auth::request_id id) {
+  erasure_turn turn{erasing, target.organization()};
   if (!turn)
     co_return error{errc::overloaded,
                     "too many erasures are running; try again",
                     limits::overload_retry_hint};
-  if (!impl_->closed->close(target))
+  // Ephemeral sessions are in nobody's catalog: they end before.
+  if (!keeping->block(target))
     co_return erasing_error();
-  auto done = co_await impl_->erase_closed(who, target, id);
+  unblocking_turn blocked{keeping, target};
+  auto ending = end_sessions_below(target);
+  auto ended = co_await ending;
+  if (ended.has_error())
+    co_return ended.error();
+  if (!closed->close(target))
+    co_return erasing_error();
+  auto erasing_closed = erase_closed(who, target, kind, id);
+  auto done = co_await erasing_closed;
   auto unknown = done.has_error() && done.error().code == errc::unavailable;
   if (done)
-    impl_->with.revocations->end_scope(target);
+    with.revocations->end_scope(target);
   bool forgotten = false;
   if (done) {
-    auto forgetting = impl_->forget_keys(target.organization(), target);
+    auto forgetting = forget_keys(target.organization(), target);
     forgotten = co_await forgetting;
+    auto forgetting_sessions = forget_sessions_below(target);
+    co_await forgetting_sessions;
   }
   if (forgotten)
-    impl_->erasing->add_destroyed(done->tag);
+    erasing->add_destroyed(done->tag);
   else if (done)
-    impl_->erasing->look_for_begun();
+    erasing->look_for_begun();
   // It may have begun, and must then not be used until it is finished.
   if (unknown) {
-    impl_->erasing->leave_closed(target);
-    impl_->erasing->look_for_begun();
+    erasing->leave_closed(target);
+    erasing->look_for_begun();
   } else {
-    impl_->closed->open(target);
+    closed->open(target);
   }
   if (done || unknown)
-    impl_->keep_finishing();
+    keep_finishing();
   co_return done;
 }
 
@@ -129,14 +163,13 @@ task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
 
 task<result<engine::erased_child>>
 gateway::impl::erase_closed(auth::authority_ptr who, scope target,
-                            auth::request_id id) {
+                            auth::operation kind, auth::request_id id) {
   auto emptied = co_await empty(target);
   if (emptied.has_error())
     co_return emptied.error();
   engine::operation what{engine::erase_child{target}};
-  auto done
-    = co_await ask_parent(*target.parent(), who, auth::operation::erase_scope,
-                          target, id, std::move(what));
+  auto done = co_await ask_parent(*target.parent(), who, kind, target, id,
+                                  std::move(what));
   if (done.has_error())
     co_return done.error();
   co_return std::get<engine::erased_child>(*done);

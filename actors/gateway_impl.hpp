@@ -13,6 +13,7 @@
 #include "actors/erasure_keeper.hpp"
 #include "actors/gateway.hpp"
 #include "actors/home_thread.hpp"
+#include "actors/session_keeper.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/wait_for.hpp"
 #include "core/limits.hpp"
@@ -65,6 +66,7 @@ struct gateway::impl {
   home_thread home;
   std::shared_ptr<closed_scopes> closed = std::make_shared<closed_scopes>();
   std::shared_ptr<erasure_keeper> erasing = std::make_shared<erasure_keeper>();
+  std::shared_ptr<session_keeper> keeping = std::make_shared<session_keeper>();
   /// Before what could not be finished is tried again.
   std::chrono::milliseconds finish_pause{0};
 
@@ -109,8 +111,10 @@ struct gateway::impl {
                                           auth::operation kind, scope target,
                                           auth::request_id id,
                                           engine::operation what);
-  task<result<engine::erased_child>>
-  erase_closed(auth::authority_ptr who, scope target, auth::request_id id);
+  task<result<engine::erased_child>> erase_closed(auth::authority_ptr who,
+                                                  scope target,
+                                                  auth::operation kind,
+                                                  auth::request_id id);
   /// Goes on with what was begun. Returns whether nothing is left to be done.
   task<bool> forget_keys(scope organization, std::optional<scope> erased);
   task<bool> finish_erasures();
@@ -119,6 +123,45 @@ struct gateway::impl {
   task<bool> finish_one(engine::unfinished_erasure what);
   void keep_finishing();
   detached_task finish_rounds();
+
+  /// What `gateway::erase` does for whoever may.
+  task<result<engine::erased_child>> erase_decided(auth::authority_ptr who,
+                                                   scope target,
+                                                   auth::operation kind,
+                                                   auth::request_id id);
+
+  // -- sessions (gateway_sessions.cpp; the first in gateway_calls.cpp) --
+
+  task<result<found_scope>> adopt(std::shared_ptr<session_to_adopt> given);
+  /// Nothing if its actor is gone.
+  task<std::optional<closed_session>> close(scope_actor handle);
+  task<bool> pause_for(std::chrono::milliseconds pause);
+  task<bool> retry_pause(int tries) {
+    return pause_for(first_retry_pause * (1 << tries));
+  }
+  task<result<void>> start_session(const engine::opened_session& opened);
+  std::optional<error> session_gate(scope_binding& binding,
+                                    const auth::grant& given);
+  engine::live_session_ptr session_of(scope_binding& binding);
+  error with_reason(error why, const scope& name) const;
+  task<result<engine::erased_child>> end_begun(unfinished_end what,
+                                               auth::request_id id);
+  task<result<engine::erased_child>> erase_session(unfinished_end what,
+                                                   auth::request_id id);
+  task<bool> forget_session(engine::live_session_ptr session);
+  task<bool> wait_for_end_of(engine::live_session_ptr session);
+  task<result<void>> end_sessions_below(scope target);
+  task<bool> forget_sessions_below(scope target);
+  void tell_watchers(engine::live_session& ended);
+  void look_after_sessions();
+  detached_task look_rounds();
+  task<bool> end_due();
+  task<bool> end_all(std::vector<unfinished_end> due);
+  task<bool> expire_in_sessions();
+  task<bool> write_uses(bool all);
+  void look_at_sessions_later();
+  result<void> bring_sessions_back();
+  void end_all_sessions();
 
   // -- refusals (gateway.cpp) --
 

@@ -25,7 +25,11 @@ using scope_actor = caf::typed_actor<
   // To itself: reads its state again after a failed write.
   caf::reacts_to<reload>,
   // From the directory: ends, unless there is work.
-  caf::replies_to<sleep>::with<slept>>;
+  caf::replies_to<sleep>::with<slept>,
+  // From the gateway, to an ephemeral session: ends once nothing is in flight.
+  caf::replies_to<close_session>::with<closed_session>,
+  // To itself: whether anything is.
+  caf::reacts_to<look_at_closing>>;
 
 /// Owns the node's chain and the list of organizations.
 using node_actor = caf::typed_actor<
@@ -83,6 +87,8 @@ using directory_actor = caf::typed_actor<
   // Puts a closed scope and all below it to sleep; replies when they are, or
   // were ended.
   caf::replies_to<empty_scope>::with<slept>,
+  // Starts the actor of an ephemeral session, which never sleeps.
+  caf::replies_to<adopt_session>::with<found_scope>,
   // To itself: whether they sleep.
   caf::reacts_to<look_at_emptied>,
   // To itself: puts idle scopes to sleep, and more when memory is short.

@@ -15,6 +15,7 @@
 #include "actors/completion.hpp"
 #include "engine/node_engine.hpp"
 #include "engine/requests.hpp"
+#include "engine/scope_engine.hpp"
 #include "engine/step.hpp"
 #include "persistence/write_batch.hpp"
 
@@ -107,6 +108,25 @@ struct find_scope {
 struct empty_scope {
   scope name;
 };
+/// End an ephemeral session: what is in flight comes to its end first, and
+/// nothing new is begun. Its keys are gone when it is answered.
+struct close_session {};
+struct closed_session {
+  /// None where it has to be read.
+  std::shared_ptr<std::optional<engine::session_remains>> remains;
+};
+/// Look whether nothing is in flight any more.
+struct look_at_closing {};
+
+/// Start the actor of an ephemeral session.
+struct session_to_adopt {
+  std::unique_ptr<engine::scope_engine> engine;
+  engine::live_session_ptr session;
+};
+struct adopt_session {
+  std::shared_ptr<session_to_adopt> what;
+};
+
 /// Look whether what is to be emptied is.
 struct look_at_emptied {};
 
@@ -155,6 +175,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::flush_commits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::reopen_store)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::find_scope)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::empty_scope)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::close_session)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::closed_session)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::look_at_closing)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::adopt_session)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::look_at_emptied)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::look_after_scopes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::actors::sweep)

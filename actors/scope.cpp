@@ -19,6 +19,11 @@ struct scope_state : driver_state<engine::scope_engine, engine::request> {
   scope_state& operator=(const scope_state&) = delete;
 
   ~scope_state() {
+    if (closing.pending())
+      closing.deliver(closed_session{
+        std::make_shared<std::optional<engine::session_remains>>()});
+    if (session && sessions)
+      sessions->note_lost(session);
     if (!node)
       return;
     node->memory_bytes -= reported;
@@ -27,22 +32,50 @@ struct scope_state : driver_state<engine::scope_engine, engine::request> {
 
   /// Tells the directory what this scope uses.
   void report() {
+    if (!engine)
+      return;
     auto now = static_cast<std::int64_t>(engine->memory_bytes());
     node->memory_bytes += now - reported;
     usage->memory_bytes = now;
     reported = now;
   }
 
+  void report_gone() {
+    node->memory_bytes -= std::exchange(reported, 0);
+    usage->memory_bytes = 0;
+  }
+
   std::shared_ptr<scope_usage> usage;
   std::shared_ptr<node_usage> node;
   std::int64_t reported = 0;
+  /// Of an ephemeral session, until it has been closed.
+  engine::live_session_ptr session;
+  std::shared_ptr<engine::session_table> sessions;
+  caf::typed_response_promise<closed_session> closing;
 };
 
 using scope_self = scope_actor::stateful_pointer<scope_state>;
 
+using adopted_state = std::function<result<void>(engine::scope_engine&)>;
+
+/// Of an ephemeral session only the audit chain is in the store.
+adopted_state read_chain_end(const engine::services& with,
+                             const persistence::scope_identity& identity) {
+  auto head = engine::find_head(engine::context_of(identity), with.records);
+  return [head](engine::scope_engine& engine) -> result<void> {
+    if (head.has_error())
+      return head.error();
+    engine.reload_ledger(*head);
+    return {};
+  };
+}
+
 /// Reads the scope again and hands the result to the engine.
 auto reader_of(engine::services with, persistence::identity_ptr identity) {
-  return [with = std::move(with), identity = std::move(identity)] {
+  return [with = std::move(with),
+          identity = std::move(identity)]() -> adopted_state {
+    if (identity->ephemeral)
+      return read_chain_end(with, *identity);
     auto loaded = std::make_shared<result<engine::loaded_scope>>(
       engine::load_scope(with, *identity));
     return [loaded](engine::scope_engine& engine) -> result<void> {
@@ -52,6 +85,48 @@ auto reader_of(engine::services with, persistence::identity_ptr identity) {
       return {};
     };
   };
+}
+
+// -- the end of an ephemeral session --
+
+bool is_closing(scope_self self) {
+  return self->state.closing.pending() || !self->state.engine;
+}
+
+error closing_error(scope_self self) {
+  const auto& session = self->state.session;
+  return engine::ended_error(session ? session->ended()
+                                     : engine::session_end::closed);
+}
+
+void look_at_closing(scope_self self) {
+  auto& state = self->state;
+  if (!state.closing.pending())
+    return;
+  constexpr std::chrono::milliseconds pause{1};
+  auto is_idle = state.jobs.empty() && state.outstanding == 0
+                 && !state.engine->has_in_flight() && !state.reloading;
+  if (!is_idle) {
+    self->delayed_send(self, pause, actors::look_at_closing{});
+    return;
+  }
+  auto remains = std::make_shared<std::optional<engine::session_remains>>(
+    state.engine->close_session());
+  // The keys go with the engine: before anybody is told.
+  state.report_gone();
+  state.engine.reset();
+  state.read_again = nullptr;
+  state.session = nullptr;
+  state.closing.deliver(closed_session{remains});
+  self->quit();
+}
+
+caf::result<closed_session> close(scope_self self) {
+  auto& state = self->state;
+  state.closing = self->make_response_promise<closed_session>();
+  auto promise = state.closing;
+  guarded(self, [&] { look_at_closing(self); });
+  return promise;
 }
 
 scope_actor::behavior_type
@@ -65,21 +140,41 @@ scope_behavior(scope_self self,
   state.committer = options->committer;
   state.usage = options->usage;
   state.node = options->node;
+  state.session = options->session;
+  state.sessions = options->with.sessions;
   ++state.node->living_scopes;
   after_work(self);
   return {
-    [self](const perform& what) {
+    [self](const perform& what) -> caf::result<performed> {
+      if (is_closing(self))
+        return to_performed(closing_error(self));
       return start(self, what.asked,
                    self->state.engine->waits_for_reload(*what.asked));
     },
     [self](const perform_for& what) {
+      if (is_closing(self)) {
+        what.caller->deliver(closing_error(self));
+        return;
+      }
       auto must_wait = self->state.engine->waits_for_reload(*what.asked);
       start_job(self, add_job(self, what.caller), what.asked, must_wait);
     },
     [self](const resume& later) { on_resume(self, later); },
-    [self](const flush_audit&) { on_flush(self); },
-    [self](const reload&) { on_reload(self); },
-    [self](const sleep& how) { return on_sleep(self, how.for_good); },
+    [self](const flush_audit&) {
+      if (self->state.engine)
+        on_flush(self);
+    },
+    [self](const reload&) {
+      if (self->state.engine)
+        on_reload(self);
+    },
+    [self](const sleep& how) {
+      return self->state.engine ? on_sleep(self, how.for_good) : slept{true};
+    },
+    [self](const close_session&) { return close(self); },
+    [self](const actors::look_at_closing&) {
+      guarded(self, [self] { look_at_closing(self); });
+    },
   };
 }
 

@@ -19,6 +19,8 @@ struct scope_actor_options {
   committer_actor committer;
   std::shared_ptr<scope_usage> usage;
   std::shared_ptr<node_usage> node;
+  /// Of an ephemeral session.
+  engine::live_session_ptr session;
 };
 
 /// Starts the actor of one scope.

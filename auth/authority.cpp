@@ -11,8 +11,10 @@ namespace cloister::auth {
 
 namespace {
 
-bool is_read(operation what) {
-  return required_for(what) == permission::read;
+/// Sessions of an ancestor are others' business, as its memories are not.
+bool is_inheritable(operation what) {
+  return required_for(what) == permission::read
+         && what != operation::list_sessions;
 }
 
 /// Whether the principal's root, or an exception to it, covers the target.
@@ -21,7 +23,7 @@ bool reaches(const authority& who, operation what, const scope& target) {
     return true;
   if (what == operation::receive_memory && who.promote_to)
     return *who.promote_to == target;
-  return is_read(what) && may_inherit_from(who, target);
+  return is_inheritable(what) && may_inherit_from(who, target);
 }
 
 bool permits(const authority& who, operation what, const scope& target) {

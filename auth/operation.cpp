@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 35> names{{
+constexpr std::array<entry, 40> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -40,6 +40,11 @@ constexpr std::array<entry, 35> names{{
   {operation::sign_checkpoint, "audit.checkpoint"},
   {operation::export_audit, "audit.export"},
   {operation::reinstate_scope, "scope.reinstate"},
+  {operation::open_session, "session.open"},
+  {operation::renew_session, "session.renew"},
+  {operation::end_session, "session.end"},
+  {operation::list_sessions, "session.list"},
+  {operation::promote_memory, "memory.promote"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},

@@ -48,6 +48,12 @@ enum class operation : std::uint8_t {
   export_audit = 26,
   /// Letting the name of a scope that was erased be used again.
   reinstate_scope = 27,
+  open_session = 28,
+  renew_session = 29,
+  end_session = 30,
+  list_sessions = 31,
+  /// Reading the source of a copy that stays when a session ends.
+  promote_memory = 32,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,

@@ -71,16 +71,21 @@ constexpr permission required_for(operation what) {
     case operation::list_memories:
     case operation::search_memories:
     case operation::memory_history:
+    case operation::list_sessions:
       return permission::read;
     case operation::create_memory:
     case operation::update_memory:
     case operation::restore_memory:
     case operation::receive_memory:
+    case operation::open_session:
+    case operation::renew_session:
       return permission::write;
     case operation::delete_memory:
     case operation::delete_all_memories:
+    case operation::end_session:
       return permission::remove;
     case operation::share_memory:
+    case operation::promote_memory:
       return permission::share;
     case operation::list_audit:
     case operation::verify_audit:

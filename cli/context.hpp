@@ -76,6 +76,7 @@ result<timestamp> parse_moment(std::string_view text);
 void add_store_commands(CLI::App& app, context& shared);
 void add_key_commands(CLI::App& app, context& shared);
 void add_memory_commands(CLI::App& app, context& shared);
+void add_session_commands(CLI::App& app, context& shared);
 void add_scope_commands(CLI::App& app, context& shared);
 void add_audit_commands(CLI::App& app, context& shared);
 void add_receipt_commands(CLI::App& app, context& shared);

@@ -203,6 +203,7 @@ int run(int argc, char** argv) {
   cloister::cli::add_store_commands(app, shared);
   cloister::cli::add_key_commands(app, shared);
   cloister::cli::add_memory_commands(app, shared);
+  cloister::cli::add_session_commands(app, shared);
   cloister::cli::add_scope_commands(app, shared);
   cloister::cli::add_audit_commands(app, shared);
   cloister::cli::add_receipt_commands(app, shared);

@@ -91,12 +91,44 @@ exit_code run_restore(context& shared, const std::string& text,
   });
 }
 
+exit_code show_promoted(const context& shared,
+                        const std::vector<located_memory>& moved) {
+  if (shared.style.json) {
+    boost::json::array rows;
+    for (const auto& each : moved)
+      rows.push_back(to_json(each.memory, each.where));
+    print_json(boost::json::object{{"results", std::move(rows)}});
+  } else if (!shared.style.quiet) {
+    for (const auto& each : moved)
+      std::cout << each.memory.id.to_string() << ' ' << each.where.path()
+                << '\n';
+  }
+  return exit_code::done;
+}
+
 exit_code run_share(context& shared, const std::string& text,
                     const std::string& to) {
   return shared.with_memory(text, [&](const client& bound, memory_id id) {
     return show(bound.share_memory(id, to), [&](const located_memory& copy) {
       return show_memory(shared, copy.memory, copy.where);
     });
+  });
+}
+
+exit_code run_promote(context& shared, const std::vector<std::string>& texts,
+                      const std::string& to) {
+  std::vector<memory_id> ids;
+  for (const auto& text : texts) {
+    auto id = memory_id::parse(text);
+    if (id.has_error())
+      return fail(id.error());
+    ids.push_back(*id);
+  }
+  return shared.with_client([&](const client& bound) {
+    return show(bound.promote_memories(ids, to),
+                [&](const std::vector<located_memory>& moved) {
+                  return show_promoted(shared, moved);
+                });
   });
 }
 
@@ -197,6 +229,18 @@ void add_copies(CLI::App& memory, context& shared) {
     ->required();
   share->callback([&shared, id, to] {
     shared.run = [id, to](context& c) { return run_share(c, *id, *to); };
+  });
+  auto promote = memory.add_subcommand(
+    "promote", "Move memories out of a session, to the scope above");
+  promote->footer("Example:\n  cloister memory promote ID --user-id "
+                  "agent_planner/session_42 --to team_eng");
+  auto ids = std::make_shared<std::vector<std::string>>();
+  auto target = std::make_shared<std::string>();
+  promote->add_option("id", *ids, "The memories' ids")->required();
+  promote->add_option("--to", *target, "Another scope than the one above");
+  promote->callback([&shared, ids, target] {
+    shared.run
+      = [ids, target](context& c) { return run_promote(c, *ids, *target); };
   });
 }
 

@@ -7,6 +7,7 @@ set(CLOISTER_PUBLIC_HEADERS
   core/scope.hpp core/version.hpp
   runtime/audit_export.hpp runtime/caf.hpp runtime/checkpoint.hpp runtime/client.hpp runtime/narrow_key.hpp
   runtime/receipt.hpp
+  runtime/session.hpp
   runtime/runtime.hpp runtime/types.hpp)
 # Included by name; the others by them.
 set(CLOISTER_ENTRY_HEADERS runtime/caf.hpp runtime/runtime.hpp)

@@ -30,6 +30,28 @@ constexpr std::size_t scopes_per_request_max = 16;
 /// Scopes that one `visibility: subtree` may cover.
 constexpr std::size_t subtree_scopes_max = 10'000;
 
+// -- sessions --
+constexpr std::chrono::milliseconds session_idle_default = 30min;
+constexpr std::chrono::milliseconds session_absolute_default = 24h;
+/// Of any of their timeouts.
+constexpr std::chrono::milliseconds session_timeout_max = 24h * 365;
+constexpr std::chrono::milliseconds session_timeout_min = 100ms;
+constexpr std::size_t sessions_per_organization_max = 10'000;
+constexpr std::size_t sessions_per_node_max = 100'000;
+/// Of the plaintext records of one session.
+constexpr std::uint64_t session_bytes_max = 64 * 1024 * 1024;
+/// Sealed records that one ephemeral session keeps in memory, and all of them
+/// together; the rest is in files, of which there are so many at most.
+constexpr std::size_t session_memory_bytes_max = 1024 * 1024;
+constexpr std::int64_t sessions_memory_bytes_max = 1024 * 1024 * 1024;
+constexpr std::size_t session_files_max = 256;
+/// Why sessions ended is remembered for so many.
+constexpr std::size_t ended_sessions_remembered = 10'000;
+/// How often sessions that are due are looked for; nobody uses them meanwhile.
+constexpr std::chrono::milliseconds session_look_interval = 500ms;
+/// Sessions that end at a time because they are due.
+constexpr std::size_t session_ends_at_a_time = 64;
+
 // -- memories --
 constexpr std::size_t content_bytes_max = 64 * 1024;
 constexpr std::size_t type_bytes_max = 64;

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "core/encoding.hpp"
+#include "persistence/session_record.hpp"
 
 namespace cloister::engine {
 
@@ -299,8 +300,25 @@ result<void> chain_checker::check_all_ended() {
   return {};
 }
 
+/// An ephemeral session that is open is in the node's list, and in no catalog.
+result<bool> chain_checker::is_open_session(const auth::pseudonym& pseudonym) {
+  if (open_sessions_.contains(pseudonym))
+    return true;
+  auto listed = persistence::list_sessions(with_.catalog.node(), with_.records);
+  if (listed.has_error() && listed.error().code == errc::unavailable)
+    return listed.error();
+  if (listed)
+    for (const auto& each : *listed)
+      if (each.record)
+        open_sessions_.insert(each.record->pseudonym);
+  return open_sessions_.contains(pseudonym);
+}
+
 result<bool> chain_checker::exists(const chain& teller,
                                    const auth::pseudonym& pseudonym) {
+  auto open = is_open_session(pseudonym);
+  if (open.has_error() || *open)
+    return open;
   if (teller.identity) {
     const auto& root = teller.identity->root();
     auto tags = with_.catalog.find_pseudonym(root, pseudonym);

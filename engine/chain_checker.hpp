@@ -72,6 +72,7 @@ private:
                            const ended_chain& known);
   result<void> check_all_ended();
   result<void> look_for_missing();
+  result<bool> is_open_session(const auth::pseudonym& pseudonym);
   result<bool> exists(const chain& teller, const auth::pseudonym& pseudonym);
   /// Goes on to the end of a chain as it is by now. `met` is called at each
   /// length; it answers false to stop.
@@ -99,6 +100,8 @@ private:
   std::set<persistence::scope_tag> verified_;
   std::vector<persistence::scope_tag> verified_in_order_;
   std::set<persistence::scope_tag> gone_;
+  /// Of the node's list, when it was looked at last.
+  std::set<auth::pseudonym> open_sessions_;
 };
 
 } // namespace cloister::engine

@@ -37,7 +37,7 @@ result<void> filter_scan::look_at(bytes_view key, bytes_view sealed) {
   return {};
 }
 
-result<bool> filter_scan::read_on(const persistence::store& records,
+result<bool> filter_scan::read_on(const persistence::record_source& records,
                                   const std::function<bool()>& must_pause) {
   result<void> failure;
   bool paused = false;

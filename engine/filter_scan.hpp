@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/filter.hpp"
+#include "persistence/record_source.hpp"
 #include "persistence/scope_identity.hpp"
-#include "persistence/store.hpp"
 
 namespace cloister::engine {
 
@@ -44,7 +44,7 @@ public:
 
   /// Goes on until told to pause. Returns whether done; fails as the store
   /// does.
-  result<bool> read_on(const persistence::store& records,
+  result<bool> read_on(const persistence::record_source& records,
                        const std::function<bool()>& must_pause);
 
   filter_verdicts take() {

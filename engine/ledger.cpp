@@ -10,13 +10,12 @@ namespace cloister::engine {
 using persistence::record_kind;
 
 ledger_context context_of(const persistence::scope_identity& identity) {
-  return {identity.space(),
-          identity.tag,
-          identity.root().tag,
-          identity.pseudonym,
-          &identity.keys.control,
-          &identity.keys.fingerprint,
-          &identity.organization->audit};
+  return {
+    identity.space(), identity.tag, identity.root().tag, identity.pseudonym,
+    // What an ephemeral session leaves is its audit chain, whose head a
+    // start must be able to read.
+    identity.ephemeral ? &identity.organization->audit : &identity.keys.control,
+    &identity.keys.fingerprint, &identity.organization->audit};
 }
 
 ledger_context context_of(const persistence::node_identity& node) {
@@ -65,6 +64,27 @@ void ledger::chain(persistence::write_batch& batch, bytes_view sealed) {
   ++head_.audit_length;
 }
 
+void ledger::chain_pending(persistence::write_batch& batch) {
+  for (const auto& pending : std::exchange(pending_, {})) {
+    chain(batch, pending.sealed);
+    head_.journal_sequence = std::max(head_.journal_sequence, pending.sequence);
+  }
+}
+
+std::uint64_t ledger::close_for_good(persistence::write_batch& batch) {
+  chain_pending(batch);
+  if (head_.batch_number > 0)
+    batch.erase(context_.space.key(record_kind::head));
+  return head_.journal_sequence;
+}
+
+void ledger::set_contents(const persistence::scope_head& from) {
+  head_.next_sequence = from.next_sequence;
+  head_.contents = from.contents;
+  head_.memory_count = from.memory_count;
+  head_.content_bytes = from.content_bytes;
+}
+
 std::uint64_t ledger::close(persistence::write_batch& batch,
                             auth::audit_entry* entry) {
   return close(batch, std::span{entry, entry != nullptr ? 1u : 0u});
@@ -72,10 +92,7 @@ std::uint64_t ledger::close(persistence::write_batch& batch,
 
 std::uint64_t ledger::close(persistence::write_batch& batch,
                             std::span<auth::audit_entry> entries) {
-  for (const auto& pending : std::exchange(pending_, {})) {
-    chain(batch, pending.sealed);
-    head_.journal_sequence = std::max(head_.journal_sequence, pending.sequence);
-  }
+  chain_pending(batch);
   for (auto& entry : entries)
     chain(batch, seal(entry));
   ++head_.batch_number;
@@ -110,19 +127,46 @@ void put_first_head(
             crypto::seal(identity.keys.control, 0, key.view(), head.encode()));
 }
 
-result<persistence::scope_head> read_head(const ledger_context& context,
-                                          const persistence::store& records) {
+namespace {
+
+result<std::optional<persistence::scope_head>>
+head_of(const ledger_context& context, const persistence::store& records) {
   auto key = context.space.key(record_kind::head);
   auto sealed = records.get(key);
   if (sealed.has_error())
     return sealed.error();
   if (!*sealed)
-    return error{errc::corrupted, "a scope's head is missing; run `cloister "
-                                  "doctor`"};
+    return std::optional<persistence::scope_head>{};
   auto plain = crypto::open(*context.control, key.view(), **sealed);
   if (plain.has_error())
     return plain.error();
-  return persistence::scope_head::decode(*plain);
+  auto head = persistence::scope_head::decode(*plain);
+  if (head.has_error())
+    return head.error();
+  return std::optional{*head};
+}
+
+} // namespace
+
+result<persistence::scope_head> find_head(const ledger_context& context,
+                                          const persistence::store& records) {
+  auto found = head_of(context, records);
+  if (found.has_error())
+    return found.error();
+  persistence::scope_head first;
+  first.audit_head = auth::first_head(view_of(context.tag));
+  return found->value_or(first);
+}
+
+result<persistence::scope_head> read_head(const ledger_context& context,
+                                          const persistence::store& records) {
+  auto found = head_of(context, records);
+  if (found.has_error())
+    return found.error();
+  if (!*found)
+    return error{errc::corrupted, "a scope's head is missing; run `cloister "
+                                  "doctor`"};
+  return **found;
 }
 
 } // namespace cloister::engine

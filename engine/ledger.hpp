@@ -74,6 +74,12 @@ public:
   std::uint64_t close(persistence::write_batch& batch,
                       std::span<auth::audit_entry> entries);
 
+  /// The same for a chain that ends with it, and needs no head from then on.
+  std::uint64_t close_for_good(persistence::write_batch& batch);
+
+  /// Takes over what a head says of anything but the audit chain.
+  void set_contents(const persistence::scope_head& from);
+
   /// Tells the journal that entries are durable in the chain.
   void settle(std::uint64_t up_to);
 
@@ -90,6 +96,7 @@ private:
   /// Names the scope in the entry, and seals it.
   bytes seal(auth::audit_entry& entry) const;
   void chain(persistence::write_batch& batch, bytes_view sealed);
+  void chain_pending(persistence::write_batch& batch);
 
   ledger_context context_;
   persistence::scope_head head_;
@@ -105,6 +112,11 @@ result<auth::audit_entry> open_entry(const ledger_context& context,
 void put_first_head(
   persistence::write_batch& batch, const persistence::scope_identity& identity,
   const std::vector<persistence::registry_addition>& registry);
+
+/// Reads the head of a chain that may have none yet. Fails with `corrupted` if
+/// it does not open.
+result<persistence::scope_head> find_head(const ledger_context& context,
+                                          const persistence::store& records);
 
 /// Reads a head. Fails with `corrupted` if it is missing or does not open.
 result<persistence::scope_head> read_head(const ledger_context& context,

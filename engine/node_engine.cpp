@@ -82,6 +82,7 @@ step node_engine::begin(node_operation what) {
       },
       [&](const list_erasures&) { return list_unfinished(); },
       [&](const reclaim_space& op) { return reclaim(op); },
+      [&](const update_sessions& op) { return update(op); },
       [&](const note_node& op) { return note(op); },
     },
     what);
@@ -337,6 +338,20 @@ step node_engine::reclaim(const reclaim_space& what) {
                      return answer{done};
                    return submit(batch, nullptr, {}, done);
                  }};
+}
+
+step node_engine::update(const update_sessions& what) {
+  auto batch = std::make_shared<persistence::write_batch>();
+  batch->set_effect(persistence::batch_effect::shrinks);
+  const auto& node = with_.catalog.node();
+  // One that has ended must not come back into the list.
+  for (const auto& session : what.used)
+    if (session->ended() == session_end::none)
+      persistence::put_session(node, session->place(), session->record_now(),
+                               *batch);
+  for (auto place : what.gone)
+    persistence::erase_session(node, place, *batch);
+  return submit(batch, nullptr, {}, nothing{});
 }
 
 step node_engine::after_flush(auth::operation what,

@@ -57,16 +57,25 @@ struct reclaim_space {
   persistence::scope_tag child{};
 };
 
+/// Writes down when sessions were used, and forgets what is gone.
+struct update_sessions {
+  std::vector<live_session_ptr> used;
+  /// Places in the list.
+  std::vector<std::uint64_t> gone;
+};
+
 using node_operation
   = std::variant<start_node, create_organization, list_organizations,
                  list_node_audit, verify_node_audit, list_node_heads,
-                 export_node_chain, list_erasures, reclaim_space, note_node>;
+                 export_node_chain, list_erasures, reclaim_space,
+                 update_sessions, note_node>;
 
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)
          || std::holds_alternative<start_node>(what)
          || std::holds_alternative<list_erasures>(what)
-         || std::holds_alternative<reclaim_space>(what);
+         || std::holds_alternative<reclaim_space>(what)
+         || std::holds_alternative<update_sessions>(what);
 }
 
 /// What the store says of the node itself.
@@ -123,6 +132,7 @@ private:
   step list();
   step list_unfinished();
   step reclaim(const reclaim_space& what);
+  step update(const update_sessions& what);
   result<void> note_counted(std::vector<auth::audit_entry> entries);
   step after_flush(auth::operation what, std::function<result<answer>()> work);
   auth::audit_entry entry_of(auth::operation what) const;

@@ -18,6 +18,7 @@
 #include "auth/narrowing.hpp"
 #include "core/filter.hpp"
 #include "core/memory.hpp"
+#include "engine/session_requests.hpp"
 #include "persistence/scope_identity.hpp"
 #include "search/ranked_search.hpp"
 
@@ -236,7 +237,8 @@ using operation
                  share_memory, expire_memories, create_key, list_keys,
                  configure_organization, show_settings, forget_keys, revoke_key,
                  authenticate, open_child, erase_child, reinstate_child,
-                 finish_erasure, show_scope, list_scopes, list_audit,
+                 finish_erasure, open_session, renew_session, list_sessions,
+                 finish_session, show_scope, list_scopes, list_audit,
                  verify_audit, list_chain_heads, export_chain, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
@@ -254,7 +256,10 @@ inline bool is_change(const operation& what) {
          || std::holds_alternative<open_child>(what)
          || std::holds_alternative<erase_child>(what)
          || std::holds_alternative<reinstate_child>(what)
-         || std::holds_alternative<finish_erasure>(what);
+         || std::holds_alternative<finish_erasure>(what)
+         || std::holds_alternative<open_session>(what)
+         || std::holds_alternative<renew_session>(what)
+         || std::holds_alternative<finish_session>(what);
 }
 
 /// Whether an operation looks at a scope's index.
@@ -270,7 +275,8 @@ inline bool is_growth(const operation& what) {
          || std::holds_alternative<update_memory>(what)
          || std::holds_alternative<restore_memory>(what)
          || std::holds_alternative<create_key>(what)
-         || std::holds_alternative<open_child>(what);
+         || std::holds_alternative<open_child>(what)
+         || std::holds_alternative<open_session>(what);
 }
 
 /// The same for a memory of another scope as for one that never was.
@@ -449,7 +455,8 @@ using answer
                  memory_hits, search::corpus_statistics, deleted_count,
                  created_key, key_list, auth::authority_ptr,
                  persistence::identity_ptr, erased_child, unfinished_erasures,
-                 scope_info, scope_list, audit_page, chain_heads, exported_page,
-                 audit_report, persistence::organization_settings>;
+                 opened_session, session_list, scope_info, scope_list,
+                 audit_page, chain_heads, exported_page, audit_report,
+                 persistence::organization_settings>;
 
 } // namespace cloister::engine

@@ -85,8 +85,8 @@ result<void> scope_engine::note_repeated() {
 
 // -- scopes --
 
-step scope_engine::make_child(const std::shared_ptr<request>& asked) {
-  const auto& name = std::get<open_child>(asked->what).name;
+step scope_engine::create_child(const std::shared_ptr<request>& asked,
+                                const scope& name) {
   CLOISTER_ASSERT(name.parent() == identity_->name);
   if (auto kind = personal_data_in(name.name());
       kind && !with_.allow_personal_ids)
@@ -97,42 +97,58 @@ step scope_engine::make_child(const std::shared_ptr<request>& asked) {
                                "--allow-personal-ids"});
   // One at a time, from the look-up to the commit: else a second one could
   // replace what the first one made.
-  if (!children_in_flight_.insert(std::string{name.path()}).second)
+  if (children_in_flight_.contains(std::string{name.path()}))
     return wait{[this, asked] { return run(asked); }};
+  auto session = session_in(name);
+  if (session.has_error())
+    return refuse(*asked, session.error());
+  return make_child(asked, name, *session);
+}
+
+step scope_engine::make_child(const std::shared_ptr<request>& asked,
+                              const scope& name,
+                              const std::optional<session_to_open>& session) {
+  children_in_flight_.insert(std::string{name.path()});
+  // A name that was minted is nobody's.
+  auto is_minted = std::holds_alternative<open_session>(asked->what);
   // Reads the catalog and reserves a slot: a loader's work.
   auto made = std::make_shared<change>();
   auto child = std::make_shared<result<persistence::prepared_child>>(error{});
-  auto work
-    = [made, child, name, identity = identity_, catalog = &with_.catalog,
-       records = &with_.records, now = with_.time->now()] {
-        made->batch->set_generation(records->generation());
-        auto found = catalog->find(name);
-        if (found.has_error())
-          *child = found.error();
-        else if (found->exact)
-          *child = error{errc::conflict, "the scope exists already"};
-        else
-          *child = catalog->prepare_child(identity, name, now, *made->batch);
-      };
-  return offload{work, [this, asked, made, child, name]() -> step {
+  auto work = [made, child, name, is_minted, identity = identity_,
+               catalog = &with_.catalog, records = &with_.records,
+               now = with_.time->now()] {
+    made->batch->set_generation(records->generation());
+    auto found = is_minted ? persistence::scope_lookup{} : catalog->find(name);
+    if (found.has_error())
+      *child = found.error();
+    else if (found->exact)
+      *child = error{errc::conflict, "the scope exists already"};
+    else
+      *child = catalog->prepare_child(identity, name, now, *made->batch);
+  };
+  return offload{work, [this, asked, made, child, name, session]() -> step {
                    if (child->has_error()) {
                      children_in_flight_.erase(std::string{name.path()});
+                     give_up_session(session);
                      return refuse(*asked, child->error());
                    }
                    // What an older generation of the store did not have, this
                    // one may have.
                    if (made->batch->generation() != generation_) {
                      children_in_flight_.erase(std::string{name.path()});
+                     give_up_session(session);
                      return error{errc::unavailable,
                                   "the store was reopened meanwhile; try again",
                                   limits::overload_retry_hint};
                    }
-                   return adopt_child(*asked, std::move(*made), **child);
+                   return adopt_child(*asked, std::move(*made), **child,
+                                      session);
                  }};
 }
 
 step scope_engine::adopt_child(const request& asked, change made,
-                               const persistence::prepared_child& child) {
+                               const persistence::prepared_child& child,
+                               const std::optional<session_to_open>& session) {
   const auto& name = child.identity->name;
   put_first_head(*made.batch, *child.identity, child.own_additions);
   for (const auto& removal : child.removals)
@@ -144,6 +160,10 @@ step scope_engine::adopt_child(const request& asked, change made,
     = auth::audit_anchor{child.identity->pseudonym, 0,
                          auth::first_head(view_of(child.identity->tag))};
   made.becomes.child = std::string{name.path()};
+  auto opened
+    = session ? put_session(made, *child.identity, *session) : nullptr;
+  if (std::holds_alternative<open_session>(asked.what))
+    return submit(std::move(made), opened_session{opened, child.identity});
   return submit(std::move(made), child.identity);
 }
 

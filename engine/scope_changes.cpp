@@ -93,7 +93,10 @@ void scope_engine::put_record(change& to, std::uint64_t sequence,
   t.record = record;
   if (made.key)
     tentative_keys_[*made.key] = made.id;
-  if (made.expires_at)
+  // What is in no store is in no index of it.
+  if (made.expires_at && own_records_)
+    with_.sessions->note_expiry(identity_->name, *made.expires_at);
+  else if (made.expires_at)
     with_.expiries.add(*to.batch, *identity_, sequence, *made.expires_at);
   memory_row row{sequence,
                  made.id,
@@ -116,7 +119,7 @@ void scope_engine::put_new(change& to, const memory& made) {
 void scope_engine::forget_expiry(change& to, const current_memory& old) {
   auto summary = persistence::decode_summary(old.record);
   CLOISTER_ASSERT(summary.has_value());
-  if (summary->expires_at)
+  if (summary->expires_at && !own_records_)
     with_.expiries.remove(*to.batch, *identity_, old.sequence,
                           *summary->expires_at);
 }

@@ -30,6 +30,17 @@ scope_engine::scope_engine(services with, persistence::identity_ptr identity,
   count_state();
 }
 
+scope_engine::scope_engine(
+  services with, persistence::identity_ptr identity,
+  std::shared_ptr<persistence::session_store> own_records)
+  : scope_engine(with, identity, new_scope(with, *identity)) {
+  own_records_ = std::move(own_records);
+  auto head = ledger_.head();
+  head.audit_head = auth::first_head(view_of(identity_->tag));
+  ledger_.reset(head);
+  own_head_ = head;
+}
+
 void scope_engine::count_state() {
   old_revisions_ = 0;
   for (const auto& [sequence, revisions] : history_)
@@ -65,11 +76,13 @@ void scope_engine::reload(loaded_scope state) {
 std::size_t scope_engine::memory_bytes() const {
   return sizeof(*this) + memories_.memory_bytes() + history_.size() * 96
          + old_revisions_ * sizeof(old_revision) * 2 + idempotency_.size() * 160
-         + keys_.size() * 400;
+         + keys_.size() * 400
+         + (own_records_ ? own_records_->memory_bytes() : 0);
 }
 
 bool scope_engine::waits_for_reload(const request& asked) const {
-  if (!needs_reload())
+  // Changes of an ephemeral session do not build on the store.
+  if (!needs_reload() || identity_->ephemeral)
     return false;
   return is_change(asked.what) || (is_search(asked.what) && must_index_again());
 }
@@ -97,6 +110,8 @@ step scope_engine::run(std::shared_ptr<request> asked) {
   // Before anything is built: a batch that is refused costs a reload.
   if (is_growth(asked->what) && with_.records.is_short_of_space())
     return refuse(*asked, persistence::short_of_space_error());
+  if (auto why = session_refusal(*asked))
+    return refuse(*asked, std::move(*why));
   if (barrier_ != nullptr && barrier_ != asked.get() && is_change(asked->what))
     return wait{[this, asked] { return run(asked); }};
   return std::visit(
@@ -120,7 +135,11 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const revoke_key&) { return revoke(asked); },
       [&](const forget_keys&) { return forget_keys_of_erased(asked); },
       [&](const authenticate&) { return authenticated(asked); },
-      [&](const open_child&) { return make_child(asked); },
+      [&](const open_child& what) { return create_child(asked, what.name); },
+      [&](const open_session&) { return open_below(asked); },
+      [&](const renew_session&) { return renew(asked); },
+      [&](const list_sessions&) { return sessions(asked); },
+      [&](const finish_session&) { return finish_below(asked); },
       [&](const erase_child&) { return erase(asked); },
       [&](const reinstate_child&) { return reinstate(asked); },
       [&](const finish_erasure& what) { return erasures_.finish(what.child); },
@@ -203,7 +222,7 @@ step scope_engine::fetch(const std::shared_ptr<request>& asked,
                          std::vector<std::uint64_t> missing, keep_record keep) {
   auto fetched = std::make_shared<fetched_records>();
   auto work = [fetched, missing = std::move(missing), identity = identity_,
-               records = &with_.records] {
+               records = source()] {
     for (auto sequence : missing)
       fetched->emplace_back(sequence,
                             read_memory_record(*records, *identity, sequence));
@@ -246,6 +265,8 @@ step scope_engine::flush_audit() {
 bool scope_engine::wants_checkpoint() const {
   const auto& index = memories_.index();
   std::uint64_t documents = memories_.size();
+  if (identity_->ephemeral)
+    return false;
   auto grown
     = documents - std::min<std::uint64_t>(documents, checkpoint_documents_);
   constexpr std::uint64_t worth = 8;
@@ -279,10 +300,15 @@ void scope_engine::drop_checkpoint(change& to) {
 
 /// Hands a finished change to the committer.
 step scope_engine::submit(change made, answer done) {
+  if (own_records_)
+    return change_own(std::move(made), std::move(done));
   // What it was built on is about to be read again: it would be refused.
   if (needs_reload()) {
     stale_ = true;
     settle_tentative(made.becomes);
+    if (made.becomes.session)
+      with_.sessions->release(identity_->root().name,
+                              made.becomes.session->place());
     return error{errc::unavailable, "the scope is being read again; try again",
                  limits::overload_retry_hint};
   }
@@ -310,6 +336,7 @@ step scope_engine::committed(const std::shared_ptr<change>& made,
                              const result<void>& outcome) {
   --in_flight_;
   settle_tentative(made->becomes);
+  settle_session(made->becomes, outcome.has_value());
   if (outcome.has_error()) {
     stale_ = true;
     return outcome.error();

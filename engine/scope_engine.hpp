@@ -18,6 +18,7 @@
 #include "engine/requests.hpp"
 #include "engine/services.hpp"
 #include "engine/step.hpp"
+#include "persistence/session_store.hpp"
 
 namespace cloister::engine {
 
@@ -85,6 +86,10 @@ public:
   scope_engine(services with, persistence::identity_ptr identity,
                loaded_scope state);
 
+  /// The engine of an ephemeral session that was just opened.
+  scope_engine(services with, persistence::identity_ptr identity,
+               std::shared_ptr<persistence::session_store> own_records);
+
   /// Starts an operation. Asserts that the grant is for this scope.
   step begin(std::shared_ptr<request> asked);
 
@@ -124,6 +129,14 @@ public:
   /// Replaces everything by what `load_scope` read.
   void reload(loaded_scope state);
 
+  /// The same for an ephemeral session, of which the store has nothing but the
+  /// audit chain.
+  void reload_ledger(const persistence::scope_head& head);
+
+  /// Ends an ephemeral session that has nothing in flight; nothing may be asked
+  /// of it from then on. Nothing where how far its chain goes has to be read.
+  std::optional<session_remains> close_session();
+
   const persistence::identity_ptr& identity() const {
     return identity_;
   }
@@ -160,6 +173,8 @@ private:
     std::optional<persistence::organization_settings> settings;
     /// A scope that was created.
     std::string child;
+    /// A session that was opened.
+    live_session_ptr session;
     bool cleared = false;
   };
 
@@ -180,6 +195,12 @@ private:
       = std::make_shared<persistence::write_batch>();
     effects becomes;
     auth::audit_entry entry;
+  };
+
+  /// A session that is about to be opened.
+  struct session_to_open {
+    session_terms terms;
+    std::uint64_t place = 0;
   };
 
   /// What is known of a draft whose idempotency key was used before.
@@ -316,9 +337,12 @@ private:
   step configured(const std::shared_ptr<request>& asked,
                   const result<std::optional<bytes>>& old);
   result<void> note_counted(std::vector<auth::audit_entry> entries);
-  step make_child(const std::shared_ptr<request>& asked);
+  step create_child(const std::shared_ptr<request>& asked, const scope& name);
+  step make_child(const std::shared_ptr<request>& asked, const scope& name,
+                  const std::optional<session_to_open>& session);
   step adopt_child(const request& asked, change made,
-                   const persistence::prepared_child& child);
+                   const persistence::prepared_child& child,
+                   const std::optional<session_to_open>& session);
   step erase(const std::shared_ptr<request>& asked);
   step reinstate(const std::shared_ptr<request>& asked);
   step reinstated(const std::shared_ptr<request>& asked,
@@ -336,8 +360,37 @@ private:
   step flushed_then(const std::shared_ptr<request>& asked,
                     std::function<result<answer>()> work);
 
+  // -- sessions (scope_sessions.cpp) --
+  step open_below(const std::shared_ptr<request>& asked);
+  step renew(const std::shared_ptr<request>& asked);
+  step sessions(const std::shared_ptr<request>& asked);
+  step finish_below(const std::shared_ptr<request>& asked);
+  step finish_with(const std::shared_ptr<request>& asked,
+                   const session_remains& left);
+  live_session_ptr put_session(change& to,
+                               const persistence::scope_identity& child,
+                               const session_to_open& what);
+  result<std::optional<session_to_open>> session_in(const scope& name);
+  void give_up_session(const std::optional<session_to_open>& what);
+  void settle_session(const effects& becomes, bool is_known);
+  std::optional<error> session_refusal(const request& asked) const;
+  step change_own(change made, answer done);
+  void look_for_own_due(expire_memories& what);
+
+  /// Where this scope's records are read from.
+  std::shared_ptr<const persistence::record_source> source() const {
+    if (own_records_)
+      return own_records_;
+    // The store outlives all engines and what they started.
+    return {std::shared_ptr<const void>{}, &with_.records};
+  }
+
   services with_;
   persistence::identity_ptr identity_;
+  /// Of an ephemeral session; its head, but for the audit chain's part, is what
+  /// it was after the last change that was made.
+  std::shared_ptr<persistence::session_store> own_records_;
+  persistence::scope_head own_head_;
   ledger ledger_;
   refusal_counter refusals_;
   memory_table memories_;

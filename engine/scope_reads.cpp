@@ -116,7 +116,7 @@ step scope_engine::scan_for_filter(const std::shared_ptr<request>& asked,
 step scope_engine::scan_on(const std::shared_ptr<request>& asked,
                            const std::shared_ptr<filter_scan>& scan) {
   auto done = std::make_shared<result<bool>>(false);
-  auto work = [done, scan, records = &with_.records, time = with_.time,
+  auto work = [done, scan, records = source(), time = with_.time,
                deadline = asked->deadline] {
     auto until = time->steady() + limits::loader_slice;
     if (deadline.count() != 0)
@@ -365,7 +365,7 @@ step scope_engine::history(const std::shared_ptr<request>& asked) {
       revisions.insert(revisions.begin(), revision.revision);
   auto failure = std::make_shared<std::optional<error>>();
   auto work = [page, failure, revisions, sequence, identity = identity_,
-               records = &with_.records] {
+               records = source()] {
     for (auto revision : revisions) {
       auto old = read_old_revision(*records, *identity, sequence, revision);
       if (old.has_error()) {

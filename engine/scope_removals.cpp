@@ -11,6 +11,12 @@ namespace cloister::engine {
 
 using persistence::record_kind;
 
+namespace {
+
+constexpr std::size_t own_expiries_at_once = 1000;
+
+} // namespace
+
 step scope_engine::remove(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<delete_memory>(asked->what);
   if (auto fetch = fetch_missing(asked, rows_to_cache(what.id)))
@@ -64,8 +70,26 @@ step scope_engine::remove_all(const std::shared_ptr<request>& asked) {
   return submit(std::move(made), deleted_count{count});
 }
 
+/// An ephemeral session's memories are in no index of what expires: it looks
+/// for those that are due itself, and tells when the next one is.
+void scope_engine::look_for_own_due(expire_memories& what) {
+  std::optional<std::int64_t> next;
+  memories_.newest_first(std::nullopt, [&](std::uint32_t at) {
+    const auto& row = memories_.at(at);
+    if (!is_live(row) && what.entries.size() < own_expiries_at_once)
+      what.entries.push_back({row.sequence, {}});
+    else if (row.expires_at != 0)
+      next = std::min(next.value_or(row.expires_at), row.expires_at);
+    return true;
+  });
+  if (next)
+    with_.sessions->note_expiry(identity_->name, {*next});
+}
+
 step scope_engine::expire(const std::shared_ptr<request>& asked) {
-  const auto& what = std::get<expire_memories>(asked->what);
+  auto& what = std::get<expire_memories>(asked->what);
+  if (own_records_ && what.entries.empty())
+    look_for_own_due(what);
   // Stores of old have an entry for each revision: once is enough.
   std::set<std::uint32_t> rows;
   std::vector<bytes_view> settled;

@@ -207,7 +207,7 @@ step scope_engine::restore(const std::shared_ptr<request>& asked) {
                   {what.id});
   auto old = std::make_shared<result<memory>>(error{});
   auto work = [old, sequence, revision = what.revision, identity = identity_,
-               records = &with_.records] {
+               records = source()] {
     *old = read_old_revision(*records, *identity, sequence, revision);
   };
   auto read_at = memories_.at(*row).revision;

@@ -12,9 +12,11 @@
 #include "auth/revocations.hpp"
 #include "core/clock.hpp"
 #include "core/scope.hpp"
+#include "engine/session_table.hpp"
 #include "persistence/audit_journal.hpp"
 #include "persistence/catalog.hpp"
 #include "persistence/expiry_index.hpp"
+#include "persistence/session_store.hpp"
 #include "persistence/store.hpp"
 
 namespace cloister::engine {
@@ -35,6 +37,8 @@ struct services {
   std::size_t checkpoint_documents_min = 0;
   /// Called before each operation; for tests of what happens when one throws.
   std::function<void(const scope&, auth::operation)> before_operation;
+  std::shared_ptr<session_table> sessions;
+  std::shared_ptr<persistence::session_files> session_files;
 };
 
 /// A number for each time that an engine read its state; see

@@ -35,7 +35,7 @@ result<bytes> open_record(const persistence::scope_identity& identity,
 
 namespace {
 
-result<bytes> read_record(const persistence::store& records,
+result<bytes> read_record(const persistence::record_source& records,
                           const persistence::scope_identity& identity,
                           const persistence::storage_key& key) {
   auto sealed = records.get(key);
@@ -49,14 +49,14 @@ result<bytes> read_record(const persistence::store& records,
 
 } // namespace
 
-result<bytes> read_memory_record(const persistence::store& records,
+result<bytes> read_memory_record(const persistence::record_source& records,
                                  const persistence::scope_identity& identity,
                                  std::uint64_t sequence) {
   return read_record(records, identity,
                      identity.space().key(record_kind::memory, sequence));
 }
 
-result<memory> read_old_revision(const persistence::store& records,
+result<memory> read_old_revision(const persistence::record_source& records,
                                  const persistence::scope_identity& identity,
                                  std::uint64_t sequence,
                                  std::uint32_t revision) {

@@ -5,8 +5,8 @@
 
 #include "core/memory.hpp"
 #include "engine/memory_table.hpp"
+#include "persistence/record_source.hpp"
 #include "persistence/scope_identity.hpp"
-#include "persistence/store.hpp"
 
 namespace cloister::engine {
 
@@ -24,12 +24,12 @@ result<bytes> open_record(const persistence::scope_identity& identity,
                           bytes_view key, bytes_view sealed);
 
 /// Reads one memory's plaintext record. May read the disk.
-result<bytes> read_memory_record(const persistence::store& records,
+result<bytes> read_memory_record(const persistence::record_source& records,
                                  const persistence::scope_identity& identity,
                                  std::uint64_t sequence);
 
 /// Reads one old revision. May read the disk.
-result<memory> read_old_revision(const persistence::store& records,
+result<memory> read_old_revision(const persistence::record_source& records,
                                  const persistence::scope_identity& identity,
                                  std::uint64_t sequence,
                                  std::uint32_t revision);

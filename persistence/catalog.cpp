@@ -72,6 +72,8 @@ result<scope_lookup> catalog::find(const scope& name) const {
       return erased_error();
     auto child = open_child(at, tag_of(at, segment, state->incarnation));
     if (child.has_error() && child.error().code == errc::not_found) {
+      if (at && is_minted_session(at, segment))
+        return ended_session_error();
       out.nearest = at;
       return out;
     }

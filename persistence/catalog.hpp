@@ -35,6 +35,10 @@ namespace cloister::persistence {
 //   partition    := first two bytes of BLAKE2b-128(node's tag key,
 //                   "partition" organization) modulo 1024
 //
+//   session name := "session_" followed by 32 hexadecimal digits: 10 random
+//                   bytes, and 6 of BLAKE2b-128(tag key,
+//                   "session" parent_tag random)
+//
 // For organizations the parent is the node and the tag key the node's.
 
 /// Where a path ends.
@@ -121,6 +125,17 @@ public:
   /// The incarnation that goes with that tag.
   result<std::uint32_t> current_incarnation_of(const identity_ptr& parent,
                                                std::string_view segment) const;
+
+  /// A name for a session below `parent` that says by itself that it was made
+  /// here: where there is no such scope, it has ended.
+  std::string mint_session_name(const identity_ptr& parent) const;
+  bool is_minted_session(const identity_ptr& parent,
+                         std::string_view segment) const;
+
+  /// A session whose keys are in memory only, and that no record tells of.
+  static identity_ptr make_session(const identity_ptr& parent,
+                                   const scope& name, const scope_tag& tag,
+                                   timestamp now);
 
   /// Puts into `batch` what must be gone of a child whose erasure was intended,
   /// with its key: its entry, what finds it by tag or pseudonym, and the

@@ -82,6 +82,11 @@ result<tombstone> open_tombstone(const crypto::secret_key& control,
   return out;
 }
 
+error ended_session_error() {
+  return {errc::erased, "the session has ended, and its memories are gone; "
+                        "open a new one"};
+}
+
 error erased_error() {
   return {errc::erased, "this scope was erased; its name is refused until an "
                         "administrator reinstates it"};

@@ -41,4 +41,7 @@ result<tombstone> open_tombstone(const crypto::secret_key& control,
 /// What a refused name is answered with.
 error erased_error();
 
+/// The same for a session.
+error ended_session_error();
+
 } // namespace cloister::persistence

@@ -20,6 +20,8 @@ namespace cloister::persistence {
 //   audit-journal.N    audit entries on their way (audit_journal.hpp)
 //   passphrase         how the master key comes of one, if it does
 //                      (runtime/master_key_source.hpp)
+//   sessions/          ephemeral sessions that outgrew memory
+//                      (session_store.hpp)
 //   damage             which records lay in damaged blocks (damage_list.hpp)
 //   reserve            space that is given up when the disk is full
 
@@ -61,6 +63,9 @@ public:
   }
   std::string reserve_path() const {
     return path_ + "/reserve";
+  }
+  std::string sessions_path() const {
+    return path_ + "/sessions";
   }
   std::string damage_path() const {
     return path_ + "/damage";

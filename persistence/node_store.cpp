@@ -94,6 +94,10 @@ result<node_store> open_node_store(const node_store_options& options,
   out.catalog = std::make_unique<persistence::catalog>(out.node, *out.records,
                                                        *out.slots);
   out.expiries = std::make_unique<expiry_index>(out.node, *out.records);
+  out.session_files = std::make_shared<persistence::session_files>(
+    options.files, out.directory->sessions_path());
+  // No key opens what a dead process left there: it only takes space.
+  static_cast<void>(out.session_files->remove_all());
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include "persistence/expiry_index.hpp"
 #include "persistence/head.hpp"
 #include "persistence/key_slots.hpp"
+#include "persistence/session_store.hpp"
 #include "persistence/store.hpp"
 
 namespace cloister::persistence {
@@ -26,6 +27,7 @@ struct node_store {
   std::unique_ptr<persistence::catalog> catalog;
   std::unique_ptr<expiry_index> expiries;
   std::unique_ptr<audit_journal> journal;
+  std::shared_ptr<persistence::session_files> session_files;
 };
 
 struct node_store_options {

@@ -73,6 +73,8 @@ struct scope_identity {
   std::shared_ptr<shared_settings> settings;
   /// None for an organization.
   std::shared_ptr<const scope_identity> parent;
+  /// An ephemeral session: its keys are nowhere but here.
+  bool ephemeral = false;
 
   key_space space() const {
     return key_space{partition, tag};

@@ -33,6 +33,7 @@ namespace cloister::persistence {
 //         | 'r' old revision   rest = sequence:be64 revision:be32
 //         | 's' secrets        rest = (nothing)          (organizations, node)
 //         | 't' tombstone      rest = keyed hash of the child's name:16
+//         | 'v' session        rest = place:be64                       (node)
 //         | 'w' watermark      rest = (nothing)                         (node)
 //         | 'x' expiry         rest = keyed hashes of the hour:8 and of the
 //                                memory:8                            (node)
@@ -54,6 +55,7 @@ enum class record_kind : char {
   revision = 'r',
   secrets = 's',
   tombstone = 't',
+  session = 'v',
   watermark = 'w',
   expiry = 'x',
 };

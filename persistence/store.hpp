@@ -15,6 +15,7 @@
 #include "core/error.hpp"
 #include "persistence/damage_list.hpp"
 #include "persistence/file_system.hpp"
+#include "persistence/record_source.hpp"
 #include "persistence/storage_key.hpp"
 #include "persistence/table_guard.hpp"
 #include "persistence/write_batch.hpp"
@@ -58,7 +59,7 @@ struct store_counters {
 ///
 /// After a failed write its outcome is unknown: the store is *poisoned* and
 /// refuses writes until `reopen` has succeeded, while reads go on.
-class store {
+class store final : public record_source {
 public:
   /// Opens or creates the database. Fails with `corrupted`, naming the kind of
   /// file and what to do, and with `unavailable`.
@@ -68,18 +69,18 @@ public:
   /// read. Afterwards erased records and old values may be back.
   static result<void> repair(const store_options& options);
 
-  ~store();
+  ~store() override;
 
   /// The value under a key, or nothing. Fails with `corrupted` where the block
   /// that holds it is damaged.
-  result<std::optional<bytes>> get(const storage_key& key) const;
+  result<std::optional<bytes>> get(const storage_key& key) const override;
 
   /// Calls `visit(key, value)` in key order for all keys with a prefix, from
   /// `prefix + from` on, until it answers false. Keys may come and go while it
   /// runs; `visit` may use the store, and may take long.
-  result<void> scan(
-    bytes_view prefix, bytes_view from,
-    const std::function<bool(bytes_view key, bytes_view value)>& visit) const;
+  result<void> scan(bytes_view prefix, bytes_view from,
+                    const std::function<bool(bytes_view key, bytes_view value)>&
+                      visit) const override;
 
   /// The last key with a prefix, or nothing.
   result<std::optional<bytes>> last_key(bytes_view prefix) const;

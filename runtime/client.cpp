@@ -135,6 +135,55 @@ void client::share_memory(const memory_id& id, std::string_view to,
   start(impl_, impl_->node, impl_->share(id, std::string{to}), std::move(done));
 }
 
+result<session> client::open_session(session_options options) const {
+  return wait(impl_->open_session(options));
+}
+
+void client::open_session(session_options options,
+                          completion_handler<session> done) const {
+  start(impl_, impl_->node, impl_->open_session(options), std::move(done));
+}
+
+result<std::vector<session_info>> client::list_sessions() const {
+  return wait(impl_->sessions());
+}
+
+void client::list_sessions(
+  completion_handler<std::vector<session_info>> done) const {
+  start(impl_, impl_->node, impl_->sessions(), std::move(done));
+}
+
+result<session_info> client::renew_session(std::string_view name) const {
+  return wait(impl_->renew(std::string{name}));
+}
+
+void client::renew_session(std::string_view name,
+                           completion_handler<session_info> done) const {
+  start(impl_, impl_->node, impl_->renew(std::string{name}), std::move(done));
+}
+
+result<erasure_receipt> client::end_session(std::string_view name) const {
+  return wait(impl_->end(std::string{name}));
+}
+
+void client::end_session(std::string_view name,
+                         completion_handler<erasure_receipt> done) const {
+  start(impl_, impl_->node, impl_->end(std::string{name}), std::move(done));
+}
+
+result<std::vector<located_memory>>
+client::promote_memories(std::vector<memory_id> ids,
+                         std::string_view to) const {
+  return wait(impl_->promote(std::move(ids), std::string{to}));
+}
+
+void client::promote_memories(
+  std::vector<memory_id> ids, std::string_view to,
+  completion_handler<std::vector<located_memory>> done) const {
+  start(impl_, impl_->node, impl_->promote(std::move(ids), std::string{to}),
+        std::move(done));
+}
+
 result<new_key> client::create_key(key_options options) const {
   return wait(impl_->make_key(std::move(options)));
 }

@@ -16,6 +16,8 @@
 
 namespace cloister {
 
+class session;
+
 /// Called once with the outcome of a call, on one of the runtime's threads,
 /// which it must not keep: a blocking call from there fails with
 /// `invalid_argument`. It may start further calls. What it throws is swallowed.
@@ -123,6 +125,49 @@ public:
   /// The same, completed by a handler.
   void share_memory(const memory_id& id, std::string_view to,
                     completion_handler<located_memory> done) const;
+
+  // -- sessions; see session.hpp --
+
+  /// Opens a session under this scope, with a name of its own. It ends with
+  /// what is answered. Needs `write`. Fails with `invalid_argument` below a
+  /// session, or with `quota_exceeded`.
+  result<session> open_session(session_options options = {}) const;
+  /// The same, completed by a handler.
+  void open_session(session_options options,
+                    completion_handler<session> done) const;
+
+  /// The open sessions at this scope and below. Needs `read`.
+  result<std::vector<session_info>> list_sessions() const;
+  /// The same, completed by a handler.
+  void list_sessions(completion_handler<std::vector<session_info>> done) const;
+
+  /// Starts the lease and the idle time of a session anew; this scope's, or one
+  /// below, named like a user_id. Needs `write`. Fails with `not_found` or
+  /// `erased`.
+  result<session_info> renew_session(std::string_view name = {}) const;
+  /// The same, completed by a handler.
+  void renew_session(std::string_view name,
+                     completion_handler<session_info> done) const;
+
+  /// Ends a session, with all its memories; named like for `renew_session`.
+  /// Needs `delete`. Fails with `not_found`, with `erased` if it has ended, or
+  /// with `unavailable`: it has ended then, and its receipt could not be
+  /// written yet.
+  result<erasure_receipt> end_session(std::string_view name = {}) const;
+  /// The same, completed by a handler.
+  void end_session(std::string_view name,
+                   completion_handler<erasure_receipt> done) const;
+
+  /// Moves memories to the scope above, or to another one, named like a
+  /// user_id: they are copied, with their origin, and then removed here. Needs
+  /// `share` here and `write` there. Fails with `not_found` if one is missing:
+  /// then none was moved.
+  result<std::vector<located_memory>>
+  promote_memories(std::vector<memory_id> ids, std::string_view to = {}) const;
+  /// The same, completed by a handler.
+  void
+  promote_memories(std::vector<memory_id> ids, std::string_view to,
+                   completion_handler<std::vector<located_memory>> done) const;
 
   // -- keys, scopes and audit; each needs `admin` or `audit` --
 

@@ -5,6 +5,7 @@
 
 #include "runtime/list_cursor.hpp"
 #include "runtime/runtime_impl.hpp"
+#include "runtime/session.hpp"
 
 namespace cloister {
 
@@ -29,6 +30,16 @@ struct client::impl {
   call<std::vector<memory>> history(memory_id id) const;
   call<memory> restore(memory_id id, std::uint32_t revision) const;
   call<located_memory> share(memory_id id, std::string to) const;
+
+  // -- sessions (session_calls.cpp) --
+  call<session> open_session(session_options options) const;
+  call<erasure_receipt> end(std::string name) const;
+  call<session_info> renew(std::string name) const;
+  call<std::vector<session_info>> sessions() const;
+  call<std::vector<located_memory>> promote(std::vector<memory_id> ids,
+                                            std::string to) const;
+  /// A session below this scope, or this one if the name is empty.
+  result<scope> session_named(std::string_view name) const;
 
   // -- lists and searches (reading_calls.cpp) --
   call<memory_list> list(list_options options) const;

@@ -12,6 +12,7 @@
 #include "core/clock.hpp"
 #include "runtime/client.hpp"
 #include "runtime/narrow_key.hpp"
+#include "runtime/session.hpp"
 #include "runtime/types.hpp"
 
 namespace caf {
@@ -129,7 +130,8 @@ public:
   /// What this store signs receipts and checkpoints with.
   std::string receipt_key() const;
 
-  /// Removes what has expired by now, in the background.
+  /// Removes what has expired by now, and ends the sessions that are due, in
+  /// the background.
   void sweep() const;
 
   struct impl;

@@ -80,6 +80,16 @@ call<client> bind_client(std::shared_ptr<runtime::impl> node,
 call<new_key> make_key(std::shared_ptr<const organization::impl> of,
                        key_options options);
 
+/// What an erasure's answer says, signed by the store.
+erasure_receipt signed_receipt(const runtime::impl& node,
+                               const auth::authority& who, const scope& name,
+                               const engine::erased_child& what);
+
+/// Ends a session; see `gateway::end_session`.
+call<erasure_receipt> end_session(std::shared_ptr<runtime::impl> node,
+                                  auth::authority_ptr who, scope target,
+                                  engine::session_end why);
+
 /// Waits for a call. Fails where that would wait for itself: on one of the
 /// runtime's own threads.
 template <class T>

@@ -177,6 +177,28 @@ struct scope_listing {
   std::size_t unreadable = 0;
 };
 
+/// How long a session lives. 0 for no such limit.
+struct session_options {
+  /// Survives the end of the process. If not, its key is in memory only, and
+  /// nothing of it waits for a disk.
+  bool resumable = false;
+  /// Without any use.
+  std::chrono::milliseconds idle_timeout = limits::session_idle_default;
+  /// In any case.
+  std::chrono::milliseconds absolute_timeout = limits::session_absolute_default;
+  /// Without being renewed.
+  std::chrono::milliseconds lease{0};
+};
+
+/// What is known of an open session.
+struct session_info {
+  cloister::scope scope;
+  bool resumable = false;
+  timestamp opened_at;
+  /// When it ends if it is not used, or renewed, until then.
+  std::optional<timestamp> expires_at;
+};
+
 /// Which entries of an audit trail to list.
 struct audit_options {
   std::size_t limit = limits::page_results_default;

@@ -1,0 +1,277 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Sessions below a scope, and what is different in the engine of an ephemeral
+// one: its records are its own, and only its audit chain is in the store.
+
+#include "core/assert.hpp"
+#include "core/limits.hpp"
+#include "engine/scope_engine.hpp"
+
+namespace cloister::engine {
+
+namespace {
+
+persistence::session_record
+record_of(const persistence::scope_identity& identity,
+          const session_terms& terms, timestamp now) {
+  persistence::session_record out;
+  out.resumable = terms.resumable;
+  out.organization = identity.root().tag;
+  out.pseudonym = identity.pseudonym;
+  out.opened_at = now;
+  out.used_at = now;
+  out.idle = terms.idle;
+  if (terms.absolute.count() > 0)
+    out.ends_at = timestamp{now.milliseconds + terms.absolute.count()};
+  out.lease = terms.lease;
+  out.renewed_at = now;
+  out.path = persistence::tags_of(identity);
+  return out;
+}
+
+std::shared_ptr<persistence::write_batch> empty_batch() {
+  auto batch = std::make_shared<persistence::write_batch>();
+  batch->set_effect(persistence::batch_effect::shrinks);
+  return batch;
+}
+
+/// Where the chain of a session is whose engine is gone.
+ledger_context context_of_dead(const persistence::scope_identity& parent,
+                               const live_session& session) {
+  return {persistence::key_space{parent.partition, session.tag()},
+          session.tag(),
+          parent.root().tag,
+          session.record().pseudonym,
+          &parent.organization->audit,
+          &parent.keys.fingerprint,
+          &parent.organization->audit};
+}
+
+session_remains remains_of(ledger& book, const auth::pseudonym& pseudonym) {
+  session_remains out;
+  out.memories = book.head().memory_count;
+  out.batch = empty_batch();
+  out.journaled = book.close_for_good(*out.batch);
+  out.anchor = {pseudonym, book.head().audit_length, book.head().audit_head};
+  return out;
+}
+
+result<session_remains> read_remains(const services& with,
+                                     const persistence::scope_identity& parent,
+                                     const live_session& session) {
+  auto context = context_of_dead(parent, session);
+  auto head = find_head(context, with.records);
+  if (head.has_error())
+    return head.error();
+  ledger book{context, *head, with.journal};
+  return remains_of(book, session.record().pseudonym);
+}
+
+} // namespace
+
+// -- opening --
+
+step scope_engine::open_below(const std::shared_ptr<request>& asked) {
+  const auto& terms = std::get<open_session>(asked->what).terms;
+  auto name = identity_->name.child(with_.catalog.mint_session_name(identity_));
+  if (name.has_error())
+    return refuse(*asked, {errc::invalid_argument,
+                           "a session has no sessions; open it under the "
+                           "scope above"});
+  auto place = with_.sessions->reserve(identity_->root().name,
+                                       limits::sessions_per_organization_max);
+  if (place.has_error())
+    return refuse(*asked, place.error());
+  if (terms.resumable)
+    return make_child(asked, *name, session_to_open{terms, *place});
+  auto tag = with_.catalog.tag_of(identity_, name->name(), 1);
+  auto child = persistence::catalog::make_session(identity_, *name, tag,
+                                                  with_.time->now());
+  change made;
+  made.entry = entry_of(*asked);
+  made.entry.anchor
+    = auth::audit_anchor{child->pseudonym, 0, auth::first_head(view_of(tag))};
+  auto opened = put_session(made, *child, session_to_open{terms, *place});
+  return submit(std::move(made), opened_session{opened, child});
+}
+
+live_session_ptr
+scope_engine::put_session(change& to, const persistence::scope_identity& child,
+                          const session_to_open& what) {
+  auto record = record_of(child, what.terms, with_.time->now());
+  persistence::put_session(with_.catalog.node(), what.place, record, *to.batch);
+  to.becomes.session = std::make_shared<live_session>(
+    child.name, std::move(record), what.place, with_.time);
+  return to.becomes.session;
+}
+
+/// A scope whose kind is a session is one, whoever opens it.
+result<std::optional<scope_engine::session_to_open>>
+scope_engine::session_in(const scope& name) {
+  if (name.kind() != scope_kind::session)
+    return std::optional<session_to_open>{};
+  auto place = with_.sessions->reserve(identity_->root().name,
+                                       limits::sessions_per_organization_max);
+  if (place.has_error())
+    return place.error();
+  return std::optional{session_to_open{{true, {}, {}, {}}, *place}};
+}
+
+/// It was not written: the place is free again.
+void scope_engine::give_up_session(const std::optional<session_to_open>& what) {
+  if (what)
+    with_.sessions->release(identity_->root().name, what->place);
+}
+
+/// The session is in the node's list, or may be.
+void scope_engine::settle_session(const effects& becomes, bool is_known) {
+  if (!becomes.session)
+    return;
+  with_.sessions->add(becomes.session);
+  // Nobody will use it: whoever looks after sessions ends it.
+  if (!is_known && !becomes.session->resumable())
+    with_.sessions->note_lost(becomes.session);
+}
+
+// -- while it is open --
+
+step scope_engine::renew(const std::shared_ptr<request>& asked) {
+  auto session = with_.sessions->find(identity_->name);
+  if (!session)
+    return refuse(*asked, {errc::not_found,
+                           "it is no open session; `cloister session list` "
+                           "has those there are"});
+  session->renew();
+  with_.sessions->reschedule(session);
+  session_list done{{session}};
+  if (!session->resumable())
+    return answered(entry_of(*asked), std::move(done));
+  change made;
+  made.entry = entry_of(*asked);
+  persistence::put_session(with_.catalog.node(), session->place(),
+                           session->record_now(), *made.batch);
+  return submit(std::move(made), std::move(done));
+}
+
+step scope_engine::sessions(const std::shared_ptr<request>& asked) {
+  session_list found{with_.sessions->below(identity_->name)};
+  std::erase_if(found.sessions, [](const auto& each) {
+    return each->ended() != session_end::none;
+  });
+  auto entry = entry_of(*asked);
+  entry.count = static_cast<std::uint32_t>(found.sessions.size());
+  return answered(std::move(entry), std::move(found));
+}
+
+std::optional<error> scope_engine::session_refusal(const request& asked) const {
+  if (identity_->name.kind() != scope_kind::session || !is_growth(asked.what))
+    return std::nullopt;
+  auto bytes = ledger_.head().content_bytes + carried_bytes(asked.what);
+  if (bytes <= limits::session_bytes_max)
+    return std::nullopt;
+  return error{errc::quota_exceeded,
+               "the session holds as much as a session may; delete some of "
+               "it, or promote what is to stay"};
+}
+
+/// The change of an ephemeral session: nothing waits for a disk but its audit
+/// entry, which is handed to the kernel.
+step scope_engine::change_own(change made, answer done) {
+  // What would prove its records to a repair is of no use.
+  made.entry.effects.clear();
+  auto written = own_records_->write(
+    *made.batch, [&] { return ledger_.note(std::move(made.entry)); });
+  if (written.has_error()) {
+    settle_tentative(made.becomes);
+    ledger_.set_contents(own_head_);
+    return written.error();
+  }
+  own_head_ = ledger_.head();
+  settle_tentative(made.becomes);
+  auto shared = std::make_shared<change>(std::move(made));
+  step answered{std::move(done)};
+  answered.afterwards = [this, shared] {
+    apply(shared->becomes);
+    index_more();
+  };
+  return answered;
+}
+
+void scope_engine::reload_ledger(const persistence::scope_head& head) {
+  CLOISTER_ASSERT(in_flight_ == 0);
+  ledger_.reset(head);
+  ledger_.set_contents(own_head_);
+  stale_ = false;
+  generation_ = with_.records.generation();
+  load_ = next_load();
+}
+
+// -- its end --
+
+std::optional<session_remains> scope_engine::close_session() {
+  CLOISTER_ASSERT(identity_->ephemeral && in_flight_ == 0);
+  static_cast<void>(note_repeated());
+  // How far its chain is in the store is not known.
+  if (needs_reload())
+    return std::nullopt;
+  return remains_of(ledger_, identity_->pseudonym);
+}
+
+step scope_engine::finish_below(const std::shared_ptr<request>& asked) {
+  const auto& what = std::get<finish_session>(asked->what);
+  if (what.remains)
+    return finish_with(asked, *what.remains);
+  // What its engine sent before it died goes first.
+  auto barrier = empty_batch();
+  return commit{
+    barrier, [this, asked](const result<void>& outcome) -> step {
+      if (outcome.has_error())
+        return outcome.error();
+      auto found = std::make_shared<result<session_remains>>(error{});
+      auto work = [found, asked, with = with_, identity = identity_] {
+        *found = read_remains(with, *identity,
+                              *std::get<finish_session>(asked->what).session);
+      };
+      return offload{work, [this, asked, found]() -> step {
+                       if (found->has_error())
+                         return found->error();
+                       return finish_with(asked, **found);
+                     }};
+    }};
+}
+
+step scope_engine::finish_with(const std::shared_ptr<request>& asked,
+                               const session_remains& left) {
+  const auto& what = std::get<finish_session>(asked->what);
+  auto session = what.session;
+  auto batch = std::make_shared<persistence::write_batch>(*left.batch);
+  persistence::erase_session(with_.catalog.node(), session->place(), *batch);
+  auto entry = entry_of(*asked);
+  entry.count = static_cast<std::uint32_t>(left.memories);
+  entry.reason = to_string(what.why);
+  entry.anchor = left.anchor;
+  entry.ended = session->tag();
+  auto done = std::make_shared<erased_child>();
+  done->tag = session->tag();
+  done->at = entry.at;
+  done->scopes = 1;
+  done->memories = left.memories;
+  done->chain = identity_->tag;
+  auto next = commit_for_erasure(
+    batch, {std::move(entry)},
+    [this, done, session, journaled = left.journaled,
+     organization
+     = identity_->root().name](const result<void>& outcome) -> step {
+      if (outcome.has_error())
+        return outcome.error();
+      with_.journal.settle(session->tag(), journaled);
+      with_.sessions->release(organization, session->place());
+      return answer{*done};
+    });
+  done->index = ledger_.head().audit_length - 1;
+  done->head = ledger_.head().audit_head;
+  return next;
+}
+
+} // namespace cloister::engine

@@ -1,0 +1,200 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "core/scope.hpp"
+#include "persistence/session_record.hpp"
+
+namespace cloister::engine {
+
+/// Why a session ended. Its text is the reason in audit entries and errors.
+enum class session_end : std::uint8_t {
+  none,
+  closed,
+  idle,
+  absolute,
+  lease,
+  owner_ended,
+  handle_gone,
+  runtime_closed,
+  scope_erased,
+  failed,
+  process_ended,
+};
+
+std::string_view to_string(session_end why) noexcept;
+
+/// What whoever uses a session that has ended is told.
+error ended_error(session_end why);
+
+/// One session that is open, and when it must end. Thread-safe.
+class live_session {
+public:
+  live_session(scope name, persistence::session_record record,
+               std::uint64_t place, std::shared_ptr<const clock> time);
+
+  const scope& name() const {
+    return name_;
+  }
+  bool resumable() const {
+    return record_.resumable;
+  }
+  std::uint64_t place() const {
+    return place_;
+  }
+  /// As it was opened.
+  const persistence::session_record& record() const {
+    return record_;
+  }
+  const persistence::scope_tag& tag() const {
+    return record_.path.back();
+  }
+  /// As it is to be written down now.
+  persistence::session_record record_now() const;
+
+  void touch() {
+    used_.store(time_->steady().count(), std::memory_order_relaxed);
+  }
+  /// Starts its lease and its idle time anew.
+  void renew();
+
+  /// When it is used no more; nothing if never.
+  std::optional<std::chrono::nanoseconds> deadline() const;
+  /// The same by the calendar.
+  std::optional<timestamp> expires_at() const;
+  /// Why it must end now, or `none`.
+  session_end due() const;
+
+  /// True for the first who calls it: it is up to them to end it.
+  bool begin_end(session_end why) {
+    auto open = session_end::none;
+    return ended_.compare_exchange_strong(open, why);
+  }
+  session_end ended() const {
+    return ended_.load(std::memory_order_acquire);
+  }
+
+  /// Calls `told` when its end was brought about. False if it was already.
+  bool watch(std::function<void(session_end)> told);
+  /// Whoever is to be told; nobody watches it any more.
+  std::vector<std::function<void(session_end)>> take_watchers();
+
+  /// Its actor is gone, and its memories with it.
+  void set_lost() {
+    lost_.store(true, std::memory_order_release);
+  }
+  bool is_lost() const {
+    return lost_.load(std::memory_order_acquire);
+  }
+
+  /// Whether it was used since that was last written down, by enough to do so
+  /// again, or, with `any`, at all; takes it as written.
+  bool take_use_to_write(bool any = false);
+
+private:
+  std::chrono::nanoseconds steady_of(timestamp at) const;
+  timestamp calendar_of(std::int64_t steady) const;
+
+  const scope name_;
+  const persistence::session_record record_;
+  const std::uint64_t place_;
+  const std::shared_ptr<const clock> time_;
+  /// Steady times in nanoseconds.
+  std::atomic<std::int64_t> used_;
+  std::atomic<std::int64_t> renewed_;
+  std::atomic<std::int64_t> written_;
+  std::optional<std::int64_t> ends_;
+  std::atomic<session_end> ended_{session_end::none};
+  std::atomic<bool> lost_{false};
+  std::mutex watchers_mutex_;
+  std::vector<std::function<void(session_end)>> watchers_;
+  bool told_ = false;
+};
+
+using live_session_ptr = std::shared_ptr<live_session>;
+
+/// The sessions of a node that are open. Thread-safe.
+class session_table {
+public:
+  explicit session_table(std::shared_ptr<const clock> time);
+
+  /// A place in the node's list for a session to be opened. Fails with
+  /// `quota_exceeded`.
+  result<std::uint64_t> reserve(const scope& organization, std::size_t max);
+  /// The same for one that a start found there.
+  void take(const scope& organization, std::uint64_t place);
+  /// The same where whose it is cannot be told; it stays until the next start.
+  void take_damaged(std::uint64_t place);
+  /// It may be used again: nothing of it is in the list.
+  void release(const scope& organization, std::uint64_t place);
+
+  void add(const live_session_ptr& opened);
+  /// From then on it is found no more, and why it ended is remembered for a
+  /// while.
+  void remove(const live_session& ended);
+
+  live_session_ptr find(const scope& name) const;
+  /// Why a session ended, if that is remembered.
+  session_end why_ended(const scope& name) const;
+  /// Those at or below a scope, by name.
+  std::vector<live_session_ptr> below(const scope& name) const;
+  std::vector<live_session_ptr> all() const;
+
+  /// Those that must end now, or whose actor is gone.
+  std::vector<live_session_ptr> take_due();
+  /// Looks at it when others are looked for that are due.
+  void note_lost(const live_session_ptr& lost);
+  /// Its deadline may be an earlier one now.
+  void reschedule(const live_session_ptr& changed);
+
+  /// Something in an ephemeral session expires then.
+  void note_expiry(const scope& name, timestamp at);
+  /// The sessions in which something has expired; takes them as dealt with.
+  std::vector<live_session_ptr> take_expiring();
+
+  std::size_t size() const;
+  std::size_t of_organization(const scope& organization) const;
+
+private:
+  using schedule = std::multimap<std::chrono::nanoseconds, live_session_ptr>;
+  struct entry {
+    live_session_ptr session;
+    std::optional<schedule::iterator> due;
+    /// When a memory of an ephemeral one expires.
+    std::optional<timestamp> first_expiry = {};
+  };
+
+  void take_place_locked(std::uint64_t place);
+  void schedule_locked(entry& of);
+  void unschedule_locked(entry& of);
+
+  std::shared_ptr<const clock> time_;
+  mutable std::mutex mutex_;
+  std::map<std::string, entry, std::less<>> open_;
+  schedule schedule_;
+  std::vector<live_session_ptr> lost_;
+  std::unordered_map<std::string, std::size_t> of_organizations_;
+  std::size_t reserved_ = 0;
+  std::set<std::uint64_t> free_places_;
+  std::uint64_t next_place_ = 0;
+  std::unordered_map<std::string, session_end> reasons_;
+  std::deque<std::string> reasons_in_order_;
+};
+
+} // namespace cloister::engine
