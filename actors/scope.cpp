@@ -99,6 +99,23 @@ error closing_error(scope_self self) {
                                      : engine::session_end::closed);
 }
 
+/// Of a large one that takes long, and keeps others from their memory: its end
+/// is written down first.
+void give_memory_back(scope_self self,
+                      std::unique_ptr<engine::scope_engine> husk) {
+  constexpr std::size_t large_bytes = 1024 * 1024;
+  constexpr std::chrono::milliseconds later{100};
+  auto is_large = husk->memory_bytes() > large_bytes;
+  auto shared
+    = std::make_shared<std::unique_ptr<engine::scope_engine>>(std::move(husk));
+  load_job job{
+    std::make_shared<std::function<void()>>([shared] { shared->reset(); })};
+  if (is_large)
+    caf::delayed_anon_send(self->state.loaders, later, std::move(job));
+  else
+    caf::anon_send(self->state.loaders, std::move(job));
+}
+
 void look_at_closing(scope_self self) {
   auto& state = self->state;
   if (!state.closing.pending())
@@ -112,10 +129,9 @@ void look_at_closing(scope_self self) {
   }
   auto remains = std::make_shared<std::optional<engine::session_remains>>(
     state.engine->close_session());
-  // The keys go with the engine: before anybody is told.
   state.report_gone();
-  state.engine.reset();
   state.read_again = nullptr;
+  give_memory_back(self, std::move(state.engine));
   state.session = nullptr;
   state.closing.deliver(closed_session{remains});
   self->quit();

@@ -19,6 +19,7 @@ struct options {
   /// How long one measurement takes; each is repeated.
   std::chrono::milliseconds span{3000};
   std::size_t scopes = 100'000;
+  std::size_t sessions = 20'000;
   /// Sizes of a scope that searches are measured in; row 7 is 10,000.
   std::vector<std::size_t> search_sizes{1000, 10'000, 100'000};
   bool json = false;

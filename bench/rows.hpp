@@ -24,4 +24,7 @@ std::vector<row> measure_scopes(const options& with, const data_folder& in);
 /// Rows 7 to 11: searches, and what an index costs.
 std::vector<row> measure_searches(const options& with, const data_folder& in);
 
+/// Rows 12 to 14: sessions.
+std::vector<row> measure_sessions(const options& with, const data_folder& in);
+
 } // namespace cloister::bench

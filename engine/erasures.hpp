@@ -58,6 +58,11 @@ public:
   /// Goes on with an erasure that was begun before, by its record.
   step finish(const persistence::scope_tag& child);
 
+  /// For an engine that has ended: nothing is asked of it any more.
+  void forget_identity() {
+    lent_.identity.reset();
+  }
+
 private:
   struct run;
   struct slice;

@@ -133,8 +133,9 @@ public:
   /// audit chain.
   void reload_ledger(const persistence::scope_head& head);
 
-  /// Ends an ephemeral session that has nothing in flight; nothing may be asked
-  /// of it from then on. Nothing where how far its chain goes has to be read.
+  /// Ends an ephemeral session that has nothing in flight, and lets go of its
+  /// keys; all that is left to be done with this engine is to destroy it.
+  /// Nothing where how far its chain goes has to be read.
   std::optional<session_remains> close_session();
 
   const persistence::identity_ptr& identity() const {

@@ -213,9 +213,13 @@ std::optional<session_remains> scope_engine::close_session() {
   CLOISTER_ASSERT(identity_->ephemeral && in_flight_ == 0);
   static_cast<void>(note_repeated());
   // How far its chain is in the store is not known.
-  if (needs_reload())
-    return std::nullopt;
-  return remains_of(ledger_, identity_->pseudonym);
+  std::optional<session_remains> left;
+  if (!needs_reload())
+    left = remains_of(ledger_, identity_->pseudonym);
+  // Nobody else has it by now: with it the keys are wiped.
+  erasures_.forget_identity();
+  identity_.reset();
+  return left;
 }
 
 step scope_engine::finish_below(const std::shared_ptr<request>& asked) {
