@@ -14,9 +14,9 @@ using engine::session_end;
 
 namespace {
 
-constexpr int end_tries = 8;
+constexpr int end_tries = 6;
 constexpr std::chrono::milliseconds blocked_pause{1};
-constexpr int other_end_looks = 5000;
+constexpr int other_end_looks = 300;
 
 error busy_error() {
   return {errc::unavailable, "the scope is being erased, or the runtime ends",

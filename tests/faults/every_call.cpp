@@ -16,7 +16,39 @@ struct acknowledged {
   std::map<std::string, memory> memories;
   std::vector<memory_id> deleted;
   std::vector<std::string> erased;
+  /// Sessions that cannot be there any more after a start.
+  std::vector<std::string> ended;
 };
+
+/// Opens sessions of both kinds, and ends some of them.
+void use_sessions(const organization& acme, acknowledged& told) {
+  auto agent = acme.client("agent_s").value();
+  for (auto resumable : {false, true})
+    for (auto ends : {false, true}) {
+      auto run = agent.open_session({.resumable = resumable});
+      if (run.has_error())
+        continue;
+      auto path = std::string{run->scope().path()}.substr(9);
+      auto content = path + " x";
+      auto made = (*run)->create_memory(draft(content));
+      static_cast<void>((*run)->list_memories());
+      run->detach();
+      if (ends) {
+        auto closed = run->close();
+        // It has ended whether that could be written down or not; of a
+        // resumable one it is known when it was said.
+        if (closed || !resumable || closed.error().code == errc::erased)
+          told.ended.push_back(path);
+      } else if (!resumable) {
+        told.ended.push_back(path);
+      } else if (made) {
+        told.memories[content] = *made;
+      }
+    }
+  auto below = acme.client("team_t/user_gone")->open_session();
+  if (below)
+    below->detach();
+}
 
 /// Erases a scope with others below, again where it failed, and then one above
 /// another that is being erased.
@@ -74,6 +106,7 @@ void live(const runtime& opened, acknowledged& told) {
     static_cast<void>(
       acme->create_key({.root = user, .permissions = permissions::read}));
   }
+  use_sessions(*acme, told);
   erase_some(*acme, told);
 }
 
@@ -114,6 +147,10 @@ void check(const test_node& node, const acknowledged& told) {
     if (must || gone.has_error())
       CHECK(gone.error().code == errc::erased);
   }
+  for (const auto& path : told.ended)
+    CHECK(acme->client(path)->list_memories().error().code == errc::erased);
+  for (const auto& each : acme->client("")->list_sessions().value())
+    CHECK(each.resumable);
   CHECK(eventually([&] { return has_finished_erasures(*opened); }));
   CHECK(damages_of(*opened) == "");
   auto report = opened->verify_all().value();
@@ -130,7 +167,8 @@ std::uint64_t calls_of_a_life() {
     auto opened = node.open_or_fail();
     live(opened, told);
   }
-  REQUIRE(told.memories.size() == 7);
+  REQUIRE(told.memories.size() == 8);
+  REQUIRE(told.ended.size() == 3);
   return node.files->calls();
 }
 
