@@ -36,6 +36,16 @@ void tell(const std::string& line) {
     std::_Exit(2);
 }
 
+/// Every other one is left open, for a start to end.
+void use_session(const client& who, bool leave) {
+  auto run = who.open_session();
+  if (run.has_error())
+    return;
+  static_cast<void>((*run)->create_memory({.content = "scratch"}));
+  if (leave)
+    run->detach();
+}
+
 void work_on(const client& who, int thread) {
   for (int i = 0;; ++i) {
     auto content = "process " + std::to_string(::getpid()) + " thread "
@@ -46,6 +56,8 @@ void work_on(const client& who, int thread) {
     auto id = made->id.to_string();
     tell("have " + std::to_string(thread) + ' ' + id + ' ' + content);
     static_cast<void>(who.get_memory(made->id));
+    if (i % 4 == 0)
+      use_session(who, i % 8 == 0);
     if (i % 3 == 1) {
       memory_patch patch;
       patch.content = content + " changed";
@@ -135,6 +147,11 @@ int check(const std::string& dir) {
       ++wrong;
       std::cerr << "wrong: " << id << '\n';
     }
+  }
+  auto left = acme.client("")->list_sessions().value();
+  if (!left.empty()) {
+    ++wrong;
+    std::cerr << left.size() << " sessions are still open\n";
   }
   auto report = opened->verify_all().value();
   if (!report.intact) {
