@@ -78,6 +78,27 @@ struct share_memory {
   std::string to;
 };
 
+/// Open a session under the scope: the sender owns it, and it ends when the
+/// sender does, however that comes about.
+struct open_session {
+  session_options options;
+};
+/// Start the lease and the idle time of this session anew.
+struct renew_session {};
+/// End this session.
+struct end_session {};
+/// Move memories of this session to the scope above.
+struct promote_memory {
+  std::vector<memory_id> ids;
+  /// Another scope than the one above, named like a user_id.
+  std::string to = {};
+};
+
+/// Several memories that were copied.
+struct located_memories {
+  std::vector<located_memory> memories;
+};
+
 /// Several memories: stored ones, or the revisions of one.
 struct memory_batch {
   std::vector<memory> memories;
@@ -86,6 +107,8 @@ struct memory_batch {
 struct deleted_count {
   std::uint64_t deleted = 0;
 };
+
+struct opened_session;
 
 /// To itself: an outcome has come.
 struct outcome_arrived {
@@ -113,8 +136,22 @@ using client_actor = caf::typed_actor<
   caf::replies_to<restore_memory>::with<memory>,
   // Copies a memory to another scope.
   caf::replies_to<share_memory>::with<located_memory>,
+  // Opens a session, which ends with the sender.
+  caf::replies_to<open_session>::with<opened_session>,
+  caf::replies_to<renew_session>::with<session_info>,
+  // Ends this session; replies once nothing of it can be read.
+  caf::replies_to<end_session>::with<erasure_receipt>,
+  // Moves memories of this session to where they stay.
+  caf::replies_to<promote_memory>::with<located_memories>,
   // To itself.
   caf::reacts_to<outcome_arrived>>;
+
+/// A session that was opened. It ends, at the latest, with the last reference
+/// to its actor.
+struct opened_session {
+  client_actor memories;
+  session_info info;
+};
 
 /// Starts an actor that does what `bound` may do. It ends when nobody refers to
 /// it any more, or when it is told to.
@@ -138,6 +175,14 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::delete_all_memories)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::memory_history)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::restore_memory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::share_memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::open_session)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::opened_session)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::renew_session)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::end_session)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::promote_memory)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::session_info)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::erasure_receipt)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::located_memories)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::outcome_arrived)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::memory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cloister::memory_batch)

@@ -5,6 +5,7 @@
 
 #include "actors/completion.hpp"
 #include "runtime/caf.hpp"
+#include "runtime/session_impl.hpp"
 
 namespace cloister {
 
@@ -30,10 +31,18 @@ struct client_state {
       fail(ended);
     // It may be the last one of its runtime.
     actors::actor_thread_mark mark;
+    own.reset();
     bound.reset();
   }
 
   std::optional<client> bound;
+  /// Of an actor that is a session's; it ends with that.
+  std::shared_ptr<session> own;
+  /// Whoever opened it, whose actor looks for the end of its owner.
+  client_actor opener;
+  /// The sessions of those who opened some here.
+  std::unordered_map<caf::actor_addr, std::vector<std::weak_ptr<session>>>
+    owned;
   std::unordered_map<std::uint64_t, std::function<void(const error&)>> pending;
   std::uint64_t last_call = 0;
 };
@@ -98,8 +107,76 @@ completion_handler<Outcome> converting(const reply<T>& to, Convert convert) {
 }
 
 client_actor::behavior_type client_behavior(client_self self,
+                                            const client& given);
+
+client_actor::behavior_type
+session_behavior(client_self self, const std::shared_ptr<session>& given,
+                 const client_actor& opener) {
+  self->state.own = given;
+  self->state.opener = opener;
+  return client_behavior(self, given->memories());
+}
+
+/// The actor that opens sessions monitors their owners, each of them once: a
+/// session's own is too short-lived for that.
+void own(client_self self, const caf::actor_addr& owner,
+         const std::shared_ptr<session>& opened) {
+  auto& state = self->state;
+  auto [at, fresh] = state.owned.try_emplace(owner);
+  std::erase_if(at->second, [](const auto& each) { return each.expired(); });
+  at->second.push_back(opened);
+  if (fresh)
+    self->monitor(owner);
+}
+
+void on_owner_down(client_self self, const caf::down_msg& down) {
+  auto found = self->state.owned.find(down.source);
+  if (found == self->state.owned.end())
+    return;
+  for (const auto& each : found->second)
+    if (auto left = each.lock())
+      session_access::end(*left, engine::session_end::owner_ended);
+  self->state.owned.erase(found);
+}
+
+caf::result<opened_session> open(client_self self,
+                                 const session_options& options) {
+  auto owner = self->current_sender()
+                 ? caf::actor_cast<caf::actor_addr>(self->current_sender())
+                 : caf::actor_addr{};
+  auto promise = self->make_response_promise<opened_session>();
+  auto call = ++self->state.last_call;
+  self->state.pending[call] = [promise](const error& why) mutable {
+    promise.deliver(to_caf_error(why));
+  };
+  client_actor here{self};
+  self->state.bound->open_session(
+    options, [here, self, call, promise, owner](result<session> outcome) {
+      auto opened = std::make_shared<result<session>>(std::move(outcome));
+      auto work = std::make_shared<std::function<void()>>(
+        [here, self, call, promise, owner, opened]() mutable {
+          self->state.pending.erase(call);
+          if (opened->has_error()) {
+            promise.deliver(to_caf_error(opened->error()));
+            return;
+          }
+          auto kept = std::make_shared<session>(std::move(**opened));
+          if (owner)
+            own(self, owner, kept);
+          auto info = kept->info();
+          auto actor = self->system().spawn(session_behavior, kept, here);
+          promise.deliver(opened_session{actor, info});
+        });
+      caf::anon_send(here, outcome_arrived{std::move(work)});
+    });
+  return promise;
+}
+
+client_actor::behavior_type client_behavior(client_self self,
                                             const client& given) {
   self->state.bound = given;
+  self->set_down_handler(
+    [self](const caf::down_msg& down) { on_owner_down(self, down); });
   // CAF's own would print what it does not know.
   self->set_default_handler(
     [](caf::scheduled_actor*, caf::message_view&) -> caf::result<caf::message> {
@@ -168,6 +245,27 @@ client_actor::behavior_type client_behavior(client_self self,
     [self](const share_memory& what) {
       auto to = replying<located_memory>(self);
       self->state.bound->share_memory(what.id, what.to, to);
+      return to.promise;
+    },
+    [self](const open_session& what) { return open(self, what.options); },
+    [self](const renew_session&) {
+      auto to = replying<session_info>(self);
+      self->state.bound->renew_session({}, to);
+      return to.promise;
+    },
+    [self](const end_session&) {
+      auto to = replying<erasure_receipt>(self);
+      self->state.bound->end_session({}, to);
+      return to.promise;
+    },
+    [self](promote_memory& what) {
+      auto to = replying<located_memories>(self);
+      self->state.bound->promote_memories(
+        std::move(what.ids), what.to,
+        converting<located_memories, std::vector<located_memory>>(
+          to, [](std::vector<located_memory> moved) {
+            return located_memories{std::move(moved)};
+          }));
       return to.promise;
     },
     [](const outcome_arrived& arrived) { (*arrived.deliver)(); },

@@ -86,9 +86,9 @@ erasure_receipt signed_receipt(const runtime::impl& node,
                                const engine::erased_child& what);
 
 /// Ends a session; see `gateway::end_session`.
-call<erasure_receipt> end_session(std::shared_ptr<runtime::impl> node,
-                                  auth::authority_ptr who, scope target,
-                                  engine::session_end why);
+call<erasure_receipt> end_session_as(std::shared_ptr<runtime::impl> node,
+                                     auth::authority_ptr who, scope target,
+                                     engine::session_end why);
 
 /// Waits for a call. Fails where that would wait for itself: on one of the
 /// runtime's own threads.

@@ -30,7 +30,7 @@ void session_access::end(session& of, engine::session_end why) {
   auto who = auth::system_authority(session->name().organization());
   const auto& node = of.impl_->parts->node;
   start<erasure_receipt>(of.impl_->parts, node,
-                         end_session(node, who, session->name(), why), {});
+                         end_session_as(node, who, session->name(), why), {});
 }
 
 const client& session::memories() const {

@@ -71,8 +71,7 @@ call<erasure_receipt> client::impl::end(std::string name) const {
   auto target = session_named(name);
   if (target.has_error())
     co_return co_await refused_name(operation::end_session, target.error());
-  auto ending
-    = cloister::end_session(node, who, *target, engine::session_end::closed);
+  auto ending = end_session_as(node, who, *target, engine::session_end::closed);
   co_return co_await ending;
 }
 
@@ -155,9 +154,9 @@ client::impl::promote(std::vector<memory_id> ids, std::string to) const {
   co_return out;
 }
 
-call<erasure_receipt> end_session(std::shared_ptr<runtime::impl> node,
-                                  auth::authority_ptr who, scope target,
-                                  engine::session_end why) {
+call<erasure_receipt> end_session_as(std::shared_ptr<runtime::impl> node,
+                                     auth::authority_ptr who, scope target,
+                                     engine::session_end why) {
   auto ending = node->gateway->end_session(who, target, why);
   auto done = co_await ending;
   if (done.has_error())
