@@ -114,7 +114,8 @@ gateway::impl::erase_decided(auth::authority_ptr who, scope target,
   auto erasing_closed = erase_closed(who, target, kind, id);
   auto done = co_await erasing_closed;
   auto unknown = done.has_error() && done.error().code == errc::unavailable;
-  if (done)
+  // Whoever has a session that has ended is told so.
+  if (done && target.kind() != scope_kind::session)
     with.revocations->end_scope(target);
   bool forgotten = false;
   if (done) {
@@ -158,6 +159,8 @@ task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
   auto done = co_await asked;
   if (done.has_error())
     co_return done.error();
+  if (target.kind() == scope_kind::session)
+    impl_->with.revocations->end_scope(target);
   co_return result<void>{};
 }
 

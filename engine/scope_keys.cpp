@@ -240,7 +240,13 @@ result<bool> is_older_than_its_scope(const services& with,
     auto erased = with.catalog.erased_at(root.name);
     if (erased.has_error())
       return erased.error();
-    if (*erased && (!root.at || *root.at <= **erased))
+    if (!*erased || (root.at && *root.at > **erased))
+      continue;
+    // Whoever has the key of a session that has ended is told just that.
+    auto found = root.name.kind() == scope_kind::session
+                   ? with.catalog.find(root.name)
+                   : persistence::scope_lookup{};
+    if (found || found.error().code != errc::erased)
       return true;
   }
   return false;

@@ -69,7 +69,9 @@ result<scope_lookup> catalog::find(const scope& name) const {
     if (state.has_error())
       return state.error();
     if (state->refused)
-      return erased_error();
+      return kind_of_segment(segment) == scope_kind::session
+               ? ended_session_error()
+               : erased_error();
     auto child = open_child(at, tag_of(at, segment, state->incarnation));
     if (child.has_error() && child.error().code == errc::not_found) {
       if (at && is_minted_session(at, segment))

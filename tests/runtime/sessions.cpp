@@ -193,6 +193,47 @@ TEST_CASE("sessions are refused where there can be none", "[session]") {
   CHECK(run->create_memory(draft("still open")).has_value());
 }
 
+TEST_CASE("the key of a session ends with it", "[session]") {
+  session_world w;
+  auto resumable = GENERATE(false, true);
+  auto key
+    = w.acme
+        .create_key({.root = "agent_planner", .permissions = permissions::all})
+        .value();
+  auto planner = w.opened.client(key.api_key).value();
+  auto run = planner.open_session({.resumable = resumable}).value();
+  auto own = narrow_key(key.api_key,
+                        {.scope = std::string{run.scope().path()},
+                         .permissions = permissions::read | permissions::write})
+               .value();
+  auto inside = w.opened.client(own).value();
+  CHECK(inside.bound_to() == run.scope());
+  CHECK(inside.create_memory(draft("scratch")).has_value());
+  CHECK(inside.list_sessions()->size() == 1);
+  CHECK(inside.end_session().error().code == errc::forbidden);
+  run.close().value();
+  for (const auto& each : {inside, w.opened.client(own).value()}) {
+    CHECK(each.list_memories().error().code == errc::erased);
+    CHECK(each.list_memories().error().detail.find("closed")
+          != std::string::npos);
+    CHECK(each.create_memory(draft("x")).error().code == errc::erased);
+  }
+  // A name of one's own can be used again; by new keys. Keys are narrowed by
+  // the calendar of whoever does it.
+  w.node.time->advance(24h * 3650);
+  auto named = w.acme.client("agent_planner/session_mine").value();
+  named.create_memory(draft("first")).value();
+  auto former = narrow_key(key.api_key, {.scope = "session_mine"}).value();
+  auto before = w.opened.client(former).value();
+  CHECK(before.list_memories()->results.size() == 1);
+  named.end_session().value();
+  CHECK(before.list_memories().error().code == errc::erased);
+  named.reinstate_scope().value();
+  CHECK(named.create_memory(draft("second")).has_value());
+  CHECK(before.list_memories().error().code == errc::unauthenticated);
+  CHECK(w.opened.client(former).error().code == errc::unauthenticated);
+}
+
 TEST_CASE("no more sessions are open than an organization may have",
           "[session]") {
   engine::session_table table{system_clock()};
