@@ -134,11 +134,12 @@ public:
   /// Ends the sessions that are due, in the background.
   void look_after_sessions();
 
-  /// Searches scopes together: scored as one collection, best first.
+  /// Searches scopes together: scored as one collection, best first. May pass
+  /// over those that were erased.
   task<result<std::vector<located_hit>>>
   search(std::vector<std::shared_ptr<scope_binding>> scopes,
          auth::authority_ptr who, engine::search_memories what,
-         std::chrono::milliseconds timeout);
+         std::chrono::milliseconds timeout, bool passes_over_erased);
 
   /// Remembers a refusal that was decided before there was anybody to ask, in
   /// the chain of the key's organization; answers it.

@@ -88,6 +88,8 @@ struct gateway::search_run {
   impl& node;
   auth::authority_ptr who;
   std::chrono::nanoseconds deadline;
+  /// Of many that were listed some may have ended since.
+  bool passes_over_erased = false;
 
   /// What one scope answers: nothing where it is absent.
   using part_answer = result<std::optional<engine::answer>>;
@@ -98,6 +100,9 @@ struct gateway::search_run {
                         engine::request{part.grant, std::move(what), deadline}),
                       {}};
     auto done = co_await node.ask(part.binding, if_absent::report, call);
+    if (done.has_error() && done.error().code == errc::erased
+        && passes_over_erased)
+      co_return std::optional<engine::answer>{};
     if (done.has_error())
       co_return co_await node.told(call.asked, part.binding->name(),
                                    done.error());
@@ -149,7 +154,7 @@ struct gateway::search_run {
 task<result<std::vector<located_hit>>>
 gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
                 auth::authority_ptr who, engine::search_memories what,
-                std::chrono::milliseconds timeout) {
+                std::chrono::milliseconds timeout, bool passes_over_erased) {
   auto kind = auth::operation::search_memories;
   std::vector<search_part> parts;
   for (const auto& binding : scopes) {
@@ -161,7 +166,8 @@ gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
                                         binding->name(), {});
     parts.push_back({binding, std::move(*grant)});
   }
-  search_run run{*impl_, who, impl_->deadline_in(timeout)};
+  search_run run{*impl_, who, impl_->deadline_in(timeout),
+                 passes_over_erased};
   if (parts.size() > 1) {
     auto gathered = co_await run.gather(parts, what.query);
     if (gathered.has_error())

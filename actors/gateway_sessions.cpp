@@ -92,7 +92,7 @@ gateway::impl::start_session(const engine::opened_session& opened) {
     with.session_files, opened.identity->space(),
     limits::session_memory_bytes_max);
   auto given = std::make_shared<session_to_adopt>();
-  given->engine = std::make_unique<engine::scope_engine>(with, opened.identity,
+  given->engine = std::make_unique<engine::scope_engine>(with, opened,
                                                          std::move(records));
   given->session = opened.session;
   auto adopting = adopt(std::move(given));

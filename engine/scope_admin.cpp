@@ -217,6 +217,23 @@ result<void> collect_scopes(const services& with, const identity_ptr& parent,
   return {};
 }
 
+/// No catalog has them.
+void collect_ephemeral_sessions(const services& with, const scope& below,
+                                std::size_t limit, scope_list& out) {
+  for (const auto& session : with.sessions->below(below)) {
+    if (session->resumable() || session->ended() != session_end::none
+        || session->name() == below)
+      continue;
+    if (out.scopes.size() == limit) {
+      out.truncated = true;
+      return;
+    }
+    out.scopes.push_back({session->name(), session->tag(), 1,
+                          session->record().opened_at, session->memories(),
+                          session->bytes(), 0});
+  }
+}
+
 } // namespace
 
 step scope_engine::scopes(const std::shared_ptr<request>& asked) {
@@ -226,6 +243,8 @@ step scope_engine::scopes(const std::shared_ptr<request>& asked) {
     auto done = collect_scopes(with, identity, limit, **list);
     if (done.has_error())
       *list = done.error();
+    else
+      collect_ephemeral_sessions(with, identity->name, limit, **list);
   };
   return offload{work,
                  [this, asked, list]() -> step {

@@ -31,9 +31,10 @@ scope_engine::scope_engine(services with, persistence::identity_ptr identity,
 }
 
 scope_engine::scope_engine(
-  services with, persistence::identity_ptr identity,
+  services with, const opened_session& opened,
   std::shared_ptr<persistence::session_store> own_records)
-  : scope_engine(with, identity, new_scope(with, *identity)) {
+  : scope_engine(with, opened.identity, new_scope(with, *opened.identity)) {
+  own_session_ = opened.session;
   own_records_ = std::move(own_records);
   auto head = ledger_.head();
   head.audit_head = auth::first_head(view_of(identity_->tag));

@@ -87,7 +87,7 @@ public:
                loaded_scope state);
 
   /// The engine of an ephemeral session that was just opened.
-  scope_engine(services with, persistence::identity_ptr identity,
+  scope_engine(services with, const opened_session& opened,
                std::shared_ptr<persistence::session_store> own_records);
 
   /// Starts an operation. Asserts that the grant is for this scope.
@@ -391,6 +391,7 @@ private:
   /// Of an ephemeral session; its head, but for the audit chain's part, is what
   /// it was after the last change that was made.
   std::shared_ptr<persistence::session_store> own_records_;
+  live_session_ptr own_session_;
   persistence::scope_head own_head_;
   ledger ledger_;
   refusal_counter refusals_;

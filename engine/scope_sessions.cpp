@@ -188,6 +188,7 @@ step scope_engine::change_own(change made, answer done) {
     return written.error();
   }
   own_head_ = ledger_.head();
+  own_session_->set_contents(own_head_.memory_count, own_head_.content_bytes);
   settle_tentative(made.becomes);
   auto shared = std::make_shared<change>(std::move(made));
   step answered{std::move(done)};

@@ -103,6 +103,18 @@ public:
     return lost_.load(std::memory_order_acquire);
   }
 
+  /// What an ephemeral one holds, for lists.
+  void set_contents(std::uint64_t memories, std::uint64_t bytes) {
+    memories_.store(memories, std::memory_order_relaxed);
+    bytes_.store(bytes, std::memory_order_relaxed);
+  }
+  std::uint64_t memories() const {
+    return memories_.load(std::memory_order_relaxed);
+  }
+  std::uint64_t bytes() const {
+    return bytes_.load(std::memory_order_relaxed);
+  }
+
   /// Whether it was used since that was last written down, by enough to do so
   /// again, or, with `any`, at all; takes it as written.
   bool take_use_to_write(bool any = false);
@@ -122,6 +134,8 @@ private:
   std::optional<std::int64_t> ends_;
   std::atomic<session_end> ended_{session_end::none};
   std::atomic<bool> lost_{false};
+  std::atomic<std::uint64_t> memories_{0};
+  std::atomic<std::uint64_t> bytes_{0};
   std::mutex watchers_mutex_;
   std::vector<std::function<void(session_end)>> watchers_;
   bool told_ = false;

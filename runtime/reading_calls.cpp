@@ -59,6 +59,7 @@ call<memory_list> client::impl::list(list_options options) const {
   auto filter = check_narrowing(options);
   if (filter.has_error())
     co_return filter.error();
+  auto is_subtree = options.reach == visibility::subtree;
   auto scopes = co_await covered(operation::list_memories, options.reach,
                                  std::move(options.scopes));
   if (scopes.has_error())
@@ -83,6 +84,10 @@ call<memory_list> client::impl::list(list_options options) const {
       options.memory_type, *filter, room, after, options.oldest_first}};
     auto page = co_await perform<engine::memory_page>(
       where, operation::list_memories, std::move(what));
+    // It may have ended since it was listed.
+    if (page.has_error() && page.error().code == errc::erased && is_subtree
+        && i > 0)
+      page = std::optional<engine::memory_page>{};
     if (page.has_error())
       co_return page.error();
     after.reset();
@@ -106,6 +111,7 @@ call<search_results> client::impl::search(search_options options) const {
   auto filter = check_narrowing(options);
   if (filter.has_error())
     co_return filter.error();
+  auto is_subtree = options.reach == visibility::subtree;
   auto scopes = co_await covered(operation::search_memories, options.reach,
                                  std::move(options.scopes));
   if (scopes.has_error())
@@ -117,7 +123,8 @@ call<search_results> client::impl::search(search_options options) const {
   what.filter = std::move(*filter);
   what.min_score = options.min_score;
   auto hits = co_await node->gateway->search(std::move(*scopes), who,
-                                             std::move(what), options.timeout);
+                                             std::move(what), options.timeout,
+                                             is_subtree);
   if (hits.has_error())
     co_return hits.error();
   search_results out;

@@ -151,6 +151,34 @@ TEST_CASE("open sessions are listed, and nobody's siblings", "[session]") {
   CHECK(w.planner.list_sessions()->size() == 1);
 }
 
+TEST_CASE("sessions are part of what lies below a scope", "[session]") {
+  session_world w;
+  auto resumable = GENERATE(false, true);
+  auto run = w.planner.open_session({.resumable = resumable}).value();
+  run->create_memory(draft("tea")).value();
+  w.planner.create_memory(draft("more tea")).value();
+  auto all = w.acme.client("").value();
+  auto listed = all.list_scopes().value().scopes;
+  auto found = std::find_if(
+    listed.begin(), listed.end(),
+    [&](const scope_summary& each) { return each.name == run.scope(); });
+  REQUIRE(found != listed.end());
+  CHECK(found->memories == 1);
+  auto everything = [&] {
+    return all.search_memories({.query = "tea", .reach = visibility::subtree})
+      ->results.size();
+  };
+  CHECK(everything() == 2);
+  CHECK(all.list_memories({.reach = visibility::subtree})->results.size()
+        == 2);
+  CHECK(run->search_memories({.query = "tea", .reach = visibility::inherited})
+          ->results.size()
+        == 2);
+  run.close().value();
+  CHECK(everything() == 1);
+  CHECK(all.list_scopes()->scopes.size() == listed.size() - 1);
+}
+
 TEST_CASE("a name bound to a session opens it by the first write",
           "[session]") {
   session_world w;
