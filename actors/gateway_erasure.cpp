@@ -64,12 +64,19 @@ gateway::impl::ask_parent(scope parent, auth::authority_ptr who,
   auto grant = auth::decide(who, kind, target, options.time->now(), id);
   if (grant.has_error())
     co_return co_await refused(who, kind, id, grant.error(), target, {});
+  auto asking_it = ask_granted(parent, *grant, std::move(what));
+  co_return co_await asking_it;
+}
+
+task<result<engine::answer>>
+gateway::impl::ask_granted(scope parent, auth::grant allowed,
+                           engine::operation what) {
   gateway_call call{
-    make_request(*grant, std::move(what), std::chrono::milliseconds{0}), {}};
+    make_request(allowed, std::move(what), std::chrono::milliseconds{0}), {}};
   auto done = co_await ask(std::make_shared<scope_binding>(parent),
                            if_absent::report, call);
   if (done.has_error())
-    co_return co_await told(call.asked, target, done.error());
+    co_return co_await told(call.asked, allowed.target(), done.error());
   if (!*done)
     co_return error{errc::not_found,
                     "nothing was ever written to this scope; `cloister scope "
@@ -89,13 +96,13 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
               "an organization is not erased like a scope; name one below it"};
     co_return co_await impl_->refused(who, kind, id, why, target, {});
   }
-  auto erasing_it = impl_->erase_decided(who, target, kind, id);
+  auto erasing_it = impl_->erase_decided(*grant);
   co_return co_await erasing_it;
 }
 
 task<result<engine::erased_child>>
-gateway::impl::erase_decided(auth::authority_ptr who, scope target,
-                             auth::operation kind, auth::request_id id) {
+gateway::impl::erase_decided(auth::grant allowed) {
+  auto target = allowed.target();
   erasure_turn turn{erasing, target.organization()};
   if (!turn)
     co_return error{errc::overloaded,
@@ -105,15 +112,20 @@ gateway::impl::erase_decided(auth::authority_ptr who, scope target,
   if (!keeping->block(target))
     co_return erasing_error();
   unblocking_turn blocked{keeping, target};
-  auto ending = end_sessions_below(target);
-  auto ended = co_await ending;
-  if (ended.has_error())
-    co_return ended.error();
-  if (!closed->close(target))
-    co_return erasing_error();
-  auto erasing_closed = erase_closed(who, target, kind, id);
-  auto done = co_await erasing_closed;
-  auto unknown = done.has_error() && done.error().code == errc::unavailable;
+  auto closing = close_sessions_below(target);
+  auto sessions = co_await closing;
+  result<engine::erased_child> done{erasing_error()};
+  auto is_closed = closed->close(target);
+  if (is_closed) {
+    auto erasing_closed = erase_closed(allowed);
+    done = co_await erasing_closed;
+  }
+  auto unknown
+    = is_closed && done.has_error() && done.error().code == errc::unavailable;
+  // Those that were closed in vain have ended all the same.
+  if (!done && !unknown)
+    for (auto& each : sessions)
+      keeping->leave_unfinished(std::move(each));
   // Whoever has a session that has ended is told so.
   if (done && target.kind() != scope_kind::session)
     with.revocations->end_scope(target);
@@ -132,7 +144,7 @@ gateway::impl::erase_decided(auth::authority_ptr who, scope target,
   if (unknown) {
     erasing->leave_closed(target);
     erasing->look_for_begun();
-  } else {
+  } else if (is_closed) {
     closed->open(target);
   }
   if (done || unknown)
@@ -165,14 +177,14 @@ task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
 }
 
 task<result<engine::erased_child>>
-gateway::impl::erase_closed(auth::authority_ptr who, scope target,
-                            auth::operation kind, auth::request_id id) {
+gateway::impl::erase_closed(auth::grant allowed) {
+  const auto& target = allowed.target();
   auto emptied = co_await empty(target);
   if (emptied.has_error())
     co_return emptied.error();
   engine::operation what{engine::erase_child{target}};
-  auto done = co_await ask_parent(*target.parent(), who, kind, target, id,
-                                  std::move(what));
+  auto asking_above = ask_granted(*target.parent(), allowed, std::move(what));
+  auto done = co_await asking_above;
   if (done.has_error())
     co_return done.error();
   co_return std::get<engine::erased_child>(*done);
@@ -302,6 +314,8 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
     co_return false;
   if (what.name) {
     with.revocations->end_scope(*what.name);
+    auto forgetting = forget_sessions_below(*what.name);
+    co_await forgetting;
     erasing->forget(*what.name);
     closed->open(*what.name);
   }

@@ -106,15 +106,15 @@ struct gateway::impl {
 
   /// Waits until a closed scope and all below it sleep.
   task<result<void>> empty(scope name);
+  /// The same once that was decided.
+  task<result<engine::answer>> ask_granted(scope parent, auth::grant allowed,
+                                           engine::operation what);
   /// Asks the engine that a scope's erasure is the business of.
   task<result<engine::answer>> ask_parent(scope parent, auth::authority_ptr who,
                                           auth::operation kind, scope target,
                                           auth::request_id id,
                                           engine::operation what);
-  task<result<engine::erased_child>> erase_closed(auth::authority_ptr who,
-                                                  scope target,
-                                                  auth::operation kind,
-                                                  auth::request_id id);
+  task<result<engine::erased_child>> erase_closed(auth::grant allowed);
   /// Goes on with what was begun. Returns whether nothing is left to be done.
   task<bool> forget_keys(scope organization, std::optional<scope> erased);
   task<bool> finish_erasures();
@@ -124,11 +124,8 @@ struct gateway::impl {
   void keep_finishing();
   detached_task finish_rounds();
 
-  /// What `gateway::erase` does for whoever may.
-  task<result<engine::erased_child>> erase_decided(auth::authority_ptr who,
-                                                   scope target,
-                                                   auth::operation kind,
-                                                   auth::request_id id);
+  /// What `gateway::erase` does for whoever may: a scope, or a session.
+  task<result<engine::erased_child>> erase_decided(auth::grant allowed);
 
   // -- sessions (gateway_sessions.cpp; the first in gateway_calls.cpp) --
 
@@ -144,19 +141,23 @@ struct gateway::impl {
                                     const auth::grant& given);
   engine::live_session_ptr session_of(scope_binding& binding);
   error with_reason(error why, const scope& name) const;
-  task<result<engine::erased_child>> end_begun(unfinished_end what,
-                                               auth::request_id id);
-  task<result<engine::erased_child>> erase_session(unfinished_end what,
-                                                   auth::request_id id);
+  void give_up(const engine::live_session_ptr& begun);
+  auth::grant system_grant(const scope& session) const;
+  task<result<engine::erased_child>> end_begun(unfinished_end what);
+  task<bool> close_begun(unfinished_end& what);
+  task<result<engine::erased_child>> finish_session(unfinished_end what);
+  task<result<engine::erased_child>> erase_session(unfinished_end what);
   task<bool> forget_session(engine::live_session_ptr session);
-  task<bool> wait_for_end_of(engine::live_session_ptr session);
-  task<result<void>> end_sessions_below(scope target);
+  task<bool> give_back_places();
+  task<std::vector<unfinished_end>> close_sessions_below(scope target);
   task<bool> forget_sessions_below(scope target);
   void tell_watchers(engine::live_session& ended);
   void look_after_sessions();
   detached_task look_rounds();
   task<bool> end_due();
+  task<bool> close_all(std::vector<unfinished_end>& all);
   task<bool> end_all(std::vector<unfinished_end> due);
+  task<bool> settle_uncertain();
   task<bool> expire_in_sessions();
   task<bool> write_uses(bool all);
   void look_at_sessions_later();

@@ -166,8 +166,7 @@ gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
                                         binding->name(), {});
     parts.push_back({binding, std::move(*grant)});
   }
-  search_run run{*impl_, who, impl_->deadline_in(timeout),
-                 passes_over_erased};
+  search_run run{*impl_, who, impl_->deadline_in(timeout), passes_over_erased};
   if (parts.size() > 1) {
     auto gathered = co_await run.gather(parts, what.query);
     if (gathered.has_error())

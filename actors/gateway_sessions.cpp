@@ -6,6 +6,7 @@
 // where its audit chain ends. A resumable one is erased like any scope.
 
 #include "actors/gateway_impl.hpp"
+#include "core/encoding.hpp"
 
 namespace cloister::actors {
 
@@ -16,7 +17,6 @@ namespace {
 
 constexpr int end_tries = 6;
 constexpr std::chrono::milliseconds blocked_pause{1};
-constexpr int other_end_looks = 300;
 
 error busy_error() {
   return {errc::unavailable, "the scope is being erased, or the runtime ends",
@@ -44,9 +44,13 @@ private:
   scope parent_;
 };
 
+bool is_gone(const error& why) {
+  return why.code == errc::erased || why.code == errc::not_found;
+}
+
 bool may_try_again(const error& why) {
   return why.code == errc::unavailable || why.code == errc::overloaded
-         || why.code == errc::timeout;
+         || why.code == errc::timeout || why.code == errc::quarantined;
 }
 
 } // namespace
@@ -70,19 +74,38 @@ gateway::open_session(auth::authority_ptr who, scope parent,
     {}};
   auto binding = std::make_shared<scope_binding>(parent);
   auto done = co_await impl_->ask(binding, if_absent::create, call);
-  if (done.has_error())
+  if (done.has_error()) {
+    impl_->give_up(std::get<engine::open_session>(call.asked->what).begun);
     co_return co_await impl_->told(call.asked, parent, done.error());
+  }
   auto& opened = std::get<engine::opened_session>(**done);
   if (!opened.session->resumable()) {
     auto starting = impl_->start_session(opened);
     auto started = co_await starting;
     if (started.has_error()) {
-      impl_->with.sessions->note_lost(opened.session);
-      impl_->look_after_sessions();
+      impl_->give_up(opened.session);
       co_return started.error();
     }
   }
+  // Nobody could end it before: its actor would have been missed.
+  impl_->with.sessions->add(opened.session);
   co_return opened.session;
+}
+
+/// Whether it was written is not known, or it was for nothing.
+void gateway::impl::give_up(const live_session_ptr& begun) {
+  if (!begun || !begun->begin_end(session_end::failed))
+    return;
+  with.sessions->add(begun);
+  keeping->leave_unfinished({begun, system_grant(begun->name())});
+  look_after_sessions();
+}
+
+auth::grant gateway::impl::system_grant(const scope& session) const {
+  return auth::decide(auth::system_authority(session.organization()),
+                      auth::operation::end_session, session,
+                      options.time->now(), auth::make_request_id())
+    .value();
 }
 
 /// Starts the actor of an ephemeral session.
@@ -91,9 +114,12 @@ gateway::impl::start_session(const engine::opened_session& opened) {
   auto records = std::make_shared<persistence::session_store>(
     with.session_files, opened.identity->space(),
     limits::session_memory_bytes_max);
+  auto own = with;
+  own.content_cache_bytes
+    = std::min(own.content_cache_bytes, limits::session_memory_bytes_max);
   auto given = std::make_shared<session_to_adopt>();
-  given->engine = std::make_unique<engine::scope_engine>(with, opened,
-                                                         std::move(records));
+  given->engine
+    = std::make_unique<engine::scope_engine>(own, opened, std::move(records));
   given->session = opened.session;
   auto adopting = adopt(std::move(given));
   auto found = co_await adopting;
@@ -130,7 +156,8 @@ std::optional<error> gateway::impl::session_gate(scope_binding& binding,
 
 live_session_ptr gateway::impl::session_of(scope_binding& binding) {
   std::lock_guard guard{binding.mutex_};
-  if (!binding.session_)
+  // One that has ended may have been followed by another of its name.
+  if (!binding.session_ || binding.session_->ended() != session_end::none)
     binding.session_ = with.sessions->find(binding.name());
   return binding.session_;
 }
@@ -166,7 +193,8 @@ gateway::end_session(auth::authority_ptr who, scope target,
       auto ended = engine::ended_error(reason);
       co_return co_await impl_->refused(who, kind, id, ended, target, {});
     }
-    co_return co_await impl_->erase_decided(who, target, kind, id);
+    auto erasing_it = impl_->erase_decided(*grant);
+    co_return co_await erasing_it;
   }
   auto keeper = impl_->keeping;
   if (!keeper->enter())
@@ -176,7 +204,7 @@ gateway::end_session(auth::authority_ptr who, scope target,
     auto ended = engine::ended_error(session->ended());
     co_return co_await impl_->refused(who, kind, id, ended, target, {});
   }
-  auto ending = impl_->end_begun({session, std::nullopt, who}, id);
+  auto ending = impl_->end_begun({session, *grant});
   auto done = co_await ending;
   keeper->leave();
   co_return done;
@@ -185,11 +213,18 @@ gateway::end_session(auth::authority_ptr who, scope target,
 /// Ends what was marked as ended. What cannot be written down now is tried
 /// again; nobody gets in meanwhile.
 task<result<engine::erased_child>>
-gateway::impl::end_begun(unfinished_end what, auth::request_id id) {
-  if (what.session->resumable()) {
-    auto erasing_it = erase_session(what, id);
-    co_return co_await erasing_it;
-  }
+gateway::impl::end_begun(unfinished_end what) {
+  auto closing = close_begun(what);
+  co_await closing;
+  auto finishing = what.session->resumable() ? erase_session(std::move(what))
+                                             : finish_session(std::move(what));
+  co_return co_await finishing;
+}
+
+/// With its actor the keys of an ephemeral session go.
+task<bool> gateway::impl::close_begun(unfinished_end& what) {
+  if (what.session->resumable())
+    co_return true;
   if (auto handle = keeping->take(*what.session)) {
     auto closing = close(handle);
     auto left = co_await closing;
@@ -197,21 +232,34 @@ gateway::impl::end_begun(unfinished_end what, auth::request_id id) {
       what.remains = std::move(*left->remains);
   }
   tell_watchers(*what.session);
-  const auto& name = what.session->name();
+  co_return true;
+}
+
+/// The engine above writes down where the audit chain ends.
+task<result<engine::erased_child>>
+gateway::impl::finish_session(unfinished_end what) {
+  auto session = what.session;
+  auto parent = std::make_shared<scope_binding>(*session->name().parent());
   for (int tries = 1;; ++tries) {
-    engine::operation finish{engine::finish_session{
-      what.session, what.session->ended(), what.remains}};
-    auto asking_above
-      = ask_parent(*name.parent(), what.who, auth::operation::end_session, name,
-                   id, std::move(finish));
+    engine::operation finish{
+      engine::finish_session{session, session->ended(), what.remains}};
+    gateway_call call{make_request(what.allowed, std::move(finish),
+                                   std::chrono::milliseconds{0}),
+                      {}};
+    auto asking_above = ask(parent, if_absent::report, call);
     auto done = co_await asking_above;
-    if (done) {
-      with.sessions->remove(*what.session);
-      co_return std::get<engine::erased_child>(*done);
+    if (done && *done) {
+      with.sessions->remove(*session);
+      co_return std::get<engine::erased_child>(**done);
     }
-    if (!may_try_again(done.error()) || tries == end_tries) {
+    // If that was written after all it must come out the same.
+    what.remains = std::get<engine::finish_session>(call.asked->what).remains;
+    auto why = done ? busy_error() : done.error();
+    if (!may_try_again(why))
+      co_return why;
+    if (tries == end_tries || keeping->is_ending()) {
       keeping->leave_unfinished(std::move(what));
-      co_return done.error();
+      co_return why;
     }
     auto pause = retry_pause(tries);
     co_await pause;
@@ -220,25 +268,33 @@ gateway::impl::end_begun(unfinished_end what, auth::request_id id) {
 
 /// A resumable session is a scope like others, and a leaf.
 task<result<engine::erased_child>>
-gateway::impl::erase_session(unfinished_end what, auth::request_id id) {
-  const auto& name = what.session->name();
+gateway::impl::erase_session(unfinished_end what) {
+  auto session = what.session;
+  bool is_certain = false;
   for (int tries = 1;; ++tries) {
-    auto erasing_it
-      = erase_decided(what.who, name, auth::operation::end_session, id);
+    auto erasing_it = erase_decided(what.allowed);
     auto done = co_await erasing_it;
-    auto is_gone = !done
-                   && (done.error().code == errc::not_found
-                       || done.error().code == errc::erased);
-    if (done || is_gone) {
-      with.sessions->remove(*what.session);
-      tell_watchers(*what.session);
-      auto forgetting = forget_session(what.session);
+    // What is not there may have been written a moment ago: it is looked for
+    // once more, behind all that was.
+    auto gone = !done && is_gone(done.error());
+    if (gone && !is_certain) {
+      auto settling = perform_on_node(engine::update_sessions{});
+      auto settled = co_await settling;
+      is_certain = settled.has_value();
+      if (is_certain)
+        continue;
+    }
+    if (done || (gone && is_certain)) {
+      auto forgetting = forget_session(session);
       co_await forgetting;
       co_return done;
     }
-    if (!may_try_again(done.error()) || tries == end_tries) {
+    auto why = gone ? busy_error() : done.error();
+    if (!may_try_again(why))
+      co_return why;
+    if (tries >= end_tries || keeping->is_ending()) {
       keeping->leave_unfinished(std::move(what));
-      co_return done.error();
+      co_return why;
     }
     auto pause = retry_pause(tries);
     co_await pause;
@@ -252,65 +308,60 @@ void gateway::impl::tell_watchers(engine::live_session& ended) {
       [told = std::move(told), why](dispatcher_actor::pointer) { told(why); });
 }
 
+/// Nothing of it is left but its place in the list.
 task<bool> gateway::impl::forget_session(live_session_ptr session) {
+  with.sessions->remove(*session);
+  tell_watchers(*session);
+  keeping->leave_place(session);
+  auto giving_back = give_back_places();
+  co_return co_await giving_back;
+}
+
+task<bool> gateway::impl::give_back_places() {
+  auto of = keeping->take_places();
+  if (of.empty())
+    co_return true;
   engine::update_sessions what;
-  what.gone.push_back(session->place());
+  for (const auto& each : of)
+    what.gone.push_back(each->place());
   auto telling = perform_on_node(std::move(what));
   auto done = co_await telling;
-  // If not, the next start forgets it.
-  if (done)
-    with.sessions->release(session->name().organization(), session->place());
+  for (const auto& each : of)
+    if (done)
+      with.sessions->release(each->name().organization(), each->place());
+    else
+      keeping->leave_place_again(each);
   co_return done.has_value();
 }
 
-/// Somebody else ends it.
-task<bool> gateway::impl::wait_for_end_of(live_session_ptr session) {
-  for (int looks = 0; looks < other_end_looks; ++looks) {
-    if (with.sessions->find(session->name()) != session)
-      co_return true;
-    auto pause = pause_for(blocked_pause);
-    co_await pause;
-  }
-  co_return false;
-}
-
-/// Ends the ephemeral sessions at and below a scope that is to be erased; none
-/// is opened there meanwhile.
-task<result<void>> gateway::impl::end_sessions_below(scope target) {
+/// Before a scope is erased: the actors of ephemeral sessions below it, and so
+/// their keys, go. None is opened there meanwhile. The erasure tells where
+/// their audit chains end.
+task<std::vector<unfinished_end>>
+gateway::impl::close_sessions_below(scope target) {
   while (keeping->is_opening_below(target)) {
     auto pause = pause_for(blocked_pause);
     co_await pause;
   }
-  for (const auto& session : with.sessions->below(target)) {
-    if (session->resumable())
-      continue;
-    if (!session->begin_end(session_end::scope_erased)) {
-      auto waiting = wait_for_end_of(session);
-      if (!co_await waiting)
-        co_return busy_error();
-      continue;
-    }
-    auto who = auth::system_authority(target.organization());
-    auto ending
-      = end_begun({session, std::nullopt, who}, auth::make_request_id());
-    auto done = co_await ending;
-    if (done.has_error())
-      co_return done.error();
-  }
-  co_return result<void>{};
+  std::vector<unfinished_end> out;
+  for (const auto& session : with.sessions->below(target))
+    if (!session->resumable() && session->begin_end(session_end::scope_erased))
+      out.push_back({session, system_grant(session->name())});
+  auto closing = close_all(out);
+  co_await closing;
+  co_return out;
 }
 
-/// The resumable ones are gone with the scope.
+/// They were erased with a scope.
 task<bool> gateway::impl::forget_sessions_below(scope target) {
   for (const auto& session : with.sessions->below(target)) {
-    if (!session->begin_end(session_end::scope_erased))
-      continue;
+    session->begin_end(session_end::scope_erased);
     with.sessions->remove(*session);
     tell_watchers(*session);
-    auto forgetting = forget_session(session);
-    co_await forgetting;
+    keeping->leave_place(session);
   }
-  co_return true;
+  auto giving_back = give_back_places();
+  co_return co_await giving_back;
 }
 
 // -- looking after them --
@@ -338,31 +389,84 @@ detached_task gateway::impl::look_rounds() {
 }
 
 task<bool> gateway::impl::end_due() {
-  std::vector<unfinished_end> due = keeping->take_unfinished();
+  std::vector<unfinished_end> due;
   for (const auto& session : with.sessions->take_due()) {
     auto why = session->is_lost() ? session_end::failed : session->due();
-    if (!session->begin_end(why))
-      continue;
-    auto who = auth::system_authority(session->name().organization());
-    due.push_back({session, std::nullopt, who});
+    // It may have been used in between.
+    if (why == session_end::none)
+      with.sessions->reschedule(session);
+    else if (session->begin_end(why))
+      due.push_back({session, system_grant(session->name())});
   }
+  for (auto& each : keeping->take_unfinished())
+    due.push_back(std::move(each));
   auto ending = end_all(std::move(due));
-  co_return co_await ending;
+  auto all = co_await ending;
+  auto giving_back = give_back_places();
+  auto given_back = co_await giving_back;
+  auto settling = settle_uncertain();
+  co_await settling;
+  co_return all&& given_back;
+}
+
+/// The actors of all of them: first of all the keys go.
+task<bool> gateway::impl::close_all(std::vector<unfinished_end>& all) {
+  for (std::size_t at = 0; at < all.size();) {
+    std::vector<task<bool>> some;
+    for (; at < all.size() && some.size() < limits::session_ends_at_a_time;
+         ++at)
+      some.push_back(close_begun(all[at]));
+    all_of<bool> closing{std::move(some)};
+    auto closed_some = co_await closing;
+    static_cast<void>(closed_some);
+  }
+  co_return true;
 }
 
 task<bool> gateway::impl::end_all(std::vector<unfinished_end> due) {
+  auto closing = close_all(due);
+  co_await closing;
   bool all = true;
   for (std::size_t at = 0; at < due.size();) {
     std::vector<task<result<engine::erased_child>>> some;
     for (; at < due.size() && some.size() < limits::session_ends_at_a_time;
-         ++at)
-      some.push_back(end_begun(std::move(due[at]), auth::make_request_id()));
+         ++at) {
+      auto& each = due[at];
+      some.push_back(each.session->resumable()
+                       ? erase_session(std::move(each))
+                       : finish_session(std::move(each)));
+    }
     all_of<result<engine::erased_child>> ending{std::move(some)};
     auto outcomes = co_await ending;
     for (const auto& done : outcomes)
       all = all && done.has_value();
   }
   co_return all;
+}
+
+/// Sessions of which it is not known whether the first write has opened them.
+task<bool> gateway::impl::settle_uncertain() {
+  auto uncertain = with.sessions->take_all_uncertain();
+  if (uncertain.empty())
+    co_return true;
+  auto settling = perform_on_node(engine::update_sessions{});
+  auto settled = co_await settling;
+  for (const auto& each : uncertain) {
+    if (settled.has_error()) {
+      with.sessions->note_uncertain(each);
+      continue;
+    }
+    auto finding = find(each->name(), if_absent::report);
+    auto found = co_await finding;
+    if (found && found->handle && !with.sessions->find(each->name()))
+      with.sessions->add(each);
+    else if (found || is_gone(found.error()))
+      keeping->leave_place(each);
+    else
+      with.sessions->note_uncertain(each);
+  }
+  auto giving_back = give_back_places();
+  co_return co_await giving_back;
 }
 
 /// Removes what has expired in ephemeral sessions, which no sweep knows of.
@@ -418,13 +522,12 @@ namespace {
 
 /// What a start finds in the node's list.
 struct found_sessions {
-  std::vector<unfinished_end> dead;
-  std::vector<live_session_ptr> alive;
+  std::vector<live_session_ptr> dead;
   std::vector<std::uint64_t> gone;
 };
 
-bool is_gone(const error& why) {
-  return why.code == errc::erased || why.code == errc::not_found;
+const persistence::scope_tag& path_of(const persistence::listed_session& of) {
+  return of.record->path.back();
 }
 
 void sort_out(const engine::services& with,
@@ -439,28 +542,32 @@ void sort_out(const engine::services& with,
   auto found = with.catalog.follow(each.record->organization, path);
   if (found.has_error()) {
     with.sessions->take_damaged(each.place);
-    if (is_gone(found.error()))
+    // The end of an ephemeral one's chain is still to be told.
+    if (is_gone(found.error()) && each.record->resumable)
       out.gone.push_back(each.place);
     return;
   }
   const auto& name = (*found)->name;
-  with.sessions->take(name.organization(), each.place);
-  // The name of an ephemeral one was in memory only.
-  auto known = each.record->resumable ? std::optional{name}
-               : name.child("session_ended").has_value()
-                 ? std::optional{*name.child("session_ended")}
-                 : std::nullopt;
-  if (!known)
-    return;
-  auto session = std::make_shared<engine::live_session>(*known, *each.record,
-                                                        each.place, with.time);
-  if (each.record->resumable) {
-    out.alive.push_back(session);
+  if (each.record->resumable && with.sessions->find(name)) {
+    with.sessions->take_damaged(each.place);
+    out.gone.push_back(each.place);
     return;
   }
+  // The name of an ephemeral one was in memory only.
+  auto known = each.record->resumable
+                 ? result<scope>{name}
+                 : name.child("session_" + to_hex(view_of(path_of(each))));
+  if (known.has_error())
+    return;
+  with.sessions->take(name.organization(), each.place);
+  auto session = std::make_shared<engine::live_session>(*known, *each.record,
+                                                        each.place, with.time);
+  // Until that is written down an erasure of what is above knows of it.
+  with.sessions->add(session);
+  if (each.record->resumable)
+    return;
   session->begin_end(session_end::process_ended);
-  out.dead.push_back(
-    {session, std::nullopt, auth::system_authority(name.organization())});
+  out.dead.push_back(session);
 }
 
 } // namespace
@@ -474,9 +581,10 @@ result<void> gateway::impl::bring_sessions_back() {
   found_sessions found;
   for (const auto& each : *listed)
     sort_out(with, each, found);
-  for (const auto& session : found.alive)
-    with.sessions->add(session);
-  static_cast<void>(wait_for(end_all(std::move(found.dead))));
+  std::vector<unfinished_end> dead;
+  for (const auto& session : found.dead)
+    dead.push_back({session, system_grant(session->name())});
+  static_cast<void>(wait_for(end_all(std::move(dead))));
   if (!found.gone.empty()) {
     engine::update_sessions what;
     what.gone = std::move(found.gone);
@@ -492,8 +600,7 @@ void gateway::impl::end_all_sessions() {
   for (const auto& session : with.sessions->all())
     if (!session->resumable()
         && session->begin_end(session_end::runtime_closed))
-      left.push_back({session, std::nullopt,
-                      auth::system_authority(session->name().organization())});
+      left.push_back({session, system_grant(session->name())});
   static_cast<void>(wait_for(end_all(std::move(left))));
   static_cast<void>(wait_for(write_uses(true)));
 }

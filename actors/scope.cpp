@@ -22,12 +22,12 @@ struct scope_state : driver_state<engine::scope_engine, engine::request> {
     if (closing.pending())
       closing.deliver(closed_session{
         std::make_shared<std::optional<engine::session_remains>>()});
-    if (session && sessions)
-      sessions->note_lost(session);
     if (!node)
       return;
-    node->memory_bytes -= reported;
+    add_memory(-reported);
     --node->living_scopes;
+    if (session)
+      sessions->note_lost(session);
   }
 
   /// Tells the directory what this scope uses.
@@ -35,13 +35,22 @@ struct scope_state : driver_state<engine::scope_engine, engine::request> {
     if (!engine)
       return;
     auto now = static_cast<std::int64_t>(engine->memory_bytes());
-    node->memory_bytes += now - reported;
+    add_memory(now - reported);
     usage->memory_bytes = now;
     reported = now;
   }
 
+  /// Ephemeral sessions have a bound of their own: they cannot sleep, and must
+  /// not keep others from being awake.
+  void add_memory(std::int64_t bytes) {
+    if (session)
+      sessions->add_memory(bytes);
+    else
+      node->memory_bytes += bytes;
+  }
+
   void report_gone() {
-    node->memory_bytes -= std::exchange(reported, 0);
+    add_memory(-std::exchange(reported, 0));
     usage->memory_bytes = 0;
   }
 

@@ -15,11 +15,12 @@
 
 namespace cloister::actors {
 
-/// An end of a session that could not be written down yet. Its keys are gone.
+/// The end of a session that is being brought about. Who may end it was decided
+/// once: what is tried again does not ask anew.
 struct unfinished_end {
   engine::live_session_ptr session;
-  std::optional<engine::session_remains> remains;
-  auth::authority_ptr who;
+  auth::grant allowed;
+  std::optional<engine::session_remains> remains = {};
 };
 
 /// Who opens and ends sessions, and where the actors of ephemeral ones are.
@@ -100,6 +101,25 @@ public:
     return std::exchange(unfinished_, {});
   }
 
+  /// Its place in the node's list is to be given back; once.
+  void leave_place(const engine::live_session_ptr& of) {
+    if (of->begin_leaving())
+      leave_place_again(of);
+  }
+  void leave_place_again(const engine::live_session_ptr& of) {
+    std::lock_guard guard{mutex_};
+    places_.push_back(of);
+  }
+  std::vector<engine::live_session_ptr> take_places() {
+    std::lock_guard guard{mutex_};
+    return std::exchange(places_, {});
+  }
+
+  bool is_ending() const {
+    std::lock_guard guard{mutex_};
+    return ending_;
+  }
+
   /// One look at a time. False if one is on its way: it looks again.
   bool begin_look() {
     std::lock_guard guard{mutex_};
@@ -138,6 +158,7 @@ private:
   std::set<std::string, std::less<>> blocked_;
   std::unordered_map<const engine::live_session*, scope_actor> actors_;
   std::vector<unfinished_end> unfinished_;
+  std::vector<engine::live_session_ptr> places_;
 };
 
 } // namespace cloister::actors

@@ -49,6 +49,24 @@ surviving_end(const services& with, persistence::partition_id partition,
   return end;
 }
 
+result<auth::audit_anchor>
+end_of_session(const services& with,
+               const persistence::scope_identity& of_organization,
+               const persistence::session_record& session, write_batch& batch,
+               listed_scopes& out) {
+  auto context = context_of_session(of_organization, session);
+  auto head = find_head(context, with.records);
+  if (head.has_error() && head.error().code == errc::unavailable)
+    return head.error();
+  if (head.has_error())
+    return surviving_end(with, of_organization.partition, context.tag,
+                         session.pseudonym);
+  ledger book{context, *head, with.journal};
+  out.journaled.emplace_back(context.tag, book.close_for_good(batch));
+  return auth::audit_anchor{session.pseudonym, book.head().audit_length,
+                            book.head().audit_head};
+}
+
 } // namespace
 
 result<listed_scopes> erased_tree::list_some(const services& with,
@@ -108,7 +126,43 @@ result<void> erased_tree::list_one(const services& with, const member& one,
     batch.put(key, crypto::seal(node_control(with), 0, key.view(),
                                 persistence::encode_erased_scope(known)));
   }
+  if (auto done = end_sessions(with, one, identity, batch, out);
+      done.has_error())
+    return done;
   return add_children(with, one.tag, identity);
+}
+
+/// Ephemeral sessions are in no catalog: the audit chains of those below end
+/// here. Resumable ones only leave the list: they are scopes.
+result<void> erased_tree::end_sessions(const services& with, const member& one,
+                                       const identity_ptr& identity,
+                                       write_batch& batch, listed_scopes& out) {
+  const auto& node = with.catalog.node();
+  if (!sessions_) {
+    auto listed = persistence::list_sessions(node, with.records);
+    if (listed.has_error())
+      return listed.error();
+    sessions_ = std::move(*listed);
+  }
+  auto known = identity ? identity : one.parent;
+  for (const auto& [place, record] : *sessions_) {
+    if (record.has_error())
+      continue;
+    if (record->resumable && record->path.back() == one.tag)
+      persistence::erase_session(node, place, batch);
+    auto above
+      = record->path.size() > 1 ? record->path.end()[-2] : record->organization;
+    if (record->resumable || above != one.tag)
+      continue;
+    auto end = known ? end_of_session(with, *known, *record, batch, out)
+                     : surviving_end(with, partition_, record->path.back(),
+                                     record->pseudonym);
+    if (end.has_error())
+      return end.error();
+    out.ends.push_back({record->path.back(), *end, !known});
+    persistence::erase_session(node, place, batch);
+  }
+  return {};
 }
 
 /// Tags lie in the open in the keys of their parent's catalog.

@@ -9,6 +9,7 @@
 #include "engine/services.hpp"
 #include "persistence/erasure.hpp"
 #include "persistence/scope_identity.hpp"
+#include "persistence/session_record.hpp"
 
 namespace cloister::engine {
 
@@ -62,12 +63,18 @@ private:
   result<void> list_one(const services& with, const member& one,
                         const persistence::scope_tag& top,
                         persistence::write_batch& batch, listed_scopes& out);
+  result<void> end_sessions(const services& with, const member& one,
+                            const persistence::identity_ptr& identity,
+                            persistence::write_batch& batch,
+                            listed_scopes& out);
   result<void> add_children(const services& with,
                             const persistence::scope_tag& tag,
                             const persistence::identity_ptr& identity);
 
   persistence::partition_id partition_ = 0;
   std::vector<member> left_;
+  /// The node's list, once it was read: nobody opens any below meanwhile.
+  std::optional<std::vector<persistence::listed_session>> sessions_;
 };
 
 /// Looks for a child that is to be erased. Fails with `not_found`, `erased`.

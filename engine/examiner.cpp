@@ -8,6 +8,7 @@
 #include "engine/erasures.hpp"
 #include "engine/ledger.hpp"
 #include "engine/scope_engine.hpp"
+#include "persistence/session_record.hpp"
 
 namespace cloister::engine {
 
@@ -112,6 +113,12 @@ private:
   }
 
   void count_records() {
+    // Of ephemeral sessions that are open, or were when the process ended.
+    if (auto listed
+        = persistence::list_sessions(with_.catalog.node(), with_.records))
+      for (const auto& each : *listed)
+        if (each.record)
+          known_tags_.insert(each.record->path.back());
     auto done = with_.records.scan({}, {}, [&](bytes_view key, bytes_view) {
       ++out_.records;
       byte_reader reader{key};

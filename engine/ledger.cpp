@@ -28,6 +28,20 @@ ledger_context context_of(const persistence::node_identity& node) {
           &node.audit};
 }
 
+ledger_context
+context_of_session(const persistence::scope_identity& of_organization,
+                   const persistence::session_record& session) {
+  const auto& tag = session.path.back();
+  const auto& audit = of_organization.organization->audit;
+  return {persistence::key_space{of_organization.partition, tag},
+          tag,
+          session.organization,
+          session.pseudonym,
+          &audit,
+          &of_organization.keys.fingerprint,
+          &audit};
+}
+
 ledger::ledger(ledger_context context, persistence::scope_head head,
                persistence::audit_journal& journal)
   : context_(context), journal_(journal) {

@@ -13,6 +13,7 @@
 #include "persistence/catalog.hpp"
 #include "persistence/head.hpp"
 #include "persistence/scope_identity.hpp"
+#include "persistence/session_record.hpp"
 #include "persistence/write_batch.hpp"
 
 namespace cloister::engine {
@@ -31,6 +32,11 @@ struct ledger_context {
 
 ledger_context context_of(const persistence::scope_identity& identity);
 ledger_context context_of(const persistence::node_identity& node);
+/// Of an ephemeral session whose engine is gone, by any scope of its
+/// organization.
+ledger_context
+context_of_session(const persistence::scope_identity& of_organization,
+                   const persistence::session_record& session);
 
 /// The head and the audit chain of one scope: everything that is part of each
 /// of its batches. Its head runs ahead of the store by the batches in flight.

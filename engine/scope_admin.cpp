@@ -141,12 +141,13 @@ step scope_engine::make_child(const std::shared_ptr<request>& asked,
                                   "the store was reopened meanwhile; try again",
                                   limits::overload_retry_hint};
                    }
-                   return adopt_child(*asked, std::move(*made), **child,
+                   return adopt_child(asked, std::move(*made), **child,
                                       session);
                  }};
 }
 
-step scope_engine::adopt_child(const request& asked, change made,
+step scope_engine::adopt_child(const std::shared_ptr<request>& asked,
+                               change made,
                                const persistence::prepared_child& child,
                                const std::optional<session_to_open>& session) {
   const auto& name = child.identity->name;
@@ -155,15 +156,21 @@ step scope_engine::adopt_child(const request& asked, change made,
     ledger_.remove(ledger_.head().registry, removal.key, removal.tag);
   for (const auto& addition : child.additions)
     ledger_.add(ledger_.head().registry, addition.key, addition.tag);
-  made.entry = entry_of(asked);
+  made.entry = entry_of(*asked);
   made.entry.anchor
     = auth::audit_anchor{child.identity->pseudonym, 0,
                          auth::first_head(view_of(child.identity->tag))};
   made.becomes.child = std::string{name.path()};
   auto opened
     = session ? put_session(made, *child.identity, *session) : nullptr;
-  if (std::holds_alternative<open_session>(asked.what))
+  if (auto what = std::get_if<open_session>(&asked->what)) {
+    if (!needs_reload())
+      what->begun = opened;
+    else
+      give_up_session(session);
     return submit(std::move(made), opened_session{opened, child.identity});
+  }
+  made.becomes.session = opened;
   return submit(std::move(made), child.identity);
 }
 

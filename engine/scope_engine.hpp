@@ -250,7 +250,10 @@ private:
   void apply_row(effects::row_change& changed);
   void apply_history(effects& becomes);
   bool must_index_again() const {
-    return memories_.index().in() != identity_->settings->now().search_language;
+    // The index of an ephemeral session stays in the language it began with.
+    return !identity_->ephemeral
+           && memories_.index().in()
+                != identity_->settings->now().search_language;
   }
   /// What is derived from the state that was read.
   void count_state();
@@ -331,6 +334,7 @@ private:
   step forgotten(const std::shared_ptr<request>& asked,
                  const std::vector<erased_name>& erased);
   void put_key(change& to, auth::key_record record);
+  bool is_ephemeral_session(const scope& name) const;
 
   // -- administration (scope_admin.cpp) --
   step settings(const std::shared_ptr<request>& asked);
@@ -341,7 +345,7 @@ private:
   step create_child(const std::shared_ptr<request>& asked, const scope& name);
   step make_child(const std::shared_ptr<request>& asked, const scope& name,
                   const std::optional<session_to_open>& session);
-  step adopt_child(const request& asked, change made,
+  step adopt_child(const std::shared_ptr<request>& asked, change made,
                    const persistence::prepared_child& child,
                    const std::optional<session_to_open>& session);
   step erase(const std::shared_ptr<request>& asked);

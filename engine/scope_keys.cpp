@@ -62,6 +62,13 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
                    "a label is not operator, system or anonymous, which the "
                    "audit trail has for others, and has no control "
                    "characters; choose another"});
+  for (const auto* each :
+       {&what.root, what.promote_to ? &*what.promote_to : nullptr})
+    if (each != nullptr && is_ephemeral_session(*each))
+      return refuse(*asked,
+                    {errc::invalid_argument,
+                     "an ephemeral session has no keys of its own; narrow one "
+                     "that reaches it (`cloister key narrow`)"});
   if (keys_.live(with_.time->now()) >= limits::keys_per_organization_max)
     return refuse(*asked,
                   {errc::quota_exceeded, "the organization has too many keys; "

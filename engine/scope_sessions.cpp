@@ -30,22 +30,16 @@ record_of(const persistence::scope_identity& identity,
   return out;
 }
 
+error full_error() {
+  return {errc::overloaded,
+          "open sessions hold too much memory; end some of them, or try again",
+          limits::overload_retry_hint};
+}
+
 std::shared_ptr<persistence::write_batch> empty_batch() {
   auto batch = std::make_shared<persistence::write_batch>();
   batch->set_effect(persistence::batch_effect::shrinks);
   return batch;
-}
-
-/// Where the chain of a session is whose engine is gone.
-ledger_context context_of_dead(const persistence::scope_identity& parent,
-                               const live_session& session) {
-  return {persistence::key_space{parent.partition, session.tag()},
-          session.tag(),
-          parent.root().tag,
-          session.record().pseudonym,
-          &parent.organization->audit,
-          &parent.keys.fingerprint,
-          &parent.organization->audit};
 }
 
 session_remains remains_of(ledger& book, const auth::pseudonym& pseudonym) {
@@ -60,7 +54,7 @@ session_remains remains_of(ledger& book, const auth::pseudonym& pseudonym) {
 result<session_remains> read_remains(const services& with,
                                      const persistence::scope_identity& parent,
                                      const live_session& session) {
-  auto context = context_of_dead(parent, session);
+  auto context = context_of_session(parent, session.record());
   auto head = find_head(context, with.records);
   if (head.has_error())
     return head.error();
@@ -73,7 +67,10 @@ result<session_remains> read_remains(const services& with,
 // -- opening --
 
 step scope_engine::open_below(const std::shared_ptr<request>& asked) {
-  const auto& terms = std::get<open_session>(asked->what).terms;
+  auto& what = std::get<open_session>(asked->what);
+  const auto& terms = what.terms;
+  if (with_.sessions->memory_bytes() > limits::sessions_memory_bytes_max)
+    return refuse(*asked, full_error());
   auto name = identity_->name.child(with_.catalog.mint_session_name(identity_));
   if (name.has_error())
     return refuse(*asked, {errc::invalid_argument,
@@ -93,6 +90,12 @@ step scope_engine::open_below(const std::shared_ptr<request>& asked) {
   made.entry.anchor
     = auth::audit_anchor{child->pseudonym, 0, auth::first_head(view_of(tag))};
   auto opened = put_session(made, *child, session_to_open{terms, *place});
+  if (needs_reload()) {
+    with_.sessions->release(identity_->root().name, *place);
+    return error{errc::unavailable, "the scope is being read again; try again",
+                 limits::overload_retry_hint};
+  }
+  what.begun = opened;
   return submit(std::move(made), opened_session{opened, child});
 }
 
@@ -101,9 +104,8 @@ scope_engine::put_session(change& to, const persistence::scope_identity& child,
                           const session_to_open& what) {
   auto record = record_of(child, what.terms, with_.time->now());
   persistence::put_session(with_.catalog.node(), what.place, record, *to.batch);
-  to.becomes.session = std::make_shared<live_session>(
-    child.name, std::move(record), what.place, with_.time);
-  return to.becomes.session;
+  return std::make_shared<live_session>(child.name, std::move(record),
+                                        what.place, with_.time);
 }
 
 /// A scope whose kind is a session is one, whoever opens it.
@@ -111,6 +113,9 @@ result<std::optional<scope_engine::session_to_open>>
 scope_engine::session_in(const scope& name) {
   if (name.kind() != scope_kind::session)
     return std::optional<session_to_open>{};
+  // What an attempt before has left is used again.
+  if (auto left = with_.sessions->take_uncertain(name))
+    return std::optional{session_to_open{{true, {}, {}, {}}, left->place()}};
   auto place = with_.sessions->reserve(identity_->root().name,
                                        limits::sessions_per_organization_max);
   if (place.has_error())
@@ -124,14 +129,14 @@ void scope_engine::give_up_session(const std::optional<session_to_open>& what) {
     with_.sessions->release(identity_->root().name, what->place);
 }
 
-/// The session is in the node's list, or may be.
+/// One that was opened by the first write: it is in the node's list, or may be.
 void scope_engine::settle_session(const effects& becomes, bool is_known) {
   if (!becomes.session)
     return;
-  with_.sessions->add(becomes.session);
-  // Nobody will use it: whoever looks after sessions ends it.
-  if (!is_known && !becomes.session->resumable())
-    with_.sessions->note_lost(becomes.session);
+  if (is_known)
+    with_.sessions->add(becomes.session);
+  else
+    with_.sessions->note_uncertain(becomes.session);
 }
 
 // -- while it is open --
@@ -167,12 +172,26 @@ step scope_engine::sessions(const std::shared_ptr<request>& asked) {
 std::optional<error> scope_engine::session_refusal(const request& asked) const {
   if (identity_->name.kind() != scope_kind::session || !is_growth(asked.what))
     return std::nullopt;
+  if (own_records_
+      && with_.sessions->memory_bytes() > limits::sessions_memory_bytes_max)
+    return full_error();
   auto bytes = ledger_.head().content_bytes + carried_bytes(asked.what);
-  if (bytes <= limits::session_bytes_max)
+  // Old revisions count, too, where there is nothing else to bound them.
+  auto stored = own_records_ ? own_records_->stored_bytes() : 0;
+  if (bytes <= limits::session_bytes_max
+      && stored <= 2 * limits::session_bytes_max)
     return std::nullopt;
   return error{errc::quota_exceeded,
                "the session holds as much as a session may; delete some of "
                "it, or promote what is to stay"};
+}
+
+/// Nothing of it may be left anywhere, not even its name in a key's record.
+bool scope_engine::is_ephemeral_session(const scope& name) const {
+  if (name.kind() != scope_kind::session)
+    return false;
+  auto session = with_.sessions->find(name);
+  return session && !session->resumable();
 }
 
 /// The change of an ephemeral session: nothing waits for a disk but its audit
@@ -241,6 +260,7 @@ step scope_engine::finish_below(const std::shared_ptr<request>& asked) {
       return offload{work, [this, asked, found]() -> step {
                        if (found->has_error())
                          return found->error();
+                       std::get<finish_session>(asked->what).remains = **found;
                        return finish_with(asked, **found);
                      }};
     }};
@@ -271,7 +291,8 @@ step scope_engine::finish_with(const std::shared_ptr<request>& asked,
       if (outcome.has_error())
         return outcome.error();
       with_.journal.settle(session->tag(), journaled);
-      with_.sessions->release(organization, session->place());
+      if (session->begin_leaving())
+        with_.sessions->release(organization, session->place());
       return answer{*done};
     });
   done->index = ledger_.head().audit_length - 1;

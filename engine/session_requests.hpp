@@ -24,9 +24,13 @@ struct session_terms {
   std::chrono::milliseconds lease{0};
 };
 
-/// Opens a session directly below; answers `opened_session`.
+/// Opens a session directly below; answers `opened_session`. Whoever asks adds
+/// it to the table when it can be used.
 struct open_session {
   session_terms terms;
+  /// Set once it may have been written: if the request fails then, it is to be
+  /// ended.
+  live_session_ptr begun = nullptr;
 };
 
 /// Starts the lease and the idle time of this session anew. Answers
@@ -51,7 +55,8 @@ struct session_remains {
 struct finish_session {
   live_session_ptr session;
   session_end why = session_end::none;
-  /// None where its engine is gone, too: then it is read.
+  /// None where its engine is gone, too: then it is read, and set, so that
+  /// asking again goes on from the same.
   std::optional<session_remains> remains;
 };
 

@@ -216,14 +216,40 @@ void session_table::unschedule_locked(entry& of) {
 
 void session_table::add(const live_session_ptr& opened) {
   std::lock_guard guard{mutex_};
+  if (opened->was_removed_)
+    return;
   auto [at, fresh]
     = open_.try_emplace(std::string{opened->name().path()}, entry{opened, {}});
   if (fresh)
     schedule_locked(at->second);
 }
 
-void session_table::remove(const live_session& ended) {
+void session_table::note_uncertain(const live_session_ptr& opened) {
   std::lock_guard guard{mutex_};
+  uncertain_.insert_or_assign(std::string{opened->name().path()}, opened);
+}
+
+live_session_ptr session_table::take_uncertain(const scope& name) {
+  std::lock_guard guard{mutex_};
+  auto found = uncertain_.find(name.path());
+  if (found == uncertain_.end())
+    return nullptr;
+  auto out = std::move(found->second);
+  uncertain_.erase(found);
+  return out;
+}
+
+std::vector<live_session_ptr> session_table::take_all_uncertain() {
+  std::lock_guard guard{mutex_};
+  std::vector<live_session_ptr> out;
+  for (auto& [path, each] : std::exchange(uncertain_, {}))
+    out.push_back(std::move(each));
+  return out;
+}
+
+void session_table::remove(live_session& ended) {
+  std::lock_guard guard{mutex_};
+  ended.was_removed_ = true;
   auto path = std::string{ended.name().path()};
   auto at = open_.find(path);
   if (at == open_.end() || at->second.session.get() != &ended)

@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/assert.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/scope.hpp"
@@ -83,6 +84,7 @@ public:
 
   /// True for the first who calls it: it is up to them to end it.
   bool begin_end(session_end why) {
+    CLOISTER_ASSERT(why != session_end::none);
     auto open = session_end::none;
     return ended_.compare_exchange_strong(open, why);
   }
@@ -94,6 +96,12 @@ public:
   bool watch(std::function<void(session_end)> told);
   /// Whoever is to be told; nobody watches it any more.
   std::vector<std::function<void(session_end)>> take_watchers();
+
+  /// True for the first who calls it: it is up to them to give its place in the
+  /// node's list back.
+  bool begin_leaving() {
+    return !leaving_.exchange(true);
+  }
 
   /// Its actor is gone, and its memories with it.
   void set_lost() {
@@ -134,6 +142,10 @@ private:
   std::optional<std::int64_t> ends_;
   std::atomic<session_end> ended_{session_end::none};
   std::atomic<bool> lost_{false};
+  std::atomic<bool> leaving_{false};
+  friend class session_table;
+  /// Under the table's lock.
+  bool was_removed_ = false;
   std::atomic<std::uint64_t> memories_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::mutex watchers_mutex_;
@@ -158,10 +170,26 @@ public:
   /// It may be used again: nothing of it is in the list.
   void release(const scope& organization, std::uint64_t place);
 
+  /// From then on it is found, unless it was removed already.
   void add(const live_session_ptr& opened);
   /// From then on it is found no more, and why it ended is remembered for a
   /// while.
-  void remove(const live_session& ended);
+  void remove(live_session& ended);
+
+  /// One that was opened by a first write may be in the node's list, or not:
+  /// it is to be looked for. Its place goes to the next attempt, if there is
+  /// one.
+  void note_uncertain(const live_session_ptr& opened);
+  live_session_ptr take_uncertain(const scope& name);
+  std::vector<live_session_ptr> take_all_uncertain();
+
+  /// What the engines of ephemeral sessions hold in memory.
+  void add_memory(std::int64_t bytes) {
+    memory_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+  std::int64_t memory_bytes() const {
+    return memory_bytes_.load(std::memory_order_relaxed);
+  }
 
   live_session_ptr find(const scope& name) const;
   /// Why a session ended, if that is remembered.
@@ -207,6 +235,8 @@ private:
   std::size_t reserved_ = 0;
   std::set<std::uint64_t> free_places_;
   std::uint64_t next_place_ = 0;
+  std::atomic<std::int64_t> memory_bytes_{0};
+  std::map<std::string, live_session_ptr, std::less<>> uncertain_;
   std::unordered_map<std::string, session_end> reasons_;
   std::deque<std::string> reasons_in_order_;
 };

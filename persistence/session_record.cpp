@@ -4,6 +4,7 @@
 #include "persistence/session_record.hpp"
 
 #include "core/encoding.hpp"
+#include "core/limits.hpp"
 #include "crypto/aead.hpp"
 
 namespace cloister::persistence {
@@ -80,6 +81,9 @@ result<std::vector<listed_session>> list_sessions(const node_identity& node,
   auto done = records.scan(node.space().range(record_kind::session), {},
                            [&](bytes_view key, bytes_view sealed) {
                              auto place = byte_reader{rest_of(key)}.u64();
+                             // No store of ours has such a place.
+                             if (place >= limits::sessions_per_node_max)
+                               return true;
                              auto plain
                                = crypto::open(node.keys.control, key, sealed);
                              if (plain.has_error())

@@ -259,6 +259,11 @@ std::size_t session_store::records() const {
   return places_.size();
 }
 
+std::uint64_t session_store::stored_bytes() const {
+  std::lock_guard guard{mutex_};
+  return memory_bytes_ + free_.end();
+}
+
 std::size_t session_store::memory_bytes() const {
   std::lock_guard guard{mutex_};
   return memory_bytes_;

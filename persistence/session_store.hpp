@@ -97,6 +97,8 @@ public:
                       visit) const override;
 
   std::size_t records() const;
+  /// Of all records, in memory or not.
+  std::uint64_t stored_bytes() const;
   /// Of records in memory.
   std::size_t memory_bytes() const;
   /// Of the file, what was removed included; 0 if there is none.

@@ -159,7 +159,8 @@ public:
                    completion_handler<erasure_receipt> done) const;
 
   /// Moves memories to the scope above, or to another one, named like a
-  /// user_id: they are copied, with their origin, and then removed here. Needs
+  /// user_id: they are copied, with their origin, and then removed here, for
+  /// which the key needs `delete`: without it they stay here, too. Needs
   /// `share` here and `write` there. Fails with `not_found` if one is missing:
   /// then none was moved.
   result<std::vector<located_memory>>

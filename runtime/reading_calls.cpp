@@ -122,9 +122,8 @@ call<search_results> client::impl::search(search_options options) const {
   what.type = std::move(options.memory_type);
   what.filter = std::move(*filter);
   what.min_score = options.min_score;
-  auto hits = co_await node->gateway->search(std::move(*scopes), who,
-                                             std::move(what), options.timeout,
-                                             is_subtree);
+  auto hits = co_await node->gateway->search(
+    std::move(*scopes), who, std::move(what), options.timeout, is_subtree);
   if (hits.has_error())
     co_return hits.error();
   search_results out;

@@ -109,6 +109,9 @@ call<std::vector<session_info>> client::impl::sessions() const {
 /// interrupted leaves a copy too many, and nothing is lost.
 call<std::vector<located_memory>>
 client::impl::promote(std::vector<memory_id> ids, std::string to) const {
+  if (to.empty() && !binding->name().parent())
+    co_return error{errc::invalid_argument,
+                    "nothing lies above an organization; name where to"};
   auto target = to.empty() ? result<scope>{*binding->name().parent()}
                            : named_scope(*who, to);
   if (target.has_error())
@@ -141,7 +144,9 @@ client::impl::promote(std::vector<memory_id> ids, std::string to) const {
   auto copied = co_await copying;
   if (copied.has_error())
     co_return copied.error();
-  for (std::size_t i = 0; i < ids.size(); ++i) {
+  // Without that permission they are only copied.
+  auto may_remove = who->permissions.contains(auth::permission::remove);
+  for (std::size_t i = 0; may_remove && i < ids.size(); ++i) {
     // One that was changed meanwhile stays.
     engine::operation removal{engine::delete_memory{ids[i], revisions[i]}};
     auto removing = perform<engine::deleted_count>(

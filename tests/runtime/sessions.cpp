@@ -138,12 +138,14 @@ TEST_CASE("open sessions are listed, and nobody's siblings", "[session]") {
   auto c = other.open_session().value();
   CHECK(w.planner.list_sessions()->size() == 2);
   CHECK(w.acme.client("")->list_sessions()->size() == 3);
-  auto key
-    = w.acme
-        .create_key({.root = std::string{a.scope().path()}.substr(9),
-                     .permissions = permissions::read | permissions::write})
-        .value();
-  auto inside = w.opened.client(key.api_key).value();
+  auto key = w.acme.create_key({.root = "agent_planner"}).value();
+  auto own
+    = narrow_key(key.api_key, {.scope = std::string{a.scope().path()}}).value();
+  CHECK(w.acme.create_key({.root = std::string{a.scope().path()}.substr(9)})
+          .error()
+          .code
+        == errc::invalid_argument);
+  auto inside = w.opened.client(own).value();
   CHECK(inside.list_sessions()->size() == 1);
   inside.create_memory(draft("by its own key")).value();
   CHECK(a->list_memories()->results.size() == 1);
@@ -169,8 +171,7 @@ TEST_CASE("sessions are part of what lies below a scope", "[session]") {
       ->results.size();
   };
   CHECK(everything() == 2);
-  CHECK(all.list_memories({.reach = visibility::subtree})->results.size()
-        == 2);
+  CHECK(all.list_memories({.reach = visibility::subtree})->results.size() == 2);
   CHECK(run->search_memories({.query = "tea", .reach = visibility::inherited})
           ->results.size()
         == 2);
