@@ -122,8 +122,9 @@ gateway::impl::erase_decided(auth::grant allowed) {
   }
   auto unknown
     = is_closed && done.has_error() && done.error().code == errc::unavailable;
-  // Those that were closed in vain have ended all the same.
-  if (!done && !unknown)
+  // Those that were closed in vain have ended all the same; if it goes on,
+  // that ends them, too.
+  if (!done)
     for (auto& each : sessions)
       keeping->leave_unfinished(std::move(each));
   // Whoever has a session that has ended is told so.
@@ -265,6 +266,13 @@ task<bool> gateway::impl::finish_begun() {
     auto name = scope::parse(path);
     erasing->forget(*name);
     closed->open(*name);
+    // Or came so far that its name cannot be read any more.
+    auto finding = find(*name, if_absent::report);
+    auto outcome = co_await finding;
+    if (outcome.has_error() && outcome.error().code == errc::erased) {
+      auto forgetting = forget_sessions_below(*name);
+      co_await forgetting;
+    }
   }
   co_return all;
 }

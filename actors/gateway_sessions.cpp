@@ -398,8 +398,10 @@ task<bool> gateway::impl::end_due() {
     else if (session->begin_end(why))
       due.push_back({session, system_grant(session->name())});
   }
+  // Not what was erased meanwhile, with what was above.
   for (auto& each : keeping->take_unfinished())
-    due.push_back(std::move(each));
+    if (with.sessions->find(each.session->name()) == each.session)
+      due.push_back(std::move(each));
   auto ending = end_all(std::move(due));
   auto all = co_await ending;
   auto giving_back = give_back_places();
