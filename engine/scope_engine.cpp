@@ -307,9 +307,7 @@ step scope_engine::submit(change made, answer done) {
   if (needs_reload()) {
     stale_ = true;
     settle_tentative(made.becomes);
-    if (made.becomes.session)
-      with_.sessions->release(identity_->root().name,
-                              made.becomes.session->place());
+    settle_session(made.becomes, false);
     return error{errc::unavailable, "the scope is being read again; try again",
                  limits::overload_retry_hint};
   }

@@ -202,6 +202,8 @@ private:
   struct session_to_open {
     session_terms terms;
     std::uint64_t place = 0;
+    /// An attempt before, whose place it is: it may have come about.
+    live_session_ptr before = nullptr;
   };
 
   /// What is known of a draft whose idempotency key was used before.

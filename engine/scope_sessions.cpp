@@ -115,7 +115,8 @@ scope_engine::session_in(const scope& name) {
     return std::optional<session_to_open>{};
   // What an attempt before has left is used again.
   if (auto left = with_.sessions->take_uncertain(name))
-    return std::optional{session_to_open{{true, {}, {}, {}}, left->place()}};
+    return std::optional{
+      session_to_open{{true, {}, {}, {}}, left->place(), left}};
   auto place = with_.sessions->reserve(identity_->root().name,
                                        limits::sessions_per_organization_max);
   if (place.has_error())
@@ -125,7 +126,9 @@ scope_engine::session_in(const scope& name) {
 
 /// It was not written: the place is free again.
 void scope_engine::give_up_session(const std::optional<session_to_open>& what) {
-  if (what)
+  if (what && what->before)
+    with_.sessions->note_uncertain(what->before);
+  else if (what)
     with_.sessions->release(identity_->root().name, what->place);
 }
 
