@@ -129,14 +129,12 @@ step scope_engine::make_child(const std::shared_ptr<request>& asked,
   return offload{work, [this, asked, made, child, name, session]() -> step {
                    if (child->has_error()) {
                      children_in_flight_.erase(std::string{name.path()});
-                     give_up_session(session);
                      return refuse(*asked, child->error());
                    }
                    // What an older generation of the store did not have, this
                    // one may have.
                    if (made->batch->generation() != generation_) {
                      children_in_flight_.erase(std::string{name.path()});
-                     give_up_session(session);
                      return error{errc::unavailable,
                                   "the store was reopened meanwhile; try again",
                                   limits::overload_retry_hint};
@@ -164,10 +162,8 @@ step scope_engine::adopt_child(const std::shared_ptr<request>& asked,
   auto opened
     = session ? put_session(made, *child.identity, *session) : nullptr;
   if (auto what = std::get_if<open_session>(&asked->what)) {
-    if (!needs_reload())
-      what->begun = opened;
-    else
-      give_up_session(session);
+    // Where it is not written after all, ending it finds nothing.
+    what->begun = opened;
     return submit(std::move(made), opened_session{opened, child.identity});
   }
   made.becomes.session = opened;

@@ -201,9 +201,7 @@ private:
   /// A session that is about to be opened.
   struct session_to_open {
     session_terms terms;
-    std::uint64_t place = 0;
-    /// An attempt before, whose place it is: it may have come about.
-    live_session_ptr before = nullptr;
+    std::shared_ptr<session_place> place;
   };
 
   /// What is known of a draft whose idempotency key was used before.
@@ -378,7 +376,8 @@ private:
                                const persistence::scope_identity& child,
                                const session_to_open& what);
   result<std::optional<session_to_open>> session_in(const scope& name);
-  void give_up_session(const std::optional<session_to_open>& what);
+  result<std::shared_ptr<session_place>>
+  reserve_place(const live_session_ptr& before = nullptr);
   void settle_session(const effects& becomes, bool is_known);
   std::optional<error> session_refusal(const request& asked) const;
   step change_own(change made, answer done);

@@ -30,6 +30,11 @@ record_of(const persistence::scope_identity& identity,
   return out;
 }
 
+error reading_error() {
+  return {errc::unavailable, "the scope is being read again; try again",
+          limits::overload_retry_hint};
+}
+
 error full_error() {
   return {errc::overloaded,
           "open sessions hold too much memory; end some of them, or try again",
@@ -76,8 +81,10 @@ step scope_engine::open_below(const std::shared_ptr<request>& asked) {
     return refuse(*asked, {errc::invalid_argument,
                            "a session has no sessions; open it under the "
                            "scope above"});
-  auto place = with_.sessions->reserve(identity_->root().name,
-                                       limits::sessions_per_organization_max);
+  // It will be read again first.
+  if (needs_reload())
+    return reading_error();
+  auto place = reserve_place();
   if (place.has_error())
     return refuse(*asked, place.error());
   if (terms.resumable)
@@ -90,11 +97,6 @@ step scope_engine::open_below(const std::shared_ptr<request>& asked) {
   made.entry.anchor
     = auth::audit_anchor{child->pseudonym, 0, auth::first_head(view_of(tag))};
   auto opened = put_session(made, *child, session_to_open{terms, *place});
-  if (needs_reload()) {
-    with_.sessions->release(identity_->root().name, *place);
-    return error{errc::unavailable, "the scope is being read again; try again",
-                 limits::overload_retry_hint};
-  }
   what.begun = opened;
   return submit(std::move(made), opened_session{opened, child});
 }
@@ -103,9 +105,10 @@ live_session_ptr
 scope_engine::put_session(change& to, const persistence::scope_identity& child,
                           const session_to_open& what) {
   auto record = record_of(child, what.terms, with_.time->now());
-  persistence::put_session(with_.catalog.node(), what.place, record, *to.batch);
-  return std::make_shared<live_session>(child.name, std::move(record),
-                                        what.place, with_.time);
+  auto place = what.place->keep();
+  persistence::put_session(with_.catalog.node(), place, record, *to.batch);
+  return std::make_shared<live_session>(child.name, std::move(record), place,
+                                        with_.time);
 }
 
 /// A scope whose kind is a session is one, whoever opens it.
@@ -114,22 +117,23 @@ scope_engine::session_in(const scope& name) {
   if (name.kind() != scope_kind::session)
     return std::optional<session_to_open>{};
   // What an attempt before has left is used again.
-  if (auto left = with_.sessions->take_uncertain(name))
-    return std::optional{
-      session_to_open{{true, {}, {}, {}}, left->place(), left}};
-  auto place = with_.sessions->reserve(identity_->root().name,
-                                       limits::sessions_per_organization_max);
+  auto place = reserve_place(with_.sessions->take_uncertain(name));
   if (place.has_error())
     return place.error();
   return std::optional{session_to_open{{true, {}, {}, {}}, *place}};
 }
 
-/// It was not written: the place is free again.
-void scope_engine::give_up_session(const std::optional<session_to_open>& what) {
-  if (what && what->before)
-    with_.sessions->note_uncertain(what->before);
-  else if (what)
-    with_.sessions->release(identity_->root().name, what->place);
+result<std::shared_ptr<session_place>>
+scope_engine::reserve_place(const live_session_ptr& before) {
+  const auto& organization = identity_->root().name;
+  auto number = before
+                  ? result<std::uint64_t>{before->place()}
+                  : with_.sessions->reserve(
+                    organization, limits::sessions_per_organization_max);
+  if (number.has_error())
+    return number.error();
+  return std::make_shared<session_place>(with_.sessions, organization, *number,
+                                         before);
 }
 
 /// One that was opened by the first write: it is in the node's list, or may be.

@@ -241,4 +241,41 @@ private:
   std::deque<std::string> reasons_in_order_;
 };
 
+/// A place that was reserved: given back unless the session is about to be
+/// written, also if whoever reserved it dies.
+class session_place {
+public:
+  /// `before` is an attempt whose place it was, if there was one: it may have
+  /// come about.
+  session_place(std::shared_ptr<session_table> table, scope organization,
+                std::uint64_t number, live_session_ptr before = nullptr)
+    : table_(std::move(table)),
+      organization_(std::move(organization)),
+      number_(number),
+      before_(std::move(before)) {}
+  session_place(const session_place&) = delete;
+  session_place& operator=(const session_place&) = delete;
+  ~session_place() {
+    if (kept_)
+      return;
+    if (before_)
+      table_->note_uncertain(before_);
+    else
+      table_->release(organization_, number_);
+  }
+
+  /// It is the session's from now on.
+  std::uint64_t keep() {
+    kept_ = true;
+    return number_;
+  }
+
+private:
+  std::shared_ptr<session_table> table_;
+  scope organization_;
+  std::uint64_t number_;
+  live_session_ptr before_;
+  bool kept_ = false;
+};
+
 } // namespace cloister::engine
