@@ -266,9 +266,9 @@ task<bool> gateway::impl::finish_begun() {
     auto name = scope::parse(path);
     erasing->forget(*name);
     closed->open(*name);
-    // Or came so far that its name cannot be read any more.
-    auto finding = find(*name, if_absent::report);
-    auto outcome = co_await finding;
+    // Or came so far that its name cannot be read any more. Rare enough to be
+    // read here; the list came behind all that was written.
+    auto outcome = with.catalog.find(*name);
     if (outcome.has_error() && outcome.error().code == errc::erased) {
       auto forgetting = forget_sessions_below(*name);
       co_await forgetting;

@@ -127,7 +127,8 @@ struct gateway::impl {
   /// What `gateway::erase` does for whoever may: a scope, or a session.
   task<result<engine::erased_child>> erase_decided(auth::grant allowed);
 
-  // -- sessions (gateway_sessions.cpp; the first in gateway_calls.cpp) --
+  // -- sessions (gateway_sessions.cpp, those that end by themselves in
+  //    gateway_session_looks.cpp; the first in gateway_calls.cpp) --
 
   task<result<found_scope>> adopt(std::shared_ptr<session_to_adopt> given);
   /// Nothing if its actor is gone.

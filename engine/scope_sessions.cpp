@@ -126,10 +126,9 @@ scope_engine::session_in(const scope& name) {
 result<std::shared_ptr<session_place>>
 scope_engine::reserve_place(const live_session_ptr& before) {
   const auto& organization = identity_->root().name;
-  auto number = before
-                  ? result<std::uint64_t>{before->place()}
-                  : with_.sessions->reserve(
-                    organization, limits::sessions_per_organization_max);
+  auto number = before ? result<std::uint64_t>{before->place()}
+                       : with_.sessions->reserve(
+                         organization, limits::sessions_per_organization_max);
   if (number.has_error())
     return number.error();
   return std::make_shared<session_place>(with_.sessions, organization, *number,

@@ -130,6 +130,38 @@ TEST_CASE("memories that are worth it are promoted before the end",
   CHECK(w.opened.verify_all()->intact);
 }
 
+TEST_CASE("promoting needs what sharing does, and removes only with `delete`",
+          "[session]") {
+  session_world w;
+  auto run = w.planner.open_session().value();
+  auto id = run->create_memory(draft("to be kept")).value().id;
+  auto key
+    = w.acme
+        .create_key({.root = "agent_planner",
+                     .permissions = permissions::read | permissions::write
+                                    | permissions::share})
+        .value();
+  auto inside = w.opened.client(key.api_key, run.scope().path()).value();
+  CHECK(inside.promote_memories({id})->size() == 1);
+  CHECK(run->get_memory(id).has_value());
+  CHECK(inside.promote_memories({id}, "team_eng").error().code
+        == errc::forbidden);
+  CHECK(inside.promote_memories({}).error().code == errc::invalid_argument);
+  CHECK(w.acme.client("")->promote_memories({id}).error().code
+        == errc::invalid_argument);
+}
+
+TEST_CASE("a client follows the name of a session to the next one",
+          "[session]") {
+  session_world w;
+  auto bound = w.acme.client("session_42").value();
+  bound.create_memory(draft("x")).value();
+  bound.end_session().value();
+  bound.reinstate_scope().value();
+  CHECK(w.acme.client("session_42")->create_memory(draft("y")).has_value());
+  CHECK(bound.list_memories()->results.size() == 1);
+}
+
 TEST_CASE("open sessions are listed, and nobody's siblings", "[session]") {
   session_world w;
   auto other = w.acme.client("agent_other").value();
