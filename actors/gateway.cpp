@@ -83,6 +83,8 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
     return back.error();
   made->bring_journal_home();
   made->impl_->keep_finishing();
+  // Those that are due end even if this process is a short one.
+  made->impl_->look_after_sessions();
   made->impl_->look_at_sessions_later();
   return made;
 }

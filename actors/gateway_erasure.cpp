@@ -120,6 +120,12 @@ gateway::impl::erase_decided(auth::grant allowed) {
     auto erasing_closed = erase_closed(allowed);
     done = co_await erasing_closed;
   }
+  // No catalog had these.
+  for (const auto& each : sessions)
+    if (done) {
+      ++done->scopes;
+      done->memories += each.session->memories();
+    }
   auto unknown
     = is_closed && done.has_error() && done.error().code == errc::unavailable;
   // Those that were closed in vain have ended all the same; if it goes on,
@@ -134,8 +140,6 @@ gateway::impl::erase_decided(auth::grant allowed) {
   if (done) {
     auto forgetting = forget_keys(target.organization(), target);
     forgotten = co_await forgetting;
-    auto forgetting_sessions = forget_sessions_below(target);
-    co_await forgetting_sessions;
   }
   if (forgotten)
     erasing->add_destroyed(done->tag);
@@ -147,6 +151,11 @@ gateway::impl::erase_decided(auth::grant allowed) {
     erasing->look_for_begun();
   } else if (is_closed) {
     closed->open(target);
+  }
+  // Behind an open door: whoever asks is told that they have ended.
+  if (done) {
+    auto forgetting_sessions = forget_sessions_below(target);
+    co_await forgetting_sessions;
   }
   if (done || unknown)
     keep_finishing();
@@ -183,7 +192,9 @@ gateway::impl::erase_closed(auth::grant allowed) {
   auto emptied = co_await empty(target);
   if (emptied.has_error())
     co_return emptied.error();
-  engine::operation what{engine::erase_child{target}};
+  auto session = with.sessions->find(target);
+  engine::operation what{engine::erase_child{
+    target, session ? std::string{to_string(session->ended())} : ""}};
   auto asking_above = ask_granted(*target.parent(), allowed, std::move(what));
   auto done = co_await asking_above;
   if (done.has_error())
@@ -322,10 +333,10 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
     co_return false;
   if (what.name) {
     with.revocations->end_scope(*what.name);
-    auto forgetting = forget_sessions_below(*what.name);
-    co_await forgetting;
     erasing->forget(*what.name);
     closed->open(*what.name);
+    auto forgetting = forget_sessions_below(*what.name);
+    co_await forgetting;
   }
   co_return true;
 }

@@ -253,6 +253,10 @@ result<void> gateway::impl::bring_sessions_back() {
 void gateway::impl::end_all_sessions() {
   keeping->end();
   std::vector<unfinished_end> left = keeping->take_unfinished();
+  for (const auto& session : with.sessions->take_due())
+    if (auto why = session->due();
+        why != session_end::none && session->begin_end(why))
+      left.push_back({session, system_grant(session->name())});
   for (const auto& session : with.sessions->all())
     if (!session->resumable()
         && session->begin_end(session_end::runtime_closed))

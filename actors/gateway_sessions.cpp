@@ -64,6 +64,12 @@ gateway::open_session(auth::authority_ptr who, scope parent,
   auto grant = auth::decide(who, kind, parent, impl_->options.time->now(), id);
   if (grant.has_error())
     co_return co_await impl_->refused(who, kind, id, grant.error(), parent, {});
+  // Before it is made for that.
+  if (parent.kind() == scope_kind::session) {
+    error no_scope{errc::invalid_argument,
+                   "a session has no sessions; open it under the scope above"};
+    co_return co_await impl_->refused(who, kind, id, no_scope, parent, {});
+  }
   opening_turn turn{impl_->keeping, parent};
   if (!turn)
     co_return busy_error();

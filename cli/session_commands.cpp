@@ -24,7 +24,7 @@ struct start_arguments {
 };
 
 /// "30m"; "none" is no such limit.
-result<void> read_timeout(const std::string& text,
+result<void> read_timeout(const std::string& option, const std::string& text,
                           std::chrono::milliseconds& into) {
   if (text.empty())
     return {};
@@ -34,7 +34,9 @@ result<void> read_timeout(const std::string& text,
   }
   auto span = parse_duration(text);
   if (span.has_error())
-    return span.error();
+    return error{errc::invalid_argument, option
+                                           + " takes a time like 90s, 10m, "
+                                             "12h or 30d, or none"};
   into = *span;
   return {};
 }
@@ -42,11 +44,13 @@ result<void> read_timeout(const std::string& text,
 result<session_options> to_options(const start_arguments& asked) {
   session_options out;
   out.resumable = asked.resumable;
-  for (auto [text, into] : {std::pair{&asked.idle, &out.idle_timeout},
-                            std::pair{&asked.absolute, &out.absolute_timeout},
-                            std::pair{&asked.lease, &out.lease}})
-    if (auto read = read_timeout(*text, *into); read.has_error())
-      return read.error();
+  auto idle = read_timeout("--idle", asked.idle, out.idle_timeout);
+  auto absolute
+    = read_timeout("--absolute", asked.absolute, out.absolute_timeout);
+  auto lease = read_timeout("--lease", asked.lease, out.lease);
+  for (const auto* each : {&idle, &absolute, &lease})
+    if (each->has_error())
+      return each->error();
   return out;
 }
 
@@ -65,17 +69,14 @@ std::string shown_expiry(const session_info& info) {
   return info.expires_at ? short_time(*info.expires_at) : "never";
 }
 
-/// The session's own key is narrowed from the one it was opened with.
+/// The session's own key is narrowed from the one it was opened with. It needs
+/// no expiry: it ends with the session.
 result<std::optional<std::string>> key_for(const context& shared,
-                                           const session_info& info,
-                                           const session_options& options) {
+                                           const session_info& info) {
   if (shared.api_key.empty())
     return std::optional<std::string>{};
   narrowing to;
   to.scope = std::string{info.scope.path()};
-  if (options.absolute_timeout.count() > 0)
-    to.expires_at = timestamp{info.opened_at.milliseconds
-                              + options.absolute_timeout.count()};
   auto key = narrow_key(shared.api_key, to);
   if (key.has_error())
     return key.error();
@@ -97,14 +98,16 @@ exit_code run_start(context& shared, const start_arguments& asked) {
       return fail(opened.error());
     opened->detach();
     auto info = opened->info();
-    auto key = key_for(shared, info, *options);
+    auto key = key_for(shared, info);
     if (key.has_error())
       return fail(key.error());
     if (shared.style.json) {
       auto document = to_json(info);
       document["api_key"] = *key ? json::value(**key) : json::value(nullptr);
       print_json(document);
-    } else if (!shared.style.quiet) {
+    } else if (shared.style.quiet) {
+      std::cout << key->value_or(std::string{info.scope.path()}) << '\n';
+    } else {
       print_fields({{"session", std::string{info.scope.name()}},
                     {"scope", std::string{info.scope.path()}},
                     {"expires", shown_expiry(info)},

@@ -7,6 +7,7 @@
 #include "crypto/aead.hpp"
 #include "engine/erasures.hpp"
 #include "engine/ledger.hpp"
+#include "persistence/catalog_records.hpp"
 
 namespace cloister::engine {
 
@@ -191,6 +192,8 @@ result<void> find_erased(const services& with, const identity_ptr& parent,
   auto entry = with.catalog.entry_of(parent, tag);
   if (entry.has_error() && entry.error().code != errc::corrupted)
     return entry.error();
+  if (entry && !*entry && with.catalog.is_minted_session(parent, name.name()))
+    return persistence::ended_session_error();
   if (entry && !*entry)
     return error{errc::not_found, "nothing was ever written to this scope; "
                                   "`cloister scope list` has those there are"};

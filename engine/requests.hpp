@@ -161,6 +161,8 @@ struct open_child {
 /// Nobody may use any of it meanwhile.
 struct erase_child {
   scope name;
+  /// Why a session ends; empty for other scopes.
+  std::string reason = {};
 };
 
 /// Lets the name of a child that was erased be used again, by a new one.

@@ -225,7 +225,7 @@ void collect_ephemeral_sessions(const services& with, const scope& below,
                                 std::size_t limit, scope_list& out) {
   for (const auto& session : with.sessions->below(below)) {
     if (session->resumable() || session->ended() != session_end::none
-        || session->name() == below)
+        || session->due() != session_end::none || session->name() == below)
       continue;
     if (out.scopes.size() == limit) {
       out.truncated = true;

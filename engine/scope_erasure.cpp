@@ -10,13 +10,16 @@
 namespace cloister::engine {
 
 step scope_engine::erase(const std::shared_ptr<request>& asked) {
-  const auto& name = std::get<erase_child>(asked->what).name;
+  const auto& what = std::get<erase_child>(asked->what);
+  const auto& name = what.name;
   CLOISTER_ASSERT(name.parent() == identity_->name);
   auto path = std::string{name.path()};
   // Nobody makes it, or makes it anew, meanwhile.
   if (!children_in_flight_.insert(path).second)
     return wait{[this, asked] { return run(asked); }};
-  return erasures_.begin(name, entry_of(*asked),
+  auto entry = entry_of(*asked);
+  entry.reason = what.reason;
+  return erasures_.begin(name, std::move(entry),
                          [this, path] { children_in_flight_.erase(path); });
 }
 

@@ -168,7 +168,8 @@ step scope_engine::renew(const std::shared_ptr<request>& asked) {
 step scope_engine::sessions(const std::shared_ptr<request>& asked) {
   session_list found{with_.sessions->below(identity_->name)};
   std::erase_if(found.sessions, [](const auto& each) {
-    return each->ended() != session_end::none;
+    return each->ended() != session_end::none
+           || each->due() != session_end::none;
   });
   auto entry = entry_of(*asked);
   entry.count = static_cast<std::uint32_t>(found.sessions.size());

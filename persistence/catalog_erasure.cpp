@@ -60,7 +60,9 @@ result<scope_tag> catalog::current_tag_of(const identity_ptr& parent,
   if (state.has_error())
     return state.error();
   if (state->refused)
-    return erased_error();
+    return kind_of_segment(segment) == scope_kind::session
+             ? ended_session_error()
+             : erased_error();
   return tag_of(parent, segment, state->incarnation);
 }
 

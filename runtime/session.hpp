@@ -19,7 +19,8 @@ namespace cloister {
 /// somebody ends it by name. Nothing new is begun then, what is in flight comes
 /// to its end, and its key is destroyed.
 ///
-/// Keeps its runtime open. Move-only; calls are thread-safe.
+/// Keeps its runtime open. Move-only; what was moved from can only be destroyed
+/// or assigned to. Calls are thread-safe.
 class session {
 public:
   session(session&& other) noexcept;

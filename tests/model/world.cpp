@@ -57,16 +57,36 @@ world::world(std::uint64_t seed) : random_(seed) {
   node_.options.content_cache_bytes = 4000;
   node_.options.checkpoint_documents_min = 5;
   node_.options.idle_after = idle;
+  // Later than any key that is narrowed by the calendar.
+  node_.time->advance(std::chrono::hours{24} * 3650);
   restart();
-  for (const auto& org : organizations)
+  for (const auto& org : organizations) {
     make_principals(org);
+    narrow_some(org);
+  }
   for (std::size_t i = 0; i < guests; ++i)
     replace_guest();
 }
 
 void world::restart() {
+  std::vector<std::string> ephemeral;
+  for (auto& [path, known] : sessions_) {
+    if (auto handle = handles_.find(path); handle != handles_.end())
+      handle->second.detach();
+    if (!known.resumable)
+      ephemeral.push_back(path);
+  }
+  handles_.clear();
+  for (const auto& path : ephemeral)
+    session_ended(path);
   runtime_.reset();
-  runtime_ = std::make_unique<runtime>(node_.open_or_fail());
+  // A session whose handle went ends in the background, and keeps its runtime.
+  REQUIRE(eventually([&] {
+    auto opened = node_.open();
+    if (opened)
+      runtime_ = std::make_unique<runtime>(std::move(*opened));
+    return opened.has_value();
+  }));
 }
 
 std::size_t world::pick(std::size_t below_this) {
@@ -74,6 +94,12 @@ std::size_t world::pick(std::size_t below_this) {
 }
 
 std::string world::random_path() {
+  if (!sessions_.empty() && pick(4) == 0)
+    return random_session();
+  return random_static_path();
+}
+
+std::string world::random_static_path() {
   auto paths = model_paths(organizations[pick(organizations.size())]);
   return paths[pick(paths.size())];
 }
@@ -119,7 +145,7 @@ void world::replace_guest() {
   std::optional<timestamp> expires;
   if (pick(2) == 0)
     expires = node_.time->now() + std::chrono::minutes{1 + pick(600)};
-  auto path = random_path();
+  auto path = random_static_path();
   auto org = organization_of(path);
   auto root = path == org ? std::string{} : path.substr(org.size() + 1);
   auto allowed = permissions::read | permissions::write;
@@ -136,12 +162,22 @@ void world::step() {
     replace_guest();
   if (roll < 2)
     node_.time->advance(std::chrono::minutes{pick(30)});
+  end_due_sessions();
   if (roll == 2)
     runtime_->sweep();
   if (roll == 3)
     burst();
-  const auto& everybody = pick(6) == 0 ? guests_ : principals_;
+  if (roll == 4 && pick(8) == 0)
+    erase_some();
+  // The clock moves in some of these.
+  end_due_sessions();
+  const auto& everybody
+    = pick(6) == 0 && !guests_.empty() ? guests_ : principals_;
   const auto& who = everybody[pick(everybody.size())];
+  if (roll == 5 && !ended_.empty()) {
+    use_ended(who);
+    return;
+  }
   auto path = random_path();
   auto bound = runtime_->client(who.api_key, path);
   auto expected = is_dead(who)         ? errc::unauthenticated
@@ -156,12 +192,15 @@ void world::act(const principal& who, const std::string& path,
                 const client& bound) {
   using operation
     = void (world::*)(const principal&, const std::string&, const client&);
-  static constexpr operation all[] = {
-    &world::create,      &world::create,      &world::create,  &world::create,
-    &world::create_many, &world::create_once, &world::update,  &world::update,
-    &world::remove,      &world::remove,      &world::restore, &world::share,
-    &world::search,      &world::search,      &world::list,    &world::get,
-    &world::get,         &world::history};
+  static constexpr operation all[]
+    = {&world::create,       &world::create,      &world::create,
+       &world::create,       &world::create_many, &world::create_once,
+       &world::update,       &world::update,      &world::remove,
+       &world::remove,       &world::restore,     &world::share,
+       &world::search,       &world::search,      &world::list,
+       &world::get,          &world::get,         &world::history,
+       &world::open_session, &world::end_session, &world::promote,
+       &world::list_sessions};
   constexpr std::size_t count = std::size(all);
   if (pick(10 * count) == 0)
     remove_all(who, path, bound);
@@ -174,6 +213,9 @@ void world::compare_everything() {
     auto root = runtime_->organization(org).value();
     for (const auto& path : model_paths(org))
       compare(path, root.client(path).value());
+    for (const auto& [path, known] : sessions_)
+      if (organization_of(path) == org)
+        compare(path, root.client(path).value());
   }
   auto report = runtime_->verify_all().value();
   INFO(report.first_broken << ": " << report.reason);

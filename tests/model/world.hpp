@@ -42,9 +42,16 @@ struct principal {
   permissions allowed = permissions::none;
   std::optional<timestamp> expires_at;
   bool revoked = false;
+  bool narrowed = false;
 
   bool may(permissions p, const std::string& path) const;
   bool reaches(const std::string& path) const;
+};
+
+/// A session that is open.
+struct model_session {
+  bool resumable = false;
+  std::optional<timestamp> ends_at;
 };
 
 /// A filter, and what it means.
@@ -76,7 +83,9 @@ public:
 private:
   // -- choices --
   std::size_t pick(std::size_t below_this);
+  /// Of what is always there, or of a session that is open.
   std::string random_path();
+  std::string random_static_path();
   memory_id some_id(const std::string& path);
   memory_draft random_draft();
   model_filter random_filter(std::size_t depth = 0);
@@ -112,6 +121,25 @@ private:
   void stored(const std::string& path, const memory_draft& wanted,
               const memory& made);
 
+  // -- sessions, erasure, narrowed keys (world_sessions.cpp) --
+  void open_session(const principal& who, const std::string& path,
+                    const client& bound);
+  void end_session(const principal& who, const std::string& path,
+                   const client& bound);
+  void promote(const principal& who, const std::string& path,
+               const client& bound);
+  void list_sessions(const principal& who, const std::string& path,
+                     const client& bound);
+  void use_ended(const principal& who);
+  void drop_session(const std::string& path);
+  void session_ended(const std::string& path);
+  void end_due_sessions();
+  std::string random_session();
+  void erase_some();
+  void forget_below(const std::string& path);
+  std::vector<std::string> replace_principals(const std::string& path);
+  void narrow_some(const std::string& org);
+
   // -- at once (world_bursts.cpp) --
   void burst();
 
@@ -142,6 +170,11 @@ private:
   std::vector<principal> guests_;
   std::map<std::string, model_scope> scopes_;
   std::deque<model_request> requests_;
+  std::map<std::string, model_session> sessions_;
+  /// After the runtime: a handle keeps its own open.
+  std::map<std::string, session> handles_;
+  /// Paths of sessions that are no more.
+  std::deque<std::string> ended_;
   std::size_t requests_made_ = 0;
 };
 

@@ -67,7 +67,7 @@ void world::burst() {
   outcomes all;
   for (std::size_t i = 0; i < 4 + pick(12); ++i) {
     const auto& who = principals_[pick(principals_.size())];
-    auto path = random_path();
+    auto path = random_static_path();
     auto bound = runtime_->client(who.api_key, path);
     if (bound.has_error())
       continue;

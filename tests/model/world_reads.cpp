@@ -68,6 +68,9 @@ world::expected_reach(const principal& who, const std::string& path,
   for (const auto& each : model_paths(organization_of(path)))
     if (each.starts_with(path + '/'))
       out.push_back(each);
+  for (const auto& [each, known] : sessions_)
+    if (each.starts_with(path + '/'))
+      out.push_back(each);
   return out;
 }
 
