@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <filesystem>
 #include <thread>
 
 #include "bench/house.hpp"
@@ -101,9 +102,18 @@ row measure_writes(const options& with, const data_folder& in) {
           spread(ephemeral, "/s") + "; limit " + spread(durable, "/s")};
 }
 
+std::uint64_t bytes_below(const std::string& path) {
+  std::uint64_t bytes = 0;
+  for (const auto& each : std::filesystem::recursive_directory_iterator{path})
+    if (each.is_regular_file())
+      bytes += each.file_size();
+  return bytes;
+}
+
 /// Sessions that are opened, written to and ended, side by side.
 row measure_cycles(const options& with, const data_folder& in) {
-  house ours{in / "session-cycles"};
+  auto path = in / "session-cycles";
+  house ours{path};
   std::vector<client> users;
   for (std::size_t i = 0; i < in_flight; ++i)
     users.push_back(ours.user(i));
@@ -118,6 +128,13 @@ row measure_cycles(const options& with, const data_folder& in) {
   auto taken = time_of([&] { for_each(with.sessions, in_flight, cycle); });
   auto grown
     = static_cast<double>(resident_bytes()) - static_cast<double>(before);
+  auto settings = ours.settings();
+  users.clear();
+  ours.close();
+  auto made = static_cast<double>(with.sessions + with.sessions / 10);
+  auto on_disk = static_cast<double>(bytes_below(path)) / made;
+  auto start
+    = time_of([&] { runtime::open(settings).value(); }).count() * milliseconds;
   return {14,
           "ephemeral sessions opened, written to (10 memories) and ended, "
           "64 at a time",
@@ -128,7 +145,10 @@ row measure_cycles(const options& with, const data_folder& in) {
           better::higher,
           1,
           counted(with.sessions) + " sessions, resident memory grew by "
-            + readable(grown / mib) + " MiB"};
+            + readable(grown / mib) + " MiB; " + readable(on_disk)
+            + " bytes on disk for each, audit trail included; the next start "
+              "and end took "
+            + readable(start) + " ms"};
 }
 
 } // namespace
