@@ -104,6 +104,11 @@ result<std::string> key_to_check_with(const context& shared,
   return read_public_key(file);
 }
 
+bool is_session(const erasure_receipt& receipt) {
+  auto name = scope::parse(receipt.scope);
+  return name && name->kind() == scope_kind::session;
+}
+
 exit_code run_verify(context& shared, const std::string& path,
                      const std::string& key_file) {
   auto text = read_text(path);
@@ -120,7 +125,8 @@ exit_code run_verify(context& shared, const std::string& path,
   if (shared.style.json)
     print_json(json::object{{"genuine", true}, {"scope", receipt->scope}});
   else if (!shared.style.quiet)
-    std::cout << "Genuine: " << receipt->scope << " was erased at "
+    std::cout << "Genuine: " << receipt->scope
+              << (is_session(*receipt) ? " ended at " : " was erased at ")
               << to_rfc3339(receipt->erased_at) << " by " << receipt->principal
               << ".\n";
   return exit_code::done;
@@ -165,11 +171,16 @@ exit_code show_receipt(const context& shared, const erasure_receipt& receipt) {
                             {"public_key", receipt.public_key},
                             {"signature", receipt.signature}});
   } else if (!shared.style.quiet) {
-    std::cout << receipt.scope
-              << " was erased: " << counted(receipt.scopes, "scope", "scopes")
-              << ", " << counted(receipt.memories, "memory", "memories")
-              << ". Its name is refused from now on.\nWith --json a signed "
-                 "receipt is printed instead, for `cloister receipt verify`.\n";
+    auto memories = counted(receipt.memories, "memory", "memories");
+    if (is_session(receipt))
+      std::cout << receipt.scope << " has ended, and with it " << memories
+                << ".\n";
+    else
+      std::cout << receipt.scope
+                << " was erased: " << counted(receipt.scopes, "scope", "scopes")
+                << ", " << memories << ". Its name is refused from now on.\n";
+    std::cout << "With --json a signed receipt is printed instead, for "
+                 "`cloister receipt verify`.\n";
   }
   return exit_code::done;
 }
