@@ -1,0 +1,177 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "auth/api_key.hpp"
+#include "auth/audit_chain.hpp"
+#include "auth/audit_entry.hpp"
+#include "auth/authority.hpp"
+#include "core/memory.hpp"
+#include "engine/session_requests.hpp"
+#include "persistence/scope_identity.hpp"
+#include "search/ranked_search.hpp"
+
+/// What a scope's engine answers; requests.hpp has what it can be asked.
+namespace cloister::engine {
+
+/// Where a chain ended at some time.
+struct chain_head {
+  persistence::scope_tag tag{};
+  std::uint64_t length = 0;
+  crypto::digest head{};
+};
+
+struct nothing {};
+
+struct shared_memory {
+  memory value;
+  memory_origin origin;
+};
+
+struct stored_memories {
+  std::vector<memory> memories;
+  /// False where an existing key was replaced or an earlier request repeated.
+  std::vector<bool> created;
+};
+
+struct memory_page {
+  std::vector<memory> memories;
+  /// Where the next page starts; none after the last.
+  std::optional<std::uint64_t> next;
+};
+
+struct memory_hit {
+  cloister::memory memory;
+  float score = 0;
+};
+
+struct memory_hits {
+  std::vector<memory_hit> hits;
+};
+
+struct deleted_count {
+  std::uint64_t deleted = 0;
+  /// False where something that was asked for is left for later.
+  bool all = true;
+};
+
+struct created_key {
+  auth::key_record record;
+  std::string api_key;
+};
+
+struct key_list {
+  std::vector<auth::key_record> keys;
+};
+
+/// What was erased, and where the trail tells of it.
+struct erased_child {
+  persistence::scope_tag tag{};
+  std::uint32_t incarnation = 1;
+  timestamp at;
+  /// It and all below it.
+  std::uint64_t scopes = 0;
+  std::uint64_t memories = 0;
+  /// Of the scopes, those that were damaged: what they held is not known.
+  std::uint64_t unreadable = 0;
+  /// The chain that tells of it, the entry's index, and the head after it.
+  persistence::scope_tag chain{};
+  std::uint64_t index = 0;
+  crypto::digest head{};
+};
+
+/// An erasure that was begun.
+struct unfinished_erasure {
+  persistence::scope_tag tag{};
+  /// Whether the keys are destroyed: only space is left to be given back.
+  bool destroyed = false;
+  /// Whose it is, if that is there; none for an organization.
+  std::optional<scope> organization;
+  /// None for an organization, or where it is gone too.
+  std::optional<scope> parent;
+  /// Where it can be read.
+  std::optional<scope> name;
+};
+
+struct unfinished_erasures {
+  std::vector<unfinished_erasure> list;
+};
+
+struct scope_info {
+  scope name;
+  persistence::scope_tag tag{};
+  std::uint32_t incarnation = 1;
+  timestamp created_at;
+  std::uint64_t memories = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t audit_entries = 0;
+};
+
+struct scope_list {
+  std::vector<scope_info> scopes;
+  bool truncated = false;
+  /// Damaged ones, which cannot be listed.
+  std::size_t unreadable = 0;
+};
+
+struct audit_line {
+  std::uint64_t index = 0;
+  auth::audit_entry entry;
+  /// The scope's path, or "erased" where the name is gone.
+  std::string scope;
+  /// The key's label, its id where it has none, or "operator" and the like.
+  std::string principal;
+  /// The child's path where the entry anchors one.
+  std::string child;
+  /// What was aimed at, where that is another scope: its path, or "unknown"
+  /// where there is no such scope.
+  std::string target;
+};
+
+struct audit_page {
+  std::vector<audit_line> lines;
+  std::optional<std::uint64_t> next;
+};
+
+/// An entry as it is stored, and what it says.
+struct exported_entry {
+  auth::audit_link link;
+  audit_line line;
+};
+
+struct exported_page {
+  std::vector<exported_entry> entries;
+};
+
+struct chain_heads {
+  /// The chain that the others lie below.
+  persistence::scope_tag root{};
+  std::vector<chain_head> heads;
+};
+
+struct audit_report {
+  std::uint64_t entries = 0;
+  std::uint64_t chains = 0;
+  bool intact = true;
+  /// Where the first break is, e.g. "org_acme/user_sarah#17".
+  std::string first_broken;
+  std::string reason;
+};
+
+using answer
+  = std::variant<nothing, memory, shared_memory, stored_memories, memory_page,
+                 memory_hits, search::corpus_statistics, deleted_count,
+                 created_key, key_list, auth::authority_ptr,
+                 persistence::identity_ptr, erased_child, unfinished_erasures,
+                 opened_session, session_list, scope_info, scope_list,
+                 audit_page, chain_heads, exported_page, audit_report,
+                 persistence::organization_settings>;
+
+} // namespace cloister::engine
