@@ -4,130 +4,17 @@
 #include "actors/directory.hpp"
 
 #include <algorithm>
-#include <map>
 
-#include <caf/all.hpp>
-
-#include "actors/scope.hpp"
-#include "actors/step_driver.hpp"
+#include "actors/directory_state.hpp"
 #include "engine/activation.hpp"
 
 namespace cloister::actors {
 
 namespace {
 
-constexpr std::chrono::milliseconds look_interval{200};
-/// While everything is put to sleep: soon again for those that had to flush.
-constexpr std::chrono::milliseconds shutdown_look_interval{2};
 /// A scope that was found damaged is not read again for every caller.
 constexpr std::chrono::seconds damage_remembered{2};
 constexpr std::size_t damage_remembered_max = 1000;
-/// Idle scopes are looked for this often within their idle time.
-constexpr int idle_looks = 8;
-/// So many looks without an end, and what does not sleep is ended; its entries
-/// are in the journal.
-constexpr int shutdown_looks_max = 5000;
-/// When memory is short, this much of the budget is freed beyond need.
-constexpr int budget_slack_divisor = 10;
-
-using found_promise = caf::typed_response_promise<found_scope>;
-
-struct waiter {
-  found_promise promise;
-  if_absent otherwise = if_absent::report;
-};
-
-enum class phase { activating, active, stopping };
-
-struct directory_entry {
-  scope name;
-  phase now = phase::activating;
-  scope_actor handle;
-  std::shared_ptr<scope_usage> usage;
-  std::vector<waiter> waiting;
-  /// Its memories are nowhere else.
-  bool never_sleeps = false;
-};
-
-found_scope failed(error why) {
-  found_scope out;
-  out.failure = std::move(why);
-  return out;
-}
-
-struct directory_state {
-  static inline const char* name = "cloister.directory";
-
-  std::shared_ptr<directory_options> options;
-  std::map<std::string, directory_entry, std::less<>> entries;
-  std::unordered_map<caf::actor_addr, std::string> by_address;
-  restart_policy restarts;
-  /// Scopes found damaged, why, and until when they are not read again.
-  std::unordered_map<std::string, std::pair<error, std::chrono::nanoseconds>>
-    damaged;
-  std::int64_t idle_checked = 0;
-  caf::typed_response_promise<slept> all_asleep;
-  bool shutting_down = false;
-  int shutdown_looks = 0;
-  /// Who waits until a closed scope and all below it sleep.
-  struct emptied_scope {
-    scope name;
-    caf::typed_response_promise<slept> asleep;
-    int looks = 0;
-  };
-  std::vector<emptied_scope> emptied;
-  bool looks_at_emptied = false;
-
-  directory_state() = default;
-  directory_state(const directory_state&) = delete;
-  directory_state& operator=(const directory_state&) = delete;
-
-  /// Scopes end with their directory: nobody could find them any more. They are
-  /// not linked, since a link is removed in a time that grows with their
-  /// number.
-  ~directory_state() {
-    for (auto& [path, entry] : entries) {
-      if (entry.handle)
-        caf::anon_send_exit(entry.handle, caf::exit_reason::kill);
-      // CAF answers only what is still in a mailbox when an actor dies.
-      for (auto& waiting : entry.waiting)
-        waiting.promise.deliver(failed(crashed_error()));
-    }
-    if (all_asleep.pending())
-      all_asleep.deliver(slept{true});
-    for (auto& each : emptied)
-      each.asleep.deliver(slept{false});
-  }
-
-  std::chrono::nanoseconds steady() const {
-    return options->with.time->steady();
-  }
-};
-
-error closed_error() {
-  return {errc::unavailable, "the scope is being erased",
-          limits::overload_retry_hint};
-}
-
-error ending_error() {
-  return {errc::unavailable, "the runtime is shutting down"};
-}
-
-using directory_self = directory_actor::stateful_pointer<directory_state>;
-
-void activate(directory_self self, const scope& name);
-
-found_scope found(const directory_entry& entry) {
-  found_scope out;
-  out.handle = entry.handle;
-  out.usage = entry.usage;
-  return out;
-}
-
-void answer_all(directory_entry& entry, const found_scope& answer) {
-  for (auto& waiting : std::exchange(entry.waiting, {}))
-    waiting.promise.deliver(answer);
-}
 
 /// Gives up on a scope that is not active.
 void fail(directory_self self, const std::string& path, const error& why) {
@@ -257,6 +144,8 @@ void load(directory_self self, const scope& name) {
       [self, path](const caf::error&) { fail(self, path, crashed_error()); });
 }
 
+} // namespace
+
 /// Reads the scope. After a crash its last batches may still be on their way;
 /// what is read must be what they leave, so they go first.
 void activate(directory_self self, const scope& name) {
@@ -274,6 +163,8 @@ void activate(directory_self self, const scope& name) {
       [self, name](const commit_outcome&) { load(self, name); },
       [self, path](const caf::error&) { fail(self, path, crashed_error()); });
 }
+
+namespace {
 
 caf::result<found_scope> find(directory_self self, const find_scope& wanted) {
   auto& state = self->state;
@@ -320,187 +211,6 @@ caf::result<found_scope> adopt(directory_self self,
   return found(at->second);
 }
 
-// -- the end of scopes --
-
-void finish_shutdown_if_empty(directory_self self) {
-  auto& state = self->state;
-  if (state.shutting_down && state.entries.empty()
-      && state.all_asleep.pending()) {
-    state.all_asleep.deliver(slept{true});
-    self->quit();
-  }
-}
-
-/// A scope's actor has ended: asleep, or crashed.
-void on_down(directory_self self, const caf::down_msg& down) {
-  auto& state = self->state;
-  auto known = state.by_address.find(down.source);
-  if (known == state.by_address.end())
-    return;
-  auto path = known->second;
-  state.by_address.erase(known);
-  --state.options->node->active_scopes;
-  auto at = state.entries.find(path);
-  auto is_session = at != state.entries.end() && at->second.never_sleeps;
-  auto crashed = !is_session && down.reason
-                 && down.reason != caf::error{caf::exit_reason::normal};
-  if (crashed)
-    state.restarts.crashed(path, state.steady());
-  if (at == state.entries.end())
-    return;
-  auto waiting = std::move(at->second.waiting);
-  auto name = at->second.name;
-  state.entries.erase(at);
-  for (auto& each : waiting) {
-    auto may = state.restarts.may_start(path, state.steady());
-    auto closed = state.options->closed->covers(name);
-    if (state.shutting_down || may.has_error() || closed) {
-      each.promise.deliver(failed(may.has_error()       ? may.error()
-                                  : state.shutting_down ? ending_error()
-                                                        : closed_error()));
-      continue;
-    }
-    auto fresh = state.entries.find(path);
-    if (fresh == state.entries.end()) {
-      fresh = state.entries.emplace(path, directory_entry{name}).first;
-      activate(self, name);
-    }
-    fresh->second.waiting.push_back(std::move(each));
-  }
-  finish_shutdown_if_empty(self);
-}
-
-/// The scope has work after all: those who waited can have it.
-void on_awake(directory_self self, const std::string& path) {
-  auto at = self->state.entries.find(path);
-  if (at == self->state.entries.end() || at->second.now != phase::stopping)
-    return;
-  at->second.now = phase::active;
-  answer_all(at->second, found(at->second));
-}
-
-void put_to_sleep(directory_self self, directory_entry& entry,
-                  bool for_good = false) {
-  entry.now = phase::stopping;
-  auto path = std::string{entry.name.path()};
-  self->request(entry.handle, load_timeout, sleep{for_good})
-    .then(
-      [self, path](const slept& outcome) {
-        // When it is asleep, its down message follows.
-        if (!outcome.asleep)
-          on_awake(self, path);
-      },
-      [](const caf::error&) {});
-}
-
-void sleep_least_recently_used(directory_self self) {
-  auto& state = self->state;
-  auto budget = static_cast<std::int64_t>(state.options->memory_budget_bytes);
-  auto excess = state.options->node->memory_bytes.load() - budget;
-  if (excess <= 0)
-    return;
-  excess += budget / budget_slack_divisor;
-  std::vector<directory_entry*> candidates;
-  for (auto& [path, entry] : state.entries) {
-    if (entry.now == phase::active && !entry.never_sleeps)
-      candidates.push_back(&entry);
-    else if (entry.now == phase::stopping)
-      excess -= entry.usage->memory_bytes;
-  }
-  std::sort(candidates.begin(), candidates.end(), [](auto a, auto b) {
-    return a->usage->last_used.load() < b->usage->last_used.load();
-  });
-  for (auto entry : candidates) {
-    if (excess <= 0)
-      return;
-    excess -= entry->usage->memory_bytes;
-    put_to_sleep(self, *entry);
-  }
-}
-
-void sleep_idle(directory_self self) {
-  auto& state = self->state;
-  auto now = state.steady().count();
-  auto idle = std::chrono::nanoseconds{state.options->idle_after}.count();
-  if (now - state.idle_checked < idle / idle_looks)
-    return;
-  state.idle_checked = now;
-  for (auto& [path, entry] : state.entries)
-    if (entry.now == phase::active && !entry.never_sleeps
-        && now - entry.usage->last_used > idle)
-      put_to_sleep(self, entry);
-}
-
-/// The entries at and below a scope: paths that begin alike lie together.
-template <class Visit>
-void for_each_below(directory_state& state, const scope& name, Visit visit) {
-  auto path = std::string{name.path()};
-  for (auto at = state.entries.lower_bound(path);
-       at != state.entries.end() && at->first.starts_with(path); ++at)
-    if (name.contains(at->second.name))
-      visit(at->second);
-}
-
-/// Puts what is to be emptied to sleep, and ends what does not go.
-void look_at_emptied(directory_self self) {
-  auto& state = self->state;
-  for (auto& emptied : state.emptied) {
-    auto give_up = ++emptied.looks >= shutdown_looks_max;
-    bool awake = false;
-    for_each_below(state, emptied.name, [&](directory_entry& entry) {
-      awake = true;
-      if (entry.now == phase::active)
-        put_to_sleep(self, entry, true);
-      if (give_up && entry.handle)
-        self->send_exit(entry.handle, caf::exit_reason::kill);
-    });
-    if (!awake)
-      emptied.asleep.deliver(slept{true});
-  }
-  std::erase_if(state.emptied,
-                [](const auto& each) { return !each.asleep.pending(); });
-  state.looks_at_emptied = !state.emptied.empty();
-  if (state.looks_at_emptied)
-    self->delayed_send(self, shutdown_look_interval, actors::look_at_emptied{});
-}
-
-caf::result<slept> empty(directory_self self, const empty_scope& what) {
-  auto& state = self->state;
-  auto promise = self->make_response_promise<slept>();
-  state.emptied.push_back({what.name, promise, 0});
-  if (!std::exchange(state.looks_at_emptied, true))
-    self->send(self, actors::look_at_emptied{});
-  return promise;
-}
-
-void look_after(directory_self self) {
-  if (self->state.shutting_down) {
-    for (auto& [path, entry] : self->state.entries)
-      if (entry.now == phase::active)
-        put_to_sleep(self, entry);
-    if (++self->state.shutdown_looks == shutdown_looks_max)
-      for (auto& [path, entry] : self->state.entries)
-        if (entry.handle)
-          self->send_exit(entry.handle, caf::exit_reason::kill);
-    finish_shutdown_if_empty(self);
-  } else {
-    sleep_idle(self);
-    sleep_least_recently_used(self);
-  }
-  auto pause
-    = self->state.shutting_down ? shutdown_look_interval : look_interval;
-  self->delayed_send(self, pause, look_after_scopes{});
-}
-
-caf::result<slept> begin_shutdown(directory_self self) {
-  auto& state = self->state;
-  state.shutting_down = true;
-  state.all_asleep = self->make_response_promise<slept>();
-  auto promise = state.all_asleep;
-  self->send(self, look_after_scopes{});
-  return promise;
-}
-
 directory_actor::behavior_type
 directory_behavior(directory_self self,
                    std::shared_ptr<directory_options> options) {
@@ -508,12 +218,12 @@ directory_behavior(directory_self self,
   self->set_down_handler(
     [self](const caf::down_msg& down) { on_down(self, down); });
   self->state.options = std::move(options);
-  self->delayed_send(self, look_interval, look_after_scopes{});
+  self->delayed_send(self, directory_look_interval, look_after_scopes{});
   return {
     [self](const find_scope& wanted) { return find(self, wanted); },
-    [self](const empty_scope& what) { return empty(self, what); },
+    [self](const empty_scope& what) { return begin_emptying(self, what); },
     [self](const adopt_session& what) { return adopt(self, what); },
-    [self](const actors::look_at_emptied&) { look_at_emptied(self); },
+    [self](const actors::look_at_emptied&) { empty_on(self); },
     [self](const look_after_scopes&) { look_after(self); },
     [self](const shut_down&) { return begin_shutdown(self); },
   };
