@@ -39,6 +39,11 @@ inline error unknown_outcome() {
           limits::overload_retry_hint};
 }
 
+/// Whether a failure says that a scope is not there, or not any more.
+inline bool is_gone(const error& why) {
+  return why.code == errc::erased || why.code == errc::not_found;
+}
+
 struct scope_binding::target {
   scope_actor handle;
   std::shared_ptr<scope_usage> usage;

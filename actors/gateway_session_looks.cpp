@@ -12,14 +12,6 @@ namespace cloister::actors {
 using engine::live_session_ptr;
 using engine::session_end;
 
-namespace {
-
-bool is_gone(const error& why) {
-  return why.code == errc::erased || why.code == errc::not_found;
-}
-
-} // namespace
-
 void gateway::look_after_sessions() {
   impl_->look_after_sessions();
 }
@@ -139,7 +131,9 @@ task<bool> gateway::impl::expire_in_sessions() {
                       {}};
     auto asking_it
       = ask(std::make_shared<scope_binding>(name), if_absent::report, call);
-    co_await asking_it;
+    auto done = co_await asking_it;
+    if (done.has_error())
+      with.sessions->note_expiry(name, options.time->now());
   }
   co_return true;
 }

@@ -43,10 +43,6 @@ private:
   scope parent_;
 };
 
-bool is_gone(const error& why) {
-  return why.code == errc::erased || why.code == errc::not_found;
-}
-
 bool may_try_again(const error& why) {
   return why.code == errc::unavailable || why.code == errc::overloaded
          || why.code == errc::timeout || why.code == errc::quarantined;

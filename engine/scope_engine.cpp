@@ -308,8 +308,7 @@ step scope_engine::submit(change made, answer done) {
     stale_ = true;
     settle_tentative(made.becomes);
     settle_session(made.becomes, false);
-    return error{errc::unavailable, "the scope is being read again; try again",
-                 limits::overload_retry_hint};
+    return being_read_again();
   }
   drop_checkpoint(made);
   auto entry = std::move(made.entry);

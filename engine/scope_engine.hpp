@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/encoding.hpp"
+#include "core/limits.hpp"
 #include "engine/erasures.hpp"
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
@@ -67,6 +68,12 @@ result<loaded_scope> load_scope(const services& with,
                                 const persistence::scope_identity& identity);
 
 class filter_scan;
+
+/// What a change is answered with whose engine's state is out of date.
+inline error being_read_again() {
+  return {errc::unavailable, "the scope is being read again; try again",
+          limits::overload_retry_hint};
+}
 
 /// A scope that was erased, and when: keys from before are not of what has the
 /// name now.

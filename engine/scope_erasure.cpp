@@ -84,8 +84,7 @@ step scope_engine::commit_for_erasure(
   // What it was built on is about to be read again: it would be refused.
   if (needs_reload()) {
     stale_ = true;
-    return then(error{errc::unavailable, "the scope is being read again",
-                      limits::overload_retry_hint});
+    return then(being_read_again());
   }
   batch->set_generation(generation_);
   batch->set_load(load_);

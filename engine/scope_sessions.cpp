@@ -30,11 +30,6 @@ record_of(const persistence::scope_identity& identity,
   return out;
 }
 
-error reading_error() {
-  return {errc::unavailable, "the scope is being read again; try again",
-          limits::overload_retry_hint};
-}
-
 error full_error() {
   return {errc::overloaded,
           "open sessions hold too much memory; end some of them, or try again",
@@ -83,7 +78,7 @@ step scope_engine::open_below(const std::shared_ptr<request>& asked) {
                            "scope above"});
   // It will be read again first.
   if (needs_reload())
-    return reading_error();
+    return being_read_again();
   auto place = reserve_place();
   if (place.has_error())
     return refuse(*asked, place.error());

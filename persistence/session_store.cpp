@@ -254,11 +254,6 @@ result<void> session_store::scan(
   return {};
 }
 
-std::size_t session_store::records() const {
-  std::lock_guard guard{mutex_};
-  return places_.size();
-}
-
 std::uint64_t session_store::stored_bytes() const {
   std::lock_guard guard{mutex_};
   return memory_bytes_ + free_.end();
@@ -267,11 +262,6 @@ std::uint64_t session_store::stored_bytes() const {
 std::size_t session_store::memory_bytes() const {
   std::lock_guard guard{mutex_};
   return memory_bytes_;
-}
-
-std::uint64_t session_store::file_bytes() const {
-  std::lock_guard guard{mutex_};
-  return free_.end();
 }
 
 } // namespace cloister::persistence

@@ -96,13 +96,10 @@ public:
                     const std::function<bool(bytes_view key, bytes_view value)>&
                       visit) const override;
 
-  std::size_t records() const;
   /// Of all records, in memory or not.
   std::uint64_t stored_bytes() const;
   /// Of records in memory.
   std::size_t memory_bytes() const;
-  /// Of the file, what was removed included; 0 if there is none.
-  std::uint64_t file_bytes() const;
 
 private:
   struct place {
