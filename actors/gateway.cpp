@@ -79,6 +79,8 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
   // Where that cannot be done now it is tried again, and stays closed.
   if (wait_for(made->impl_->finish_begun()))
     static_cast<void>(made->impl_->erasing->must_look_for_begun());
+  if (auto back = made->impl_->bring_disabled_back(); back.has_error())
+    return back.error();
   if (auto back = made->impl_->bring_sessions_back(); back.has_error())
     return back.error();
   made->bring_journal_home();
@@ -263,7 +265,7 @@ result<genuine_key> check_genuine(const persistence::catalog& catalog,
   if (key.has_error())
     return key.error();
   auto organization = catalog.organization_at(key->organization_locator());
-  if (organization.has_error() && organization.error().code == errc::not_found)
+  if (organization.has_error() && is_gone(organization.error()))
     return unknown_key();
   if (organization.has_error())
     return organization.error();

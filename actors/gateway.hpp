@@ -114,6 +114,16 @@ public:
   task<result<engine::erased_child>> erase(auth::authority_ptr who,
                                            scope target);
 
+  /// Nobody may use an organization from now on; it is erased at a time. Fails
+  /// with `not_found` or `erased`.
+  task<result<void>> disable_organization(scope name, timestamp erased_at);
+
+  /// Undoes that. Fails with `conflict` if it is not disabled.
+  task<result<void>> keep_organization(scope name);
+
+  /// Erases one at once, as `erase` does.
+  task<result<engine::erased_child>> erase_organization(scope name);
+
   /// Lets the name of a scope that was erased be used again. Fails with
   /// `conflict` if it is not refused.
   task<result<void>> reinstate(auth::authority_ptr who, scope target);

@@ -160,6 +160,8 @@ gateway::impl::ask(std::shared_ptr<scope_binding> binding, if_absent otherwise,
     = admission::enter(usage, engine::carried_bytes(call.asked->what));
   if (at_node.has_error())
     co_return at_node.error();
+  if (auto refusal = disabled->refusal(call.asked->grant))
+    co_return std::move(*refusal);
   for (int tries = 0; tries < tries_max; ++tries) {
     if (auto ended = session_gate(*binding, call.asked->grant))
       co_return std::move(*ended);

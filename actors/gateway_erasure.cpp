@@ -101,7 +101,7 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
 }
 
 task<result<engine::erased_child>>
-gateway::impl::erase_decided(auth::grant allowed) {
+gateway::impl::erase_decided(auth::grant allowed, bool is_due) {
   auto target = allowed.target();
   erasure_turn turn{erasing, target.organization()};
   if (!turn)
@@ -117,7 +117,7 @@ gateway::impl::erase_decided(auth::grant allowed) {
   result<engine::erased_child> done{erasing_error()};
   auto is_closed = closed->close(target);
   if (is_closed) {
-    auto erasing_closed = erase_closed(allowed);
+    auto erasing_closed = erase_closed(allowed, is_due);
     done = co_await erasing_closed;
   }
   // No catalog had these.
@@ -136,8 +136,9 @@ gateway::impl::erase_decided(auth::grant allowed) {
   // Whoever has a session that has ended is told so.
   if (done && target.kind() != scope_kind::session)
     with.revocations->end_scope(target);
-  bool forgotten = false;
-  if (done) {
+  // An organization's went with it.
+  bool forgotten = done && !target.parent();
+  if (done && target.parent()) {
     auto forgetting = forget_keys(target.organization(), target);
     forgotten = co_await forgetting;
   }
@@ -187,11 +188,19 @@ task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
 }
 
 task<result<engine::erased_child>>
-gateway::impl::erase_closed(auth::grant allowed) {
+gateway::impl::erase_closed(auth::grant allowed, bool is_due) {
   const auto& target = allowed.target();
   auto emptied = co_await empty(target);
   if (emptied.has_error())
     co_return emptied.error();
+  if (!target.parent()) {
+    engine::node_operation erasing_it{
+      engine::erase_organization{target, is_due}};
+    auto erased = co_await perform_on_node(std::move(erasing_it));
+    if (erased.has_error())
+      co_return erased.error();
+    co_return std::get<engine::erased_child>(*erased);
+  }
   auto session = with.sessions->find(target);
   engine::operation what{engine::erase_child{
     target, session ? std::string{to_string(session->ended())} : ""}};
@@ -310,6 +319,24 @@ task<bool> gateway::impl::finish_erasures() {
   co_return all;
 }
 
+/// The engine that the erasure is the business of goes on with it.
+task<bool> gateway::impl::ask_to_finish(engine::unfinished_erasure what) {
+  engine::finish_erasure finish{what.tag};
+  if (!what.parent) {
+    engine::node_operation of_node{finish};
+    auto done = co_await perform_on_node(std::move(of_node));
+    if (done && what.name)
+      disabled->remove(*what.name);
+    co_return done.has_value();
+  }
+  auto who = auth::system_authority(what.parent->organization());
+  engine::operation of_scope{finish};
+  auto done = co_await ask_parent(*what.parent, who, auth::operation::end_scope,
+                                  *what.parent, auth::make_request_id(),
+                                  std::move(of_scope));
+  co_return done.has_value();
+}
+
 /// Destroys what was only intended to be.
 task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
   // What has no name cannot be opened by anybody.
@@ -324,12 +351,9 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
     if (emptied.has_error())
       co_return false;
   }
-  auto who = auth::system_authority(what.parent->organization());
-  engine::operation finish{engine::finish_erasure{what.tag}};
-  auto done = co_await ask_parent(*what.parent, who, auth::operation::end_scope,
-                                  *what.parent, auth::make_request_id(),
-                                  std::move(finish));
-  if (done.has_error())
+  auto asking_above = ask_to_finish(what);
+  auto done = co_await asking_above;
+  if (!done)
     co_return false;
   if (what.name) {
     with.revocations->end_scope(*what.name);

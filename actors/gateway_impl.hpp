@@ -9,6 +9,7 @@
 
 #include <caf/all.hpp>
 
+#include "actors/disabled_organizations.hpp"
 #include "actors/dispatcher.hpp"
 #include "actors/erasure_keeper.hpp"
 #include "actors/gateway.hpp"
@@ -72,6 +73,8 @@ struct gateway::impl {
   std::shared_ptr<closed_scopes> closed = std::make_shared<closed_scopes>();
   std::shared_ptr<erasure_keeper> erasing = std::make_shared<erasure_keeper>();
   std::shared_ptr<session_keeper> keeping = std::make_shared<session_keeper>();
+  std::shared_ptr<disabled_organizations> disabled
+    = std::make_shared<disabled_organizations>();
   /// Before what could not be finished is tried again.
   std::chrono::milliseconds finish_pause{0};
 
@@ -119,18 +122,28 @@ struct gateway::impl {
                                           auth::operation kind, scope target,
                                           auth::request_id id,
                                           engine::operation what);
-  task<result<engine::erased_child>> erase_closed(auth::grant allowed);
+  task<result<engine::erased_child>> erase_closed(auth::grant allowed,
+                                                  bool is_due);
   /// Goes on with what was begun. Returns whether nothing is left to be done.
   task<bool> forget_keys(scope organization, std::optional<scope> erased);
   task<bool> finish_erasures();
   task<bool> finish_begun();
   task<bool> reclaim_destroyed();
+  task<bool> ask_to_finish(engine::unfinished_erasure what);
   task<bool> finish_one(engine::unfinished_erasure what);
   void keep_finishing();
   detached_task finish_rounds();
 
+  // -- organizations (gateway_organizations.cpp) --
+  result<void> bring_disabled_back();
+  void erase_due_organizations();
+  detached_task erase_due(scope name);
+  task<result<engine::erased_child>> erase_organization(scope name,
+                                                        bool is_due);
+
   /// What `gateway::erase` does for whoever may: a scope, or a session.
-  task<result<engine::erased_child>> erase_decided(auth::grant allowed);
+  task<result<engine::erased_child>> erase_decided(auth::grant allowed,
+                                                   bool is_due = false);
 
   // -- sessions (gateway_sessions.cpp, those that end by themselves in
   //    gateway_session_looks.cpp; the first in gateway_calls.cpp) --

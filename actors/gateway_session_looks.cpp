@@ -25,6 +25,7 @@ detached_task gateway::impl::look_rounds() {
   while (keeping->next_look()) {
     auto ending = end_due();
     co_await ending;
+    erase_due_organizations();
     auto expiring = expire_in_sessions();
     co_await expiring;
     auto writing = write_uses(false);

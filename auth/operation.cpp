@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 40> names{{
+constexpr std::array<entry, 43> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -53,6 +53,9 @@ constexpr std::array<entry, 40> names{{
   {operation::list_organizations, "org.list"},
   {operation::repair, "node.repair"},
   {operation::end_scope, "scope.end"},
+  {operation::disable_organization, "org.disable"},
+  {operation::keep_organization, "org.keep"},
+  {operation::erase_organization, "org.erase"},
 }};
 
 } // namespace

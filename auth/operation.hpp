@@ -64,6 +64,10 @@ enum class operation : std::uint8_t {
   repair = 70,
   /// A scope's chain ends, because it was erased.
   end_scope = 71,
+  /// Organizations are erased in two steps, the first of which can be undone.
+  disable_organization = 72,
+  keep_organization = 73,
+  erase_organization = 74,
 };
 
 /// The name in audit lists, e.g. "memory.create".

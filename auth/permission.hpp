@@ -113,6 +113,9 @@ constexpr permission required_for(operation what) {
     case operation::list_organizations:
     case operation::repair:
     case operation::end_scope:
+    case operation::disable_organization:
+    case operation::keep_organization:
+    case operation::erase_organization:
       return permission::admin;
   }
   return permission::admin;

@@ -74,6 +74,7 @@ result<timestamp> parse_moment(std::string_view text);
 
 // Each adds its commands to the parser.
 void add_store_commands(CLI::App& app, context& shared);
+void add_org_end_commands(CLI::App& org, context& shared);
 void add_key_commands(CLI::App& app, context& shared);
 void add_memory_commands(CLI::App& app, context& shared);
 void add_session_commands(CLI::App& app, context& shared);

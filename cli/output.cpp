@@ -129,6 +129,13 @@ json::object to_json(const scope_summary& summary) {
           {"audit_entries", summary.audit_entries}};
 }
 
+json::object organization_to_json(const scope_summary& summary) {
+  auto out = to_json(summary);
+  out["state"] = summary.erased_at ? "disabled" : "active";
+  out["erased_at"] = optional_time(summary.erased_at);
+  return out;
+}
+
 json::object to_json(const audit_record& record) {
   json::array targets;
   for (const auto& id : record.targets)

@@ -48,6 +48,8 @@ void print_error(const error& failure);
 boost::json::object to_json(const memory& value, const scope& where);
 boost::json::object to_json(const key_info& key);
 boost::json::object to_json(const scope_summary& summary);
+/// The same, with what becomes of it.
+boost::json::object organization_to_json(const scope_summary& summary);
 boost::json::object to_json(const audit_record& record);
 
 /// "2026-01-31 12:00Z" for tables; UTC.

@@ -81,14 +81,17 @@ exit_code run_org_list(context& shared) {
   json::array rows;
   std::vector<std::vector<std::string>> cells;
   for (const auto& org : list->scopes) {
-    rows.push_back(to_json(org));
-    cells.push_back({std::string{org.name.path()}, short_time(org.created_at)});
+    rows.push_back(organization_to_json(org));
+    cells.push_back({std::string{org.name.path()}, short_time(org.created_at),
+                     org.erased_at
+                       ? "disabled, erased at " + short_time(*org.erased_at)
+                       : "active"});
   }
   if (shared.style.json)
     print_json(json::object{{"results", std::move(rows)},
                             {"unreadable", list->unreadable}});
   else if (!shared.style.quiet)
-    print_table({"ORGANIZATION", "CREATED"}, cells);
+    print_table({"ORGANIZATION", "CREATED", "STATE"}, cells);
   if (list->unreadable > 0)
     std::cerr << "cloister: warning: "
               << counted(list->unreadable, "organization is",
@@ -205,6 +208,7 @@ void add_store_commands(CLI::App& app, context& shared) {
     shared.run
       = [name, in](context& c) { return run_org_configure(c, *name, *in); };
   });
+  add_org_end_commands(*org, shared);
   org->add_subcommand("list", "List the organizations")->callback([&shared] {
     shared.run = run_org_list;
   });

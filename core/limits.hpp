@@ -133,6 +133,10 @@ constexpr std::chrono::milliseconds scope_idle_default = 10min;
 constexpr std::size_t checkpointed_documents_min = 500;
 constexpr std::size_t checkpointed_index_bytes_max = 16 * 1024 * 1024;
 
+/// Between disabling an organization and destroying it.
+constexpr std::chrono::hours organization_erasure_delay_default = 7 * 24h;
+constexpr std::chrono::hours organization_erasure_delay_max = 10 * 365 * 24h;
+
 // -- the disk --
 /// Below this only deletions and erasures are accepted.
 constexpr std::uint64_t free_space_bytes_min = 64 * 1024 * 1024;

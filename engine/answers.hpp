@@ -104,6 +104,16 @@ struct unfinished_erasures {
   std::vector<unfinished_erasure> list;
 };
 
+/// One that nobody may use, until it is erased.
+struct disabled_organization {
+  scope name;
+  timestamp erased_at;
+};
+
+struct disabled_organizations {
+  std::vector<disabled_organization> list;
+};
+
 struct scope_info {
   scope name;
   persistence::scope_tag tag{};
@@ -112,6 +122,8 @@ struct scope_info {
   std::uint64_t memories = 0;
   std::uint64_t bytes = 0;
   std::uint64_t audit_entries = 0;
+  /// When it is erased, if it is an organization that is disabled.
+  std::optional<timestamp> erased_at = {};
 };
 
 struct scope_list {
@@ -170,8 +182,8 @@ using answer
                  memory_hits, search::corpus_statistics, deleted_count,
                  created_key, key_list, auth::authority_ptr,
                  persistence::identity_ptr, erased_child, unfinished_erasures,
-                 opened_session, session_list, scope_info, scope_list,
-                 audit_page, chain_heads, exported_page, audit_report,
-                 persistence::organization_settings>;
+                 disabled_organizations, opened_session, session_list,
+                 scope_info, scope_list, audit_page, chain_heads, exported_page,
+                 audit_report, persistence::organization_settings>;
 
 } // namespace cloister::engine

@@ -12,6 +12,7 @@
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
 #include "persistence/locator.hpp"
+#include "persistence/organization_ends.hpp"
 
 namespace cloister::engine {
 
@@ -65,8 +66,9 @@ public:
     if (line.entry.anchor)
       line.child = scope_of(line.entry.anchor->child);
     if (line.entry.wanted)
-      line.target
-        = line.entry.refused ? "erased" : scope_tagged(*line.entry.wanted);
+      line.target = line.entry.refused || line.entry.ended
+                      ? "erased"
+                      : scope_tagged(*line.entry.wanted);
   }
 
   std::string principal_of(const auth::audit_entry& entry) {
@@ -263,6 +265,19 @@ result<exported_page> read_chain(const services& with,
   context.space = {identity ? identity->partition : persistence::node_partition,
                    wanted.chain};
   context.tag = wanted.chain;
+  std::optional<persistence::former_organization> former;
+  if (!identity && wanted.former) {
+    auto found = persistence::read_former(with.catalog.node(), with.records,
+                                          *wanted.former);
+    if (found.has_error())
+      return found.error();
+    // Without what opens the entries there is nothing to be shown.
+    if (!*found || !(*found)->audit)
+      return exported_page{};
+    former = std::move(**found);
+    context.space = {former->partition, wanted.chain};
+    context.audit = &*former->audit;
+  }
   std::vector<std::pair<std::uint64_t, bytes>> found;
   bytes from;
   byte_writer{from}.u64(wanted.from);

@@ -77,7 +77,12 @@ void chain_checker::note_told(const auth::audit_entry& entry, chain& of,
       known_.insert(entry.anchor->head);
       return;
     }
-    ended_[*entry.ended] = {*entry.anchor, of.identity};
+    auto former = entry.wanted.value_or(*entry.ended);
+    if (of.identity)
+      former = {};
+    else if (of.former != scope_tag{})
+      former = of.former;
+    ended_[*entry.ended] = {*entry.anchor, of.identity, former};
     known_.insert(beginning_of(*entry.ended));
     return;
   }
@@ -198,8 +203,8 @@ result<std::size_t> chain_checker::check_own(const identity_ptr& identity,
     = identity ? context_of(*identity) : context_of(with_.catalog.node());
   auto name = identity ? std::string{identity->name.path()} : "node";
   auto number = chains_.size();
-  chain made{context, identity, name, true,
-             auth::chain_verifier{view_of(context.tag)}};
+  chain made{context, identity, name,
+             {},      true,     auth::chain_verifier{view_of(context.tag)}};
   // The head first: entries are only ever added, so the scan comes past the
   // end that the head tells of, whatever is added meanwhile.
   auto head = read_head(context, with_.records);
@@ -238,22 +243,41 @@ result<std::size_t> chain_checker::check_own(const identity_ptr& identity,
   return number;
 }
 
+/// What the node keeps of an organization that was erased.
+result<const persistence::former_organization*>
+chain_checker::former_of(const scope_tag& tag) {
+  if (auto known = former_.find(tag); known != former_.end())
+    return &known->second;
+  auto found
+    = persistence::read_former(with_.catalog.node(), with_.records, tag);
+  if (found.has_error() && found.error().code == errc::unavailable)
+    return found.error();
+  auto value
+    = found && *found ? std::move(**found) : persistence::former_organization{};
+  return &former_.emplace(tag, std::move(value)).first->second;
+}
+
 /// A chain that ended is verified up to there, and tells of more.
 result<void> chain_checker::check_ended(const scope_tag& tag,
                                         const ended_chain& known) {
-  ledger_context context{
-    {known.above ? known.above->partition : persistence::partition_id{}, tag},
-    tag,
-    {},
-    {},
-    nullptr,
-    nullptr,
-    known.above ? &known.above->organization->audit : nullptr};
+  persistence::partition_id partition
+    = known.above ? known.above->partition : persistence::partition_id{0};
+  auto audit = known.above ? &known.above->organization->audit : nullptr;
+  if (!known.above) {
+    auto former = former_of(known.former);
+    if (former.has_error())
+      return former.error();
+    partition = (*former)->partition;
+    audit = (*former)->audit ? &*(*former)->audit : nullptr;
+  }
+  ledger_context context{{partition, tag}, tag,     {},   {},
+                         nullptr,          nullptr, audit};
   auto number = chains_.size();
   chain made{context,
              known.above,
              erased_name(tag),
-             known.above != nullptr,
+             known.former,
+             audit != nullptr,
              auth::chain_verifier{view_of(tag)},
              known.anchor.length};
   bool met = false;

@@ -13,6 +13,7 @@
 #include "engine/ledger.hpp"
 #include "engine/requests.hpp"
 #include "engine/services.hpp"
+#include "persistence/organization_ends.hpp"
 
 namespace cloister::engine {
 
@@ -40,7 +41,10 @@ private:
     /// Whose chain it is; none for the node's.
     persistence::identity_ptr identity;
     std::string name;
-    /// Entries cannot be opened any more, where their organization is gone.
+    /// Of an organization that was erased.
+    persistence::scope_tag former{};
+    /// Entries cannot be opened, where it was too damaged to keep what opens
+    /// them.
     bool opens = true;
     auth::chain_verifier verifier;
     /// Where it ended, if it has.
@@ -52,7 +56,9 @@ private:
   /// The end of a chain, by the one above.
   struct ended_chain {
     auth::audit_anchor anchor;
+    /// None where the node tells of it: then its organization was erased.
     persistence::identity_ptr above;
+    persistence::scope_tag former{};
   };
 
   /// A chain below that one has told of, and is not known to have been met.
@@ -70,6 +76,8 @@ private:
                                 const auth::audit_anchor* anchor);
   result<void> check_ended(const persistence::scope_tag& tag,
                            const ended_chain& known);
+  result<const persistence::former_organization*>
+  former_of(const persistence::scope_tag& tag);
   result<void> check_all_ended();
   result<void> look_for_missing();
   result<bool> is_open_session(const auth::pseudonym& pseudonym);
@@ -93,6 +101,7 @@ private:
   /// Those of scopes that are there, by tag.
   std::map<persistence::scope_tag, std::size_t> live_;
   std::map<persistence::scope_tag, ended_chain> ended_;
+  std::map<persistence::scope_tag, persistence::former_organization> former_;
   std::map<crypto::digest, told_chain> told_;
   /// The beginnings of chains that were verified, or that one above has ended.
   std::set<crypto::digest> known_;

@@ -213,16 +213,14 @@ result<void> find_erased(const services& with, const identity_ptr& parent,
   auto opened = with.catalog.open_child(parent, tag);
   if (opened.has_error() && opened.error().code == errc::unavailable)
     return opened.error();
-  if (opened) {
+  if (opened)
     out.scope.pseudonym = (*opened)->pseudonym;
-    out.partition = (*opened)->partition;
-  }
   if (parent) {
     out.partition = parent->partition;
     out.organization = parent->root().tag;
     out.parent = persistence::tags_of(*parent);
-  } else if (opened.has_error()) {
-    return opened.error();
+  } else {
+    out.partition = with.catalog.partition_of(parent, name.name());
   }
   return {};
 }

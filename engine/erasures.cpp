@@ -6,6 +6,7 @@
 #include "core/assert.hpp"
 #include "core/limits.hpp"
 #include "crypto/aead.hpp"
+#include "persistence/organization_ends.hpp"
 
 namespace cloister::engine {
 
@@ -22,6 +23,8 @@ struct erasures::run {
   /// What is left to be listed; a loader works on it between two steps.
   erased_tree below;
   std::function<void()> ended;
+  /// An organization's, which its audit trail is read with afterwards.
+  std::optional<crypto::secret_key> audit;
   erased_child done;
 };
 
@@ -60,6 +63,10 @@ step erasures::begin(const scope& name, const auth::audit_entry& asked,
     error{errc::unavailable, "the scope could not be looked for"});
   auto work = [found, of, name, parent = lent_.identity, with = lent_.with] {
     *found = find_erased(with, parent, name, of->tag, of->what);
+    if (found->has_error() || parent)
+      return;
+    if (auto opened = with.catalog.open_child(nullptr, of->tag))
+      of->audit = (*opened)->organization->audit.duplicate();
   };
   return offload{work, [this, of, found, asked]() -> step {
                    if (found->has_value())
@@ -78,6 +85,10 @@ step erasures::intend(const run_ptr& of) {
   auto batch = std::make_shared<write_batch>();
   batch->set_effect(persistence::batch_effect::shrinks);
   put_erasure(lent_.with, of->tag, of->what, *batch);
+  if (!lent_.identity)
+    persistence::put_former(lent_.with.catalog.node(), of->tag,
+                            of->what.partition,
+                            of->audit ? &*of->audit : nullptr, *batch);
   auto entry = auth::decode_audit_entry(of->what.asked);
   CLOISTER_ASSERT(entry.has_value());
   entry->reason = "intended";
@@ -121,6 +132,9 @@ step erasures::listed(const run_ptr& of, const std::shared_ptr<slice>& found) {
     entry.what = auth::operation::end_scope;
     entry.anchor = end.anchor;
     entry.ended = end.tag;
+    // The node does not know by the tag where the chain is.
+    if (!lent_.identity)
+      entry.wanted = of->tag;
     what.below += end.tag != of->tag ? 1u : 0u;
     if (end.is_guessed) {
       ++what.unreadable;

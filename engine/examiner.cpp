@@ -152,7 +152,7 @@ result<persistence::record_set> count_registry(const services& with,
   result<void> opened;
   for (auto kind :
        {record_kind::child, record_kind::tombstone, record_kind::api_key,
-        record_kind::secrets, record_kind::settings}) {
+        record_kind::secrets, record_kind::settings, record_kind::disabled}) {
     auto done = with.records.scan(
       context.space.range(kind), {}, [&](bytes_view key, bytes_view value) {
         auto plain = crypto::open(*context.control, key, value);

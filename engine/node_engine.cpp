@@ -10,6 +10,7 @@
 #include "engine/audit_reader.hpp"
 #include "engine/erasures.hpp"
 #include "engine/flush_then.hpp"
+#include "persistence/organization_ends.hpp"
 
 namespace cloister::engine {
 
@@ -25,7 +26,8 @@ result<loaded_node> load_node(const services& with) {
 node_engine::node_engine(services with, const loaded_node& state)
   : with_(std::move(with)),
     ledger_(context_of(with_.catalog.node()), state.head, with_.journal),
-    generation_(state.generation) {}
+    generation_(state.generation),
+    erasures_(lend_for_erasures()) {}
 
 void node_engine::reload(const loaded_node& state) {
   CLOISTER_ASSERT(in_flight_ == 0);
@@ -80,6 +82,12 @@ step node_engine::begin(node_operation what) {
             return answer{std::move(*page)};
           });
       },
+      [&](const disable_organization& op) { return disable(op); },
+      [&](const keep_organization& op) { return keep(op); },
+      [&](const list_disabled&) { return disabled(); },
+      [&](const erase_organization& op) { return erase(op); },
+      [&](const reinstate_organization& op) { return reinstate(op); },
+      [&](const finish_erasure& op) { return erasures_.finish(op.child); },
       [&](const list_erasures&) { return list_unfinished(); },
       [&](const reclaim_space& op) { return reclaim(op); },
       [&](const update_sessions& op) { return update(op); },
@@ -131,7 +139,10 @@ auth::audit_entry node_engine::entry_of(const note_node& what) const {
 }
 
 step node_engine::refuse(auth::operation what, const error& why) {
-  auto entry = entry_of(what);
+  return refuse(entry_of(what), why);
+}
+
+step node_engine::refuse(auth::audit_entry entry, const error& why) {
   entry.outcome = why.code;
   entry.reason = why.detail.substr(0, limits::reason_bytes_max);
   if (auto noted = ledger_.note(std::move(entry)); noted.has_error())
@@ -284,6 +295,10 @@ step node_engine::list() {
         (*list)->scopes.push_back({org->name, org->tag, org->incarnation,
                                    org->created_at, head->memory_count,
                                    head->content_bytes, head->audit_length});
+      auto off = persistence::read_disabled(with.catalog.node(), with.records,
+                                            org->tag);
+      if (head && off && *off)
+        (*list)->scopes.back().erased_at = (*off)->erased_at;
     }
   };
   return offload{work,

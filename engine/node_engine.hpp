@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "engine/erasures.hpp"
 #include "engine/ledger.hpp"
 #include "engine/refusal_counter.hpp"
 #include "engine/requests.hpp"
@@ -21,6 +22,30 @@ struct create_organization {
   mode how = mode::create;
 };
 struct list_organizations {};
+
+/// Nobody may use an organization from now on, until it is erased or kept.
+struct disable_organization {
+  scope name;
+  timestamp erased_at;
+};
+/// It may be used again.
+struct keep_organization {
+  scope name;
+};
+/// Those that are disabled. Answers `disabled_organizations`.
+struct list_disabled {};
+
+/// Erases one with all that is in it, which nobody uses. Answers
+/// `erased_child`.
+struct erase_organization {
+  scope name;
+  /// Because its time has come.
+  bool is_due = false;
+};
+/// Lets the name of one that was erased be used again.
+struct reinstate_organization {
+  scope name;
+};
 struct list_node_audit {
   list_audit wanted;
 };
@@ -64,15 +89,20 @@ struct update_sessions {
   std::vector<std::uint64_t> gone;
 };
 
-using node_operation
-  = std::variant<start_node, create_organization, list_organizations,
-                 list_node_audit, verify_node_audit, list_node_heads,
-                 export_node_chain, list_erasures, reclaim_space,
-                 update_sessions, note_node>;
+using node_operation = std::variant<
+  start_node, create_organization, list_organizations, disable_organization,
+  keep_organization, list_disabled, erase_organization, reinstate_organization,
+  finish_erasure, list_node_audit, verify_node_audit, list_node_heads,
+  export_node_chain, list_erasures, reclaim_space, update_sessions, note_node>;
 
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)
          || std::holds_alternative<start_node>(what)
+         || std::holds_alternative<disable_organization>(what)
+         || std::holds_alternative<keep_organization>(what)
+         || std::holds_alternative<erase_organization>(what)
+         || std::holds_alternative<reinstate_organization>(what)
+         || std::holds_alternative<finish_erasure>(what)
          || std::holds_alternative<list_erasures>(what)
          || std::holds_alternative<reclaim_space>(what)
          || std::holds_alternative<update_sessions>(what);
@@ -130,6 +160,23 @@ private:
              const std::shared_ptr<persistence::write_batch>& batch,
              const persistence::prepared_child& child);
   step list();
+  // -- ends of organizations (node_organizations.cpp) --
+  using registry_work = std::function<result<persistence::registry_change>(
+    const services&, persistence::write_batch&, auth::audit_entry&)>;
+  step change_registry(auth::audit_entry entry, const scope& name,
+                       registry_work work, answer done);
+  step disable(const disable_organization& what);
+  step keep(const keep_organization& what);
+  step erase(const erase_organization& what);
+  step reinstate(const reinstate_organization& what);
+  step disabled() const;
+  step refuse(auth::audit_entry entry, const error& why);
+  erasures::owner lend_for_erasures();
+  step
+  commit_for_erasure(const std::shared_ptr<persistence::write_batch>& batch,
+                     std::vector<auth::audit_entry> entries,
+                     std::function<step(const result<void>&)> then);
+
   step list_unfinished();
   step reclaim(const reclaim_space& what);
   step update(const update_sessions& what);
@@ -147,6 +194,7 @@ private:
   std::uint64_t generation_;
   std::uint64_t load_ = next_load();
   bool stale_ = false;
+  erasures erasures_;
 };
 
 } // namespace cloister::engine

@@ -211,7 +211,7 @@ private:
     head_.registry = {};
     for (auto kind :
          {record_kind::child, record_kind::tombstone, record_kind::api_key,
-          record_kind::secrets, record_kind::settings}) {
+          record_kind::secrets, record_kind::settings, record_kind::disabled}) {
       std::vector<bytes> removed;
       auto done = records_.scan(
         context_.space.range(kind), {}, [&](bytes_view key, bytes_view sealed) {

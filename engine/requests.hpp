@@ -211,6 +211,8 @@ struct export_chain {
   std::uint64_t from = 0;
   /// The length of the chain that is wanted.
   std::uint64_t until = 0;
+  /// Of the node: the chain is of an organization that was erased.
+  std::optional<persistence::scope_tag> former = {};
 };
 
 /// Puts an entry into the chain for something that was decided elsewhere: a

@@ -200,6 +200,10 @@ public:
   scope_tag tag_of(const identity_ptr& parent, std::string_view segment,
                    std::uint32_t incarnation) const;
 
+  /// Where a child's records are.
+  partition_id partition_of(const identity_ptr& parent,
+                            std::string_view segment) const;
+
   /// The tag of a scope of an organization, as long as each scope on the way to
   /// it is the first one of its name; for the audit trail. Reads nothing.
   scope_tag first_tag_of(const scope_identity& organization,
@@ -226,8 +230,6 @@ private:
                        std::string_view segment) const;
   result<incarnation_state> incarnation_of(const identity_ptr& parent,
                                            std::string_view segment) const;
-  partition_id partition_of(const identity_ptr& parent,
-                            std::string_view segment) const;
   result<void> pass_over_used_tags(const identity_ptr& parent,
                                    std::string_view segment,
                                    partition_id partition,

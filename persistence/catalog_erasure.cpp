@@ -99,6 +99,12 @@ result<registry_change> catalog::prepare_erasure(const identity_ptr& parent,
   if (auto done = note_former(entry); done.has_error())
     return done.error();
   batch.erase(entry);
+  if (!parent) {
+    auto disabled = node_->space().key(record_kind::disabled, view_of(tag));
+    if (auto done = note_former(disabled); done.has_error())
+      return done.error();
+    batch.erase(disabled);
+  }
   // An entry of a former scope that came back must not take the name from who
   // has it now.
   auto former = tombstone_at(parent, tombstone);

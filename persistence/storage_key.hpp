@@ -20,8 +20,10 @@ namespace cloister::persistence {
 //   key  := partition:be16 tag:16 kind:1 rest
 //   kind := 'a' audit entry    rest = index:be64
 //         | 'c' child          rest = child's tag:16
+//         | 'd' disabled       rest = organization's tag:16            (node)
 //         | 'e' erasure        rest = erased scope's tag:16
 //                                (a tag below it:16)                  (node)
+//         | 'f' former         rest = organization's tag:16            (node)
 //         | 'h' head           rest = (nothing)
 //         | 'i' idempotency    rest = keyed hash:16
 //         | 'k' API key        rest = keyed hash of the key's id:16
@@ -43,7 +45,9 @@ namespace cloister::persistence {
 enum class record_kind : char {
   audit_entry = 'a',
   child = 'c',
+  disabled = 'd',
   erasure = 'e',
+  former = 'f',
   head = 'h',
   idempotency = 'i',
   api_key = 'k',

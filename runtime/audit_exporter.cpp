@@ -21,7 +21,8 @@ call<bool> audit_exporter::write_one(reader ask, wanted_chain chain,
                                      std::vector<wanted_chain>& ended) {
   auto name = to_hex(view_of(chain.tag));
   for (std::uint64_t next = 0; next < chain.length;) {
-    auto asking = ask(engine::export_chain{chain.tag, next, chain.length});
+    auto asking
+      = ask(engine::export_chain{chain.tag, next, chain.length, chain.former});
     auto page = co_await asking;
     if (page.has_error())
       co_return page.error();
@@ -31,7 +32,8 @@ call<bool> audit_exporter::write_one(reader ask, wanted_chain chain,
     for (auto& entry : page->entries) {
       const auto& what = entry.line.entry;
       if (what.ended && *what.ended != persistence::scope_tag{} && what.anchor)
-        ended.push_back({*what.ended, what.anchor->length});
+        ended.push_back({*what.ended, what.anchor->length,
+                         chain.former ? chain.former : what.wanted});
       auto line = export_line(entry, to_audit_record(entry.line), name);
       if (!sink_(line))
         co_return stopped();

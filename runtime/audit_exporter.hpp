@@ -36,6 +36,7 @@ private:
   struct wanted_chain {
     persistence::scope_tag tag{};
     std::uint64_t length = 0;
+    std::optional<persistence::scope_tag> former = {};
   };
   call<bool> write_one(reader ask, wanted_chain chain,
                        std::vector<wanted_chain>& ended);

@@ -78,10 +78,10 @@ key_info to_key_info(const auth::key_record& record) {
 }
 
 scope_summary to_summary(const engine::scope_info& info) {
-  return {info.name,         to_hex(view_of(info.tag)),
-          info.incarnation,  info.created_at,
-          info.memories,     info.bytes,
-          info.audit_entries};
+  return {info.name,          to_hex(view_of(info.tag)),
+          info.incarnation,   info.created_at,
+          info.memories,      info.bytes,
+          info.audit_entries, info.erased_at};
 }
 
 scope_listing to_listing(const engine::scope_list& list) {

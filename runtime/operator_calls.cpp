@@ -10,8 +10,6 @@
 
 namespace cloister {
 
-namespace {
-
 result<scope> parse_organization(std::string_view name) {
   auto parsed = scope::parse(name);
   if (parsed.has_error())
@@ -21,6 +19,8 @@ result<scope> parse_organization(std::string_view name) {
                  "an organization is one segment, e.g. org_acme"};
   return parsed;
 }
+
+namespace {
 
 error exists_already(const std::string& name) {
   return {errc::conflict, name

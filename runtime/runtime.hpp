@@ -88,6 +88,33 @@ public:
   existing_organization(std::string_view name,
                         completion_handler<cloister::organization> done) const;
 
+  /// Erases an organization with all that is in it, in two steps: it is
+  /// disabled at once, and destroyed after a delay, which ends while a runtime
+  /// has the store open. Without a delay it is destroyed at once, and there is
+  /// a receipt. Fails with `not_found` or `erased`.
+  result<organization_erasure>
+  erase_organization(std::string_view name,
+                     std::chrono::milliseconds delay
+                     = limits::organization_erasure_delay_default) const;
+  /// The same, completed by a handler.
+  void erase_organization(std::string_view name,
+                          std::chrono::milliseconds delay,
+                          completion_handler<organization_erasure> done) const;
+
+  /// Lets one that is disabled be used again. Fails with `conflict` if it is
+  /// not.
+  result<void> keep_organization(std::string_view name) const;
+  /// The same, completed by a handler.
+  void keep_organization(std::string_view name,
+                         completion_handler<void> done) const;
+
+  /// Lets the name of one that was erased be used again, by a new one. Fails
+  /// with `conflict` if it is not refused.
+  result<void> reinstate_organization(std::string_view name) const;
+  /// The same, completed by a handler.
+  void reinstate_organization(std::string_view name,
+                              completion_handler<void> done) const;
+
   result<scope_listing> list_organizations() const;
   /// The same, completed by a handler.
   void list_organizations(completion_handler<scope_listing> done) const;

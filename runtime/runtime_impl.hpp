@@ -33,6 +33,22 @@ struct runtime::impl {
                                             std::string api_key,
                                             std::string user_id);
   call<scope_listing> organizations();
+  // (organization_ends.cpp)
+  static call<organization_erasure>
+  end_organization(std::shared_ptr<impl> self, std::string name,
+                   std::chrono::milliseconds delay);
+  static call<void> keep_organization(std::shared_ptr<impl> self,
+                                      std::string name);
+  static call<void> reinstate_organization(std::shared_ptr<impl> self,
+                                           std::string name);
+
+  /// Waits for the call that `make` makes, unless the runtime is sealed.
+  template <class T, class Make>
+  static result<T> wait_unsealed(const std::shared_ptr<impl>& self, Make make);
+  /// Starts it, and hands what comes of it to `done`.
+  template <class T, class Make>
+  static void start_unsealed(const std::shared_ptr<impl>& self, Make make,
+                             completion_handler<T> done);
   call<audit_list> node_audit(audit_options options);
   call<audit_checkpoint> checkpoint();
   static call<audit_export_summary> export_audit(std::shared_ptr<impl> self,
@@ -130,6 +146,26 @@ actors::detached_task start(std::shared_ptr<const void> keep,
     waited_for.reset();
   });
 }
+
+template <class T, class Make>
+result<T> runtime::impl::wait_unsealed(const std::shared_ptr<impl>& self,
+                                       Make make) {
+  if (self->sealed)
+    return *self->sealed;
+  return wait(make());
+}
+
+template <class T, class Make>
+void runtime::impl::start_unsealed(const std::shared_ptr<impl>& self, Make make,
+                                   completion_handler<T> done) {
+  if (!self->sealed)
+    start(self, self, make(), std::move(done));
+  else if (done)
+    done(*self->sealed);
+}
+
+/// An organization's name: one segment. Fails with `invalid_argument`.
+result<scope> parse_organization(std::string_view name);
 
 key_info to_key_info(const auth::key_record& record);
 scope_summary to_summary(const engine::scope_info& info);

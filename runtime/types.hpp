@@ -12,6 +12,7 @@
 #include "core/limits.hpp"
 #include "core/memory.hpp"
 #include "core/scope.hpp"
+#include "runtime/receipt.hpp"
 
 /// The values that callers of the runtime give and get.
 namespace cloister {
@@ -166,6 +167,8 @@ struct scope_summary {
   std::uint64_t memories = 0;
   std::uint64_t bytes = 0;
   std::uint64_t audit_entries = 0;
+  /// When it is erased, if it is an organization that is disabled.
+  std::optional<timestamp> erased_at = {};
 };
 
 /// The scopes below one, depth first.
@@ -188,6 +191,14 @@ struct session_options {
   std::chrono::milliseconds absolute_timeout = limits::session_absolute_default;
   /// Without being renewed.
   std::chrono::milliseconds lease{0};
+};
+
+/// What became of an organization that is to be erased.
+struct organization_erasure {
+  /// When it is destroyed, or was.
+  timestamp erased_at;
+  /// Once it is.
+  std::optional<erasure_receipt> receipt;
 };
 
 /// What is known of an open session.
