@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 43> names{{
+constexpr std::array<entry, 47> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -56,6 +56,10 @@ constexpr std::array<entry, 43> names{{
   {operation::disable_organization, "org.disable"},
   {operation::keep_organization, "org.keep"},
   {operation::erase_organization, "org.erase"},
+  {operation::list_erased_names, "store.erased"},
+  {operation::back_up, "store.backup"},
+  {operation::restore_backup, "store.restore"},
+  {operation::rotate_master_key, "store.rotate-master-key"},
 }};
 
 } // namespace

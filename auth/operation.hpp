@@ -68,6 +68,11 @@ enum class operation : std::uint8_t {
   disable_organization = 72,
   keep_organization = 73,
   erase_organization = 74,
+  // What the operator does with the whole store.
+  list_erased_names = 75,
+  back_up = 76,
+  restore_backup = 77,
+  rotate_master_key = 78,
 };
 
 /// The name in audit lists, e.g. "memory.create".

@@ -116,6 +116,10 @@ constexpr permission required_for(operation what) {
     case operation::disable_organization:
     case operation::keep_organization:
     case operation::erase_organization:
+    case operation::list_erased_names:
+    case operation::back_up:
+    case operation::restore_backup:
+    case operation::rotate_master_key:
       return permission::admin;
   }
   return permission::admin;

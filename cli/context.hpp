@@ -74,6 +74,10 @@ result<timestamp> parse_moment(std::string_view text);
 
 // Each adds its commands to the parser.
 void add_store_commands(CLI::App& app, context& shared);
+void add_backup_commands(CLI::App& app, context& shared);
+void add_rotate_commands(CLI::App& app, context& shared);
+/// Prints the erasure list, or writes it to a file.
+exit_code run_erased(context& shared, const std::string& path);
 void add_org_end_commands(CLI::App& org, context& shared);
 void add_key_commands(CLI::App& app, context& shared);
 void add_memory_commands(CLI::App& app, context& shared);

@@ -201,6 +201,8 @@ int run(int argc, char** argv) {
   context shared;
   add_common_options(app, shared);
   cloister::cli::add_store_commands(app, shared);
+  cloister::cli::add_backup_commands(app, shared);
+  cloister::cli::add_rotate_commands(app, shared);
   cloister::cli::add_key_commands(app, shared);
   cloister::cli::add_memory_commands(app, shared);
   cloister::cli::add_session_commands(app, shared);

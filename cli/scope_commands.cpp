@@ -158,6 +158,16 @@ void add_scope_commands(CLI::App& app, context& shared) {
     shared.run
       = [erased, yes](context& c) { return run_erase(c, *erased, *yes); };
   });
+  auto list = group->add_subcommand(
+    "erased", "What was erased from the store, signed; the operator's");
+  list->footer("Restoring a backup asks for it, so that nothing on it comes "
+               "back. It has no names.\nExample:\n  cloister scope erased "
+               "--export /elsewhere/erased");
+  auto to = std::make_shared<std::string>();
+  list->add_option("--export", *to, "Write it to a file");
+  list->callback([&shared, to] {
+    shared.run = [to](context& c) { return run_erased(c, *to); };
+  });
   auto reinstate = group->add_subcommand(
     "reinstate", "Let the name of a scope that was erased be used again");
   auto former = std::make_shared<std::string>();

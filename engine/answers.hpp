@@ -15,6 +15,7 @@
 #include "auth/authority.hpp"
 #include "core/memory.hpp"
 #include "engine/session_requests.hpp"
+#include "persistence/erased_name.hpp"
 #include "persistence/scope_identity.hpp"
 #include "search/ranked_search.hpp"
 
@@ -100,6 +101,11 @@ struct unfinished_erasure {
   std::optional<scope> name;
 };
 
+/// Names that were erased.
+struct erased_names {
+  std::vector<persistence::erased_name> list;
+};
+
 struct unfinished_erasures {
   std::vector<unfinished_erasure> list;
 };
@@ -177,13 +183,12 @@ struct audit_report {
   std::string reason;
 };
 
-using answer
-  = std::variant<nothing, memory, shared_memory, stored_memories, memory_page,
-                 memory_hits, search::corpus_statistics, deleted_count,
-                 created_key, key_list, auth::authority_ptr,
-                 persistence::identity_ptr, erased_child, unfinished_erasures,
-                 disabled_organizations, opened_session, session_list,
-                 scope_info, scope_list, audit_page, chain_heads, exported_page,
-                 audit_report, persistence::organization_settings>;
+using answer = std::variant<
+  nothing, memory, shared_memory, stored_memories, memory_page, memory_hits,
+  search::corpus_statistics, deleted_count, created_key, key_list,
+  auth::authority_ptr, persistence::identity_ptr, erased_child,
+  unfinished_erasures, disabled_organizations, erased_names, opened_session,
+  session_list, scope_info, scope_list, audit_page, chain_heads, exported_page,
+  audit_report, persistence::organization_settings>;
 
 } // namespace cloister::engine

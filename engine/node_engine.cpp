@@ -88,6 +88,11 @@ step node_engine::begin(node_operation what) {
       [&](const erase_organization& op) { return erase(op); },
       [&](const reinstate_organization& op) { return reinstate(op); },
       [&](const finish_erasure& op) { return erasures_.finish(op.child); },
+      [&](const list_erased_names&) { return erased_list(); },
+      [&](const adopt_erased_names& op) { return adopt_erased(op); },
+      [&](const begin_rotation& op) { return begin_rotating(op); },
+      [&](const rewrap_keys&) { return rewrap(); },
+      [&](const finish_rotation&) { return finish_rotating(); },
       [&](const list_erasures&) { return list_unfinished(); },
       [&](const reclaim_space& op) { return reclaim(op); },
       [&](const update_sessions& op) { return update(op); },
@@ -204,6 +209,10 @@ step node_engine::looked_up(
   using mode = create_organization::mode;
   // What an older generation of the store did not have, this one may have.
   auto outdated = batch->generation() != generation_;
+  // Prepared before the master key was another.
+  for (const auto& slot : batch->slots())
+    outdated = outdated
+               || slot.master_version != with_.catalog.node().master->version();
   if (child && !outdated)
     return adopt(what.name, batch, *child);
   organizations_in_flight_.erase(std::string{what.name.path()});

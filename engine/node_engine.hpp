@@ -73,6 +73,26 @@ struct note_node {
 /// head's `next_sequence` numbers the starts; the audit journal builds on it.
 struct start_node {};
 
+/// Every name that was erased. Answers `erased_names`.
+struct list_erased_names {};
+
+/// Takes over names that were erased after a backup was made that is being
+/// restored.
+struct adopt_erased_names {
+  std::vector<persistence::erased_name> names;
+};
+
+/// From now on new organizations are wrapped under this master key; what goes
+/// on from a former process begins without one.
+struct begin_rotation {
+  std::shared_ptr<crypto::secret_key> next;
+};
+/// Wraps some more under the new master key. Answers `deleted_count`: how many,
+/// and whether that were all.
+struct rewrap_keys {};
+/// Nothing is wrapped under the former master key any more.
+struct finish_rotation {};
+
 /// Lists erasures that were begun and not finished.
 struct list_erasures {};
 
@@ -89,11 +109,14 @@ struct update_sessions {
   std::vector<std::uint64_t> gone;
 };
 
-using node_operation = std::variant<
-  start_node, create_organization, list_organizations, disable_organization,
-  keep_organization, list_disabled, erase_organization, reinstate_organization,
-  finish_erasure, list_node_audit, verify_node_audit, list_node_heads,
-  export_node_chain, list_erasures, reclaim_space, update_sessions, note_node>;
+using node_operation
+  = std::variant<start_node, create_organization, list_organizations,
+                 disable_organization, keep_organization, list_disabled,
+                 erase_organization, reinstate_organization, finish_erasure,
+                 list_node_audit, verify_node_audit, list_node_heads,
+                 export_node_chain, list_erased_names, adopt_erased_names,
+                 begin_rotation, rewrap_keys, finish_rotation, list_erasures,
+                 reclaim_space, update_sessions, note_node>;
 
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)
@@ -103,6 +126,10 @@ inline bool is_change(const node_operation& what) {
          || std::holds_alternative<erase_organization>(what)
          || std::holds_alternative<reinstate_organization>(what)
          || std::holds_alternative<finish_erasure>(what)
+         || std::holds_alternative<adopt_erased_names>(what)
+         || std::holds_alternative<begin_rotation>(what)
+         || std::holds_alternative<rewrap_keys>(what)
+         || std::holds_alternative<finish_rotation>(what)
          || std::holds_alternative<list_erasures>(what)
          || std::holds_alternative<reclaim_space>(what)
          || std::holds_alternative<update_sessions>(what);
@@ -170,6 +197,13 @@ private:
   step erase(const erase_organization& what);
   step reinstate(const reinstate_organization& what);
   step disabled() const;
+  step erased_list();
+  step adopt_erased(const adopt_erased_names& what);
+  step begin_rotating(const begin_rotation& what);
+  step rewrap();
+  step rewrap_some();
+  step finish_rotating();
+  step note_rotation(std::string reason);
   step refuse(auth::audit_entry entry, const error& why);
   erasures::owner lend_for_erasures();
   step

@@ -6,6 +6,7 @@
 #include "core/assert.hpp"
 #include "core/limits.hpp"
 #include "crypto/aead.hpp"
+#include "engine/erased_names.hpp"
 #include "engine/node_engine.hpp"
 #include "persistence/organization_ends.hpp"
 
@@ -172,6 +173,26 @@ step node_engine::disabled() const {
                      return list->error();
                    return answer{std::move(**list)};
                  }};
+}
+
+/// Behind what is on its way: what was erased by now is in the list.
+step node_engine::erased_list() {
+  return after_flush(auth::operation::list_erased_names,
+                     [with = with_]() -> result<answer> {
+                       auto found = collect_erased_names(with);
+                       if (found.has_error())
+                         return found.error();
+                       return answer{erased_names{std::move(*found)}};
+                     });
+}
+
+step node_engine::adopt_erased(const adopt_erased_names& what) {
+  auto batch = std::make_shared<write_batch>();
+  batch->set_effect(persistence::batch_effect::shrinks);
+  for (const auto& each : what.names)
+    persistence::put_erased_name(with_.catalog.node(), each, *batch);
+  with_.catalog.heed_erased_names();
+  return submit(batch, nullptr, {}, nothing{});
 }
 
 erasures::owner node_engine::lend_for_erasures() {

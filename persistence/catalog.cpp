@@ -8,6 +8,7 @@
 #include "crypto/hash.hpp"
 #include "crypto/random.hpp"
 #include "persistence/catalog_records.hpp"
+#include "persistence/rotation.hpp"
 
 namespace cloister::persistence {
 
@@ -119,7 +120,12 @@ result<identity_ptr> catalog::decode_child(const identity_ptr& parent,
   // Destroyed, and used again since the entry was read.
   if (slot->owner != tag)
     return error{errc::erased, "the key was destroyed"};
-  auto keys = unwrapped_slot(wrapping_of(parent), *slot);
+  auto master
+    = parent ? nullptr : node_->master->of_version(slot->master_version);
+  if (!parent && !master)
+    return error{errc::corrupted, "an organization's key is of another version "
+                                  "of the master key"};
+  auto keys = unwrapped_slot(parent ? parent->keys.wrapping : *master, *slot);
   if (keys.has_error())
     return keys.error();
   auto inner
@@ -271,9 +277,9 @@ result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
     name, tag, partition, state->incarnation, crypto::random_array<16>(), now,
     *slot, scope_keys::random(), parent ? parent->organization : nullptr,
     parent ? parent->settings : std::make_shared<shared_settings>(), parent});
-  batch.write_slot(wrapped_slot(wrapping_of(parent), *slot, tag,
-                                parent ? 0 : node_->master_version,
-                                child->keys));
+  auto [master, version] = node_->master->newest();
+  batch.write_slot(wrapped_slot(parent ? parent->keys.wrapping : *master, *slot,
+                                tag, parent ? 0 : version, child->keys));
   bytes inner;
   byte_writer inner_writer{inner};
   inner_writer.raw(child->pseudonym);
@@ -380,13 +386,13 @@ catalog::control_of(const identity_ptr& parent) const {
 }
 
 const crypto::secret_key&
-catalog::wrapping_of(const identity_ptr& parent) const {
-  return parent ? parent->keys.wrapping : node_->master;
-}
-
-const crypto::secret_key&
 catalog::tag_key_of(const identity_ptr& parent) const {
   return parent ? parent->organization->tag : node_->tag;
+}
+
+result<std::size_t> catalog::rewrap_some(std::size_t limit,
+                                         write_batch& batch) const {
+  return persistence::rewrap_some(slots_, *node_->master, limit, batch);
 }
 
 scope_tag catalog::tag_of_parent(const identity_ptr& parent) const {

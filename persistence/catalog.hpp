@@ -3,11 +3,13 @@
 
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
 
+#include "persistence/erased_name.hpp"
 #include "persistence/erasure.hpp"
 #include "persistence/node_identity.hpp"
 #include "persistence/organization_records.hpp"
@@ -183,6 +185,20 @@ public:
   std::array<std::uint8_t, 16> name_hash(const identity_ptr& parent,
                                          std::string_view segment) const;
 
+  /// The names below a scope (below the node for null) that were erased, by
+  /// its tombstones. Fails with `corrupted`.
+  result<std::vector<erased_name>>
+  erased_names_of(const identity_ptr& parent) const;
+
+  /// From now on the node's records of erased names are looked at, too.
+  void heed_erased_names() {
+    heeds_erased_names_.store(true, std::memory_order_release);
+  }
+
+  /// Wraps what is under the former master key under the new one; see
+  /// rotation.hpp.
+  result<std::size_t> rewrap_some(std::size_t limit, write_batch& batch) const;
+
   /// Forgets a scope that was erased: who looks for it reads the store.
   void forget(const scope_tag& tag);
 
@@ -223,7 +239,6 @@ private:
 
   key_space space_of(const identity_ptr& parent) const;
   const crypto::secret_key& control_of(const identity_ptr& parent) const;
-  const crypto::secret_key& wrapping_of(const identity_ptr& parent) const;
   const crypto::secret_key& tag_key_of(const identity_ptr& parent) const;
   scope_tag tag_of_parent(const identity_ptr& parent) const;
   bytes tombstone_rest(const identity_ptr& parent,
@@ -247,6 +262,8 @@ private:
   std::shared_ptr<const node_identity> node_;
   const store& records_;
   key_slots& slots_;
+  /// Only a store that was restored has such records.
+  std::atomic<bool> heeds_erased_names_{false};
   mutable std::mutex mutex_;
   mutable std::unordered_map<std::string, std::weak_ptr<const scope_identity>>
     cache_;

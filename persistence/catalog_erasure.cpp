@@ -20,9 +20,50 @@ bytes catalog::tombstone_rest(const identity_ptr& parent,
 result<catalog::incarnation_state>
 catalog::incarnation_of(const identity_ptr& parent,
                         std::string_view segment) const {
-  return tombstone_at(parent,
-                      space_of(parent).key(record_kind::tombstone,
-                                           tombstone_rest(parent, segment)));
+  auto rest = tombstone_rest(parent, segment);
+  auto own
+    = tombstone_at(parent, space_of(parent).key(record_kind::tombstone, rest));
+  if (own.has_error() || !heeds_erased_names_.load(std::memory_order_acquire))
+    return own;
+  auto listed = read_erased_name(*node_, records_, tag_of_parent(parent),
+                                 byte_reader{rest}.array<16>());
+  if (listed.has_error())
+    return listed.error();
+  if (!*listed || (*listed)->incarnation + 1 < own->incarnation)
+    return own;
+  return incarnation_state{(*listed)->incarnation + 1, (*listed)->refused,
+                           (*listed)->erased_at};
+}
+
+result<std::vector<erased_name>>
+catalog::erased_names_of(const identity_ptr& parent) const {
+  std::vector<erased_name> out;
+  result<void> failure;
+  auto done
+    = records_.scan(space_of(parent).range(record_kind::tombstone), {},
+                    [&](bytes_view key, bytes_view) {
+                      erased_name one;
+                      one.parent = tag_of_parent(parent);
+                      one.name = byte_reader{rest_of(key)}.array<16>();
+                      auto at = tombstone_at(
+                        parent, space_of(parent).key(record_kind::tombstone,
+                                                     view_of(one.name)));
+                      if (at.has_error()) {
+                        failure = at.error();
+                        return false;
+                      }
+                      one.incarnation = at->incarnation - 1;
+                      one.refused = at->refused;
+                      one.erased_at = at->erased;
+                      // Passed over, since something had the tag: that was no
+                      // erasure.
+                      if (one.erased_at.milliseconds != 0)
+                        out.push_back(one);
+                      return true;
+                    });
+  if (done.has_error() || failure.has_error())
+    return done.has_error() ? done.error() : failure.error();
+  return out;
 }
 
 result<catalog::incarnation_state>
@@ -162,6 +203,7 @@ catalog::prepare_reinstatement(const identity_ptr& parent,
   reinstated_child out;
   out.name = name_hash(parent, segment);
   out.incarnation = state->incarnation - 1;
+  batch.erase(key_of(*node_, {tag_of_parent(parent), out.name}));
   auto key = space_of(parent).key(record_kind::tombstone, view_of(out.name));
   auto old = records_.get(key);
   if (old.has_error())

@@ -90,6 +90,7 @@ void commit_queue::note_refused(std::uint64_t load) {
 
 result<void>
 commit_queue::write(const std::vector<std::shared_ptr<write_batch>>& group) {
+  auto together = records_.hold_writes();
   std::vector<slot_write> slots;
   for (const auto& batch : group)
     slots.insert(slots.end(), batch->slots().begin(), batch->slots().end());

@@ -112,6 +112,15 @@ data_directory::create(std::shared_ptr<file_system> files,
   return made;
 }
 
+result<data_directory>
+data_directory::create_again(std::shared_ptr<file_system> files,
+                             const std::string& path, std::string id) {
+  auto made = create(std::move(files), path);
+  if (made)
+    made->id_ = std::move(id);
+  return made;
+}
+
 result<data_directory> data_directory::take(std::shared_ptr<file_system> files,
                                             const std::string& path) {
   auto id = read_id(*files, path);

@@ -20,6 +20,8 @@ namespace cloister::persistence {
 //   audit-journal.N    audit entries on their way (audit_journal.hpp)
 //   passphrase         how the master key comes of one, if it does
 //                      (runtime/master_key_source.hpp)
+//   rotation           a rotation of the master key that goes on
+//                      (rotation.hpp)
 //   sessions/          ephemeral sessions that outgrew memory
 //                      (session_store.hpp)
 //   damage             which records lay in damaged blocks (damage_list.hpp)
@@ -32,6 +34,10 @@ public:
   /// `finish_creation` makes it a store.
   static result<data_directory> create(std::shared_ptr<file_system> files,
                                        const std::string& path);
+  /// The same for a store that is made again: with the id that it had.
+  static result<data_directory> create_again(std::shared_ptr<file_system> files,
+                                             const std::string& path,
+                                             std::string id);
 
   /// Takes an existing one. Fails with `not_found` if there is none, with
   /// `unavailable` if another process holds it, and with `corrupted` if its
@@ -63,6 +69,12 @@ public:
   }
   std::string reserve_path() const {
     return path_ + "/reserve";
+  }
+  std::string passphrase_path() const {
+    return path_ + "/passphrase";
+  }
+  std::string rotation_path() const {
+    return path_ + "/rotation";
   }
   std::string sessions_path() const {
     return path_ + "/sessions";

@@ -258,6 +258,13 @@ result<void> key_slots::write(std::span<const slot_write> writes) {
     if (old.has_error())
       return old.error();
     auto best = newest(*old);
+    auto is_outdated = write.expected_generation != 0
+                       && (best == nullptr || best->state != copy_state::used
+                           || best->slot.owner != write.owner
+                           || best->slot.generation != write.expected_generation
+                           || images.contains(write.slot));
+    if (is_outdated)
+      continue;
     auto destroys = write.wrapped.empty();
     auto earlier = owners.find(write.slot);
     auto may = earlier != owners.end() ? earlier->second == write.owner
@@ -297,6 +304,20 @@ result<void> key_slots::write(std::span<const slot_write> writes) {
 result<void> key_slots::write_copy(std::uint64_t slot, int copy,
                                    bytes_view image) {
   return file_->write(offset_of(slot, copy), image);
+}
+
+result<std::vector<slot_write>> key_slots::all_used() const {
+  std::lock_guard guard{mutex_};
+  std::vector<slot_write> out;
+  for (std::uint64_t slot = 0; slot < end_; ++slot) {
+    auto found = read_locked(slot);
+    if (found.has_error() && found.error().code == errc::unavailable)
+      return found.error();
+    if (found)
+      out.push_back({slot, found->owner, std::move(found->wrapped),
+                     found->master_version, found->data_epoch});
+  }
+  return out;
 }
 
 std::uint64_t key_slots::capacity() const {

@@ -69,6 +69,9 @@ public:
   /// over.
   result<void> write(std::span<const slot_write> writes);
 
+  /// All that are in use, in order. Those that are damaged are passed over.
+  result<std::vector<slot_write>> all_used() const;
+
   /// How many slots the file has room for.
   std::uint64_t capacity() const;
 

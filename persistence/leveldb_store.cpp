@@ -4,6 +4,7 @@
 #include "persistence/store.hpp"
 
 #include <chrono>
+#include <set>
 
 #include <leveldb/cache.h>
 #include <leveldb/db.h>
@@ -58,6 +59,14 @@ struct store::database {
   std::unique_ptr<leveldb::Cache> cache;
   std::unique_ptr<const leveldb::FilterPolicy> filter;
   std::unique_ptr<leveldb::DB> db;
+  std::mutex mutex;
+  /// Those that are held.
+  std::set<const leveldb::Snapshot*> snapshots;
+
+  ~database() {
+    for (auto each : snapshots)
+      db->ReleaseSnapshot(each);
+  }
 };
 
 store::store(store_options options)
@@ -220,15 +229,18 @@ std::shared_lock<std::shared_mutex> store::enter() const {
   return std::shared_lock{mutex_};
 }
 
-store::page store::page_from(bytes_view prefix, bytes_view start) const {
+store::page store::page_from(bytes_view prefix, bytes_view start,
+                             const snapshot* as_of) const {
   page out;
   auto guard = enter();
-  if (!database_) {
-    out.end = error{errc::unavailable, "the store is being reopened"};
+  if (!database_ || (as_of != nullptr && as_of->generation_ != generation())) {
+    out.end = error{errc::unavailable, "the store is being reopened, or was"};
     return out;
   }
-  std::unique_ptr<leveldb::Iterator> it{
-    database_->db->NewIterator(scan_read())};
+  auto how = scan_read();
+  if (as_of != nullptr)
+    how.snapshot = static_cast<const leveldb::Snapshot*>(as_of->handle_);
+  std::unique_ptr<leveldb::Iterator> it{database_->db->NewIterator(how)};
   for (it->Seek(to_slice(start)); it->Valid() && !out.more; it->Next()) {
     auto key = to_view(it->key());
     if (!key.starts_with(prefix))
@@ -283,8 +295,39 @@ store::scan(bytes_view prefix, bytes_view from,
   reads_.fetch_add(1, std::memory_order_relaxed);
   bytes start{prefix};
   start.append(from);
+  return scan_all(prefix, std::move(start), nullptr, visit);
+}
+
+result<std::unique_ptr<store::snapshot>> store::take_snapshot() const {
+  auto guard = enter();
+  if (!database_ || poisoned())
+    return error{errc::unavailable, "the store is being reopened"};
+  auto handle = database_->db->GetSnapshot();
+  std::lock_guard held{database_->mutex};
+  database_->snapshots.insert(handle);
+  return std::unique_ptr<snapshot>{new snapshot{*this, generation(), handle}};
+}
+
+store::snapshot::~snapshot() {
+  auto guard = of_.enter();
+  if (!of_.database_ || generation_ != of_.generation())
+    return;
+  auto handle = static_cast<const leveldb::Snapshot*>(handle_);
+  std::lock_guard held{of_.database_->mutex};
+  if (of_.database_->snapshots.erase(handle) > 0)
+    of_.database_->db->ReleaseSnapshot(handle);
+}
+
+result<void> store::snapshot::scan(
+  const std::function<bool(bytes_view, bytes_view)>& visit) const {
+  return of_.scan_all({}, {}, this, visit);
+}
+
+result<void> store::scan_all(
+  bytes_view prefix, bytes start, const snapshot* as_of,
+  const std::function<bool(bytes_view, bytes_view)>& visit) const {
   for (;;) {
-    auto some = page_from(prefix, start);
+    auto some = page_from(prefix, start, as_of);
     for (const auto& [key, value] : some.records)
       if (!visit(key, value))
         return {};
@@ -350,6 +393,22 @@ store::write(std::span<const std::shared_ptr<write_batch>> batches) {
   poison();
   return error{errc::unavailable, "writing failed and its outcome is unknown ("
                                     + status.ToString() + "); try again"};
+}
+
+result<void> store::import(const std::vector<std::pair<bytes, bytes>>& records,
+                           bool synced) {
+  leveldb::WriteBatch joined;
+  for (const auto& [key, value] : records)
+    joined.Put(to_slice(key), to_slice(value));
+  leveldb::WriteOptions options;
+  options.sync = synced;
+  auto guard = enter();
+  if (!database_)
+    return error{errc::unavailable, "the store is being reopened"};
+  auto status = database_->db->Write(options, &joined);
+  if (!status.ok())
+    return to_error(status);
+  return {};
 }
 
 result<void> store::reopen() {

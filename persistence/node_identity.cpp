@@ -7,6 +7,7 @@
 #include "crypto/aead.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/random.hpp"
+#include "persistence/rotation.hpp"
 
 namespace cloister::persistence {
 
@@ -76,13 +77,17 @@ create_node_identity(crypto::secret_key master,
                      const crypto::public_key& recovery, write_batch& batch,
                      crypto::digest& registry_term) {
   using crypto::secret_key;
-  node_identity node{scope_keys::random(),       secret_key::random(),
-                     secret_key::random(),       secret_key::random(),
-                     secret_key::random(),       recovery,
-                     crypto::random_array<16>(), std::move(master)};
-  batch.write_slot(wrapped_slot(node.master, node_slot,
-                                node_identity::tag_of_node(),
-                                node.master_version, node.keys));
+  node_identity node{scope_keys::random(),
+                     secret_key::random(),
+                     secret_key::random(),
+                     secret_key::random(),
+                     secret_key::random(),
+                     recovery,
+                     crypto::random_array<16>(),
+                     std::make_shared<master_keys>(std::move(master), 1u)};
+  auto [key_of_it, version] = node.master->newest();
+  batch.write_slot(wrapped_slot(
+    *key_of_it, node_slot, node_identity::tag_of_node(), version, node.keys));
   auto key = node.space().key(record_kind::secrets);
   auto plain = encode_secrets(node);
   crypto::wipe_on_exit guard{plain};
@@ -93,21 +98,52 @@ create_node_identity(crypto::secret_key master,
   return std::make_shared<const node_identity>(std::move(node));
 }
 
-result<std::shared_ptr<const node_identity>>
-open_node_identity(crypto::secret_key master, const store& records,
-                   const key_slots& slots) {
+namespace {
+
+error wrong_master_key() {
+  return {errc::sealed, "the master key does not open this store; give the "
+                        "right one with CLOISTER_MASTER_KEY_FILE"};
+}
+
+result<key_slot> read_node_slot(const key_slots& slots) {
   auto slot = slots.read(node_slot);
-  if (slot.has_error()) {
-    if (slot.error().code == errc::corrupted)
-      return slot.error();
-    return error{errc::corrupted,
-                 "the node's key is missing from the file `keys`, which was "
-                 "cut off or replaced; restore it from a backup"};
+  if (slot || slot.error().code == errc::corrupted)
+    return slot;
+  return error{errc::corrupted,
+               "the node's key is missing from the file `keys`, which was cut "
+               "off or replaced; restore it from a backup"};
+}
+
+} // namespace
+
+result<std::shared_ptr<master_keys>>
+find_master(std::vector<crypto::secret_key> candidates,
+            const std::optional<rotation>& begun, const key_slots& slots) {
+  auto slot = read_node_slot(slots);
+  if (slot.has_error())
+    return slot.error();
+  for (auto& each : candidates) {
+    if (auto both = begun ? keys_of(*begun, each) : nullptr)
+      return both;
+    if (unwrapped_slot(each, *slot))
+      return std::make_shared<master_keys>(std::move(each),
+                                           slot->master_version);
   }
-  auto keys = unwrapped_slot(master, *slot);
+  return wrong_master_key();
+}
+
+result<std::shared_ptr<const node_identity>>
+open_node_identity(std::shared_ptr<master_keys> master, const store& records,
+                   const key_slots& slots) {
+  auto slot = read_node_slot(slots);
+  if (slot.has_error())
+    return slot.error();
+  auto under = master->of_version(slot->master_version);
+  if (!under)
+    return wrong_master_key();
+  auto keys = unwrapped_slot(*under, *slot);
   if (keys.has_error())
-    return error{errc::sealed, "the master key does not open this store; give "
-                               "the right one with CLOISTER_MASTER_KEY_FILE"};
+    return wrong_master_key();
   auto key = key_space{node_partition, node_identity::tag_of_node()}.key(
     record_kind::secrets);
   auto sealed = records.get(key);
@@ -139,10 +175,9 @@ open_node_identity(crypto::secret_key master, const store& records,
   auto complete = reader.complete();
   if (!complete)
     return error{errc::corrupted, "the node's secrets are malformed"};
-  return std::make_shared<const node_identity>(
-    node_identity{std::move(*keys), std::move(tag), std::move(audit),
-                  std::move(seed), std::move(operator_signing), recovery,
-                  pseudonym, std::move(master), slot->master_version});
+  return std::make_shared<const node_identity>(node_identity{
+    std::move(*keys), std::move(tag), std::move(audit), std::move(seed),
+    std::move(operator_signing), recovery, pseudonym, std::move(master)});
 }
 
 } // namespace cloister::persistence

@@ -9,10 +9,13 @@
 #include "crypto/hash.hpp"
 #include "crypto/signature.hpp"
 #include "persistence/key_slots.hpp"
+#include "persistence/master_keys.hpp"
 #include "persistence/scope_identity.hpp"
 #include "persistence/store.hpp"
 
 namespace cloister::persistence {
+
+struct rotation;
 
 /// What one node knows about itself: the content of its 's' record.
 ///
@@ -33,8 +36,7 @@ struct node_identity {
   /// X25519; backups are sealed to it.
   crypto::public_key recovery{};
   scope_pseudonym pseudonym{};
-  crypto::secret_key master;
-  std::uint32_t master_version = 1;
+  std::shared_ptr<master_keys> master;
 
   static scope_tag tag_of_node() {
     return {};
@@ -53,8 +55,14 @@ create_node_identity(crypto::secret_key master,
 /// Opens an existing node. Fails with `sealed` if the master key is another
 /// one's.
 result<std::shared_ptr<const node_identity>>
-open_node_identity(crypto::secret_key master, const store& records,
+open_node_identity(std::shared_ptr<master_keys> master, const store& records,
                    const key_slots& slots);
+
+/// The master key among some that it may be; where a rotation was begun, it and
+/// the former one. Fails with `sealed`, or with `corrupted`.
+result<std::shared_ptr<master_keys>>
+find_master(std::vector<crypto::secret_key> candidates,
+            const std::optional<rotation>& begun, const key_slots& slots);
 
 /// The context under which a slot's keys are wrapped.
 bytes slot_context(std::uint64_t slot, const scope_tag& owner,

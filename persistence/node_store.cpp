@@ -65,6 +65,13 @@ crypto::digest first_audit_head() {
 
 result<node_store> open_node_store(const node_store_options& options,
                                    crypto::secret_key master) {
+  std::vector<crypto::secret_key> candidates;
+  candidates.push_back(std::move(master));
+  return open_node_store(options, std::move(candidates));
+}
+
+result<node_store> open_node_store(const node_store_options& options,
+                                   std::vector<crypto::secret_key> candidates) {
   node_store out;
   auto directory = data_directory::take(options.files, options.path);
   if (directory.has_error())
@@ -87,12 +94,25 @@ result<node_store> open_node_store(const node_store_options& options,
   if (records.has_error())
     return records.error();
   out.records = std::move(*records);
-  auto node = open_node_identity(std::move(master), *out.records, *out.slots);
+  auto begun = read_rotation(*options.files, out.directory->rotation_path());
+  if (begun.has_error())
+    return begun.error();
+  // One that was being destroyed.
+  if (!*begun && options.files->exists(out.directory->rotation_path()))
+    static_cast<void>(options.files->remove(out.directory->rotation_path()));
+  auto master = find_master(std::move(candidates), *begun, *out.slots);
+  if (master.has_error())
+    return master.error();
+  out.rotating = std::move(*begun);
+  auto node = open_node_identity(*master, *out.records, *out.slots);
   if (node.has_error())
     return node.error();
   out.node = std::move(*node);
   out.catalog = std::make_unique<persistence::catalog>(out.node, *out.records,
                                                        *out.slots);
+  auto refused = list_erased_names(*out.node, *out.records);
+  if (refused.has_error() || !refused->empty())
+    out.catalog->heed_erased_names();
   out.expiries = std::make_unique<expiry_index>(out.node, *out.records);
   out.session_files = std::make_shared<persistence::session_files>(
     options.files, out.directory->sessions_path());

@@ -12,6 +12,7 @@
 #include "persistence/expiry_index.hpp"
 #include "persistence/head.hpp"
 #include "persistence/key_slots.hpp"
+#include "persistence/rotation.hpp"
 #include "persistence/session_store.hpp"
 #include "persistence/store.hpp"
 
@@ -28,6 +29,8 @@ struct node_store {
   std::unique_ptr<expiry_index> expiries;
   std::unique_ptr<audit_journal> journal;
   std::shared_ptr<persistence::session_files> session_files;
+  /// One of the master key that was begun, and is not finished.
+  std::optional<rotation> rotating;
 };
 
 struct node_store_options {
@@ -44,6 +47,9 @@ struct node_store_options {
 /// `unavailable`, `sealed` or `corrupted`.
 result<node_store> open_node_store(const node_store_options& options,
                                    crypto::secret_key master);
+/// The same with some keys, one of which it is.
+result<node_store> open_node_store(const node_store_options& options,
+                                   std::vector<crypto::secret_key> candidates);
 
 /// Makes the store in a directory that `data_directory::create` gave. It does
 /// not count as one until this has succeeded.

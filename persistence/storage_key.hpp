@@ -29,6 +29,7 @@ namespace cloister::persistence {
 //         | 'k' API key        rest = keyed hash of the key's id:16
 //         | 'l' locator        rest = descendant's tag:16      (organizations)
 //         | 'm' memory         rest = sequence:be64
+//         | 'n' refused name   rest = parent's tag:16 keyed hash:16    (node)
 //         | 'o' settings       rest = (nothing)                (organizations)
 //         | 'p' pseudonym      rest = descendant's pseudonym:16 (organizations)
 //         | 'q' index checkpoint rest = part:be64
@@ -53,6 +54,7 @@ enum class record_kind : char {
   api_key = 'k',
   locator = 'l',
   memory = 'm',
+  refused_name = 'n',
   settings = 'o',
   pseudonym = 'p',
   checkpoint = 'q',

@@ -95,6 +95,41 @@ public:
   /// nothing is known about the outcome and the store is poisoned.
   result<void> write(std::span<const std::shared_ptr<write_batch>> batches);
 
+  /// The records as they were at one time, whatever is written since. Must not
+  /// outlive the store.
+  class snapshot {
+  public:
+    snapshot(const snapshot&) = delete;
+    snapshot& operator=(const snapshot&) = delete;
+    ~snapshot();
+
+    /// Calls `visit` for every record in key order until it answers false.
+    /// Fails like `store::scan`, and with `unavailable` once the store was
+    /// opened anew.
+    result<void> scan(
+      const std::function<bool(bytes_view key, bytes_view value)>& visit) const;
+
+  private:
+    friend class store;
+    snapshot(const store& of, std::uint64_t generation, const void* handle)
+      : of_(of), generation_(generation), handle_(handle) {}
+    const store& of_;
+    std::uint64_t generation_;
+    const void* handle_;
+  };
+  result<std::unique_ptr<snapshot>> take_snapshot() const;
+
+  /// Held by whoever writes keys and records that belong together: between two
+  /// of those, what is in the file of keys fits the records.
+  std::unique_lock<std::mutex> hold_writes() const {
+    return std::unique_lock{writing_};
+  }
+
+  /// Puts records as they are into a store that is being restored. Durable once
+  /// a call with `synced` has succeeded.
+  result<void> import(const std::vector<std::pair<bytes, bytes>>& records,
+                      bool synced);
+
   bool poisoned() const noexcept {
     return poisoned_.load(std::memory_order_acquire);
   }
@@ -140,7 +175,11 @@ private:
   result<void> open_database();
   result<void> check_log_tails() const;
   std::shared_lock<std::shared_mutex> enter() const;
-  page page_from(bytes_view prefix, bytes_view start) const;
+  page page_from(bytes_view prefix, bytes_view start,
+                 const snapshot* as_of = nullptr) const;
+  result<void>
+  scan_all(bytes_view prefix, bytes start, const snapshot* as_of,
+           const std::function<bool(bytes_view, bytes_view)>& visit) const;
   page page_before(bytes_view prefix, bytes_view end) const;
   error to_error(const leveldb::Status& status) const;
   result<void> refuse_damaged(bytes_view first, bytes_view last) const;
@@ -151,6 +190,7 @@ private:
   mutable std::shared_mutex mutex_;
   /// Passed before `mutex_`, so that readers cannot keep a writer out.
   mutable std::mutex turnstile_;
+  mutable std::mutex writing_;
   std::atomic<bool> poisoned_{false};
   std::atomic<std::uint64_t> generation_{1};
   mutable std::atomic<std::int64_t> space_checked_{0};

@@ -21,6 +21,9 @@ struct slot_write {
   std::uint32_t master_version = 0;
   /// The number of the data key inside.
   std::uint32_t data_epoch = 0;
+  /// The generation of the slot that this was made from: passed over if it was
+  /// written, or destroyed, since. 0 for any.
+  std::uint64_t expected_generation = 0;
 };
 
 /// What a batch does to the disk: below the free-space watermark only batches

@@ -9,8 +9,6 @@
 
 namespace cloister {
 
-namespace {
-
 // The operator's and the recovery key as text:
 //
 //   operator := "cloister_operator_" base32 of HMAC-SHA-256(operator signing
@@ -22,6 +20,8 @@ std::string key_text(std::string_view prefix, bytes_view secret) {
   byte_writer{data}.u32(crypto::checksum(secret));
   return std::string{prefix} + to_base32(data);
 }
+
+namespace {
 
 std::string operator_key_of(const persistence::node_identity& node) {
   auto secret = crypto::hmac_sha256(node.operator_signing.view(), "operator");
@@ -62,7 +62,7 @@ result<init_report> initialize(const init_options& options) {
   if (master.has_error())
     return master.error();
   auto opened = persistence::open_node_store({files, options.data_dir},
-                                             std::move(*master));
+                                             std::move(master->candidates));
   if (opened.has_error())
     return opened.error();
   report.operator_key = operator_key_of(*opened->node);

@@ -34,4 +34,7 @@ struct init_report {
 /// Creates a store. Fails with `conflict` if there is one.
 result<init_report> initialize(const init_options& options);
 
+/// A key as text, behind what says which one it is.
+std::string key_text(std::string_view prefix, bytes_view secret);
+
 } // namespace cloister

@@ -10,6 +10,7 @@
 #include "crypto/passphrase.hpp"
 #include "crypto/random.hpp"
 #include "persistence/file_system.hpp"
+#include "persistence/rotation.hpp"
 #include "runtime/key_command.hpp"
 #include "runtime/master_key.hpp"
 
@@ -35,6 +36,15 @@ std::string passphrase_path(const std::string& data_dir) {
 
 bool has_passphrase(const std::string& data_dir) {
   return persistence::posix_file_system()->exists(passphrase_path(data_dir));
+}
+
+std::string next_passphrase_path(const std::string& data_dir) {
+  return data_dir + "/passphrase.next";
+}
+
+bool has_next_passphrase(const std::string& data_dir) {
+  return persistence::posix_file_system()->exists(
+    next_passphrase_path(data_dir));
 }
 
 /// What is meant, with variables looked at; the key itself is last.
@@ -101,8 +111,7 @@ std::string encode_cost(const crypto::passphrase_cost& cost) {
 constexpr std::uint64_t passes_max = 64;
 constexpr std::uint64_t memory_kib_max = 4 * 1024 * 1024;
 
-result<crypto::passphrase_cost> read_cost(const std::string& data_dir) {
-  auto path = passphrase_path(data_dir);
+result<crypto::passphrase_cost> read_cost(const std::string& path) {
   auto files = persistence::posix_file_system();
   auto text = persistence::read_file(*files, path);
   if (text.has_error())
@@ -129,17 +138,53 @@ result<crypto::passphrase_cost> read_cost(const std::string& data_dir) {
   return cost;
 }
 
-result<crypto::secret_key> key_of_passphrase(const std::string& passphrase,
-                                             const std::string& data_dir) {
-  if (!has_passphrase(data_dir))
+/// By the file `passphrase`, and by the one that takes its place when a
+/// rotation ends.
+result<std::vector<crypto::secret_key>>
+keys_of_passphrase(const std::string& passphrase, const std::string& data_dir) {
+  if (!has_passphrase(data_dir) && !has_next_passphrase(data_dir))
     return error{errc::sealed,
                  "this store's master key does not come of a passphrase; leave "
                  "it away, or name the key's file with "
                  "CLOISTER_MASTER_KEY_FILE"};
-  auto cost = read_cost(data_dir);
-  if (cost.has_error())
-    return cost.error();
-  return crypto::key_from_passphrase(passphrase, *cost);
+  std::vector<crypto::secret_key> out;
+  for (const auto& path :
+       {passphrase_path(data_dir), next_passphrase_path(data_dir)}) {
+    if (!persistence::posix_file_system()->exists(path))
+      continue;
+    auto cost = read_cost(path);
+    if (cost.has_error())
+      return cost.error();
+    auto key = crypto::key_from_passphrase(passphrase, *cost);
+    if (key.has_error())
+      return key.error();
+    out.push_back(std::move(*key));
+  }
+  return out;
+}
+
+found_master_key found(crypto::secret_key key, std::string file = {});
+
+/// Of the file, and of the one that takes its place when a rotation ends.
+result<found_master_key> keys_of_file(const std::string& path) {
+  auto own = read_master_key(path);
+  auto next_path = path + ".next";
+  auto has_next = persistence::posix_file_system()->exists(next_path);
+  auto next = has_next ? read_master_key(next_path)
+                       : result<crypto::secret_key>{error{}};
+  if (own.has_error() && next.has_error())
+    return own.error();
+  auto out = found(std::move(own ? *own : *next), path);
+  if (own && next)
+    out.candidates.push_back(std::move(*next));
+  return out;
+}
+
+found_master_key found(crypto::secret_key key, std::string file) {
+  found_master_key out;
+  out.candidates.push_back(std::move(key));
+  out.file = std::move(file);
+  return out;
 }
 
 } // namespace
@@ -153,19 +198,28 @@ bool needs_passphrase(const master_key_source& source,
   return !chosen->key && !from.file && !from.command && !from.passphrase;
 }
 
-result<crypto::secret_key> find_master_key(const master_key_source& source,
-                                           const std::string& data_dir,
-                                           const std::string& store_id) {
+result<found_master_key> find_master_key(const master_key_source& source,
+                                         const std::string& data_dir,
+                                         const std::string& store_id) {
   auto chosen = choose(source);
   if (chosen.has_error())
     return chosen.error();
   const auto& [from, key] = *chosen;
+  auto alone = [](result<crypto::secret_key> one) -> result<found_master_key> {
+    if (one.has_error())
+      return one.error();
+    return found(std::move(*one));
+  };
   if (key)
-    return parse_key(*key, "CLOISTER_MASTER_KEY");
+    return alone(parse_key(*key, "CLOISTER_MASTER_KEY"));
   if (from.command)
-    return key_of_command(*from.command);
-  if (from.passphrase)
-    return key_of_passphrase(*from.passphrase, data_dir);
+    return alone(key_of_command(*from.command));
+  if (from.passphrase) {
+    auto keys = keys_of_passphrase(*from.passphrase, data_dir);
+    if (keys.has_error())
+      return keys.error();
+    return found_master_key{std::move(*keys), {}, true};
+  }
   if (!from.file && has_passphrase(data_dir))
     return error{errc::sealed,
                  "this store's master key comes of a passphrase; give it with "
@@ -173,14 +227,14 @@ result<crypto::secret_key> find_master_key(const master_key_source& source,
   auto path = master_key_path(from.file, store_id);
   if (path.has_error())
     return path.error();
-  return read_master_key(*path);
+  return keys_of_file(*path);
 }
 
 namespace {
 
 /// What a passphrase needs lies in the data directory.
-result<new_master_key> make_of_passphrase(const std::string& passphrase,
-                                          const std::string& data_dir) {
+result<crypto::secret_key> key_of_new_passphrase(const std::string& passphrase,
+                                                 const std::string& path) {
   if (passphrase.size() < passphrase_bytes_min)
     return error{errc::invalid_argument,
                  "a passphrase has 8 characters at least; several words are "
@@ -188,14 +242,41 @@ result<new_master_key> make_of_passphrase(const std::string& passphrase,
   crypto::passphrase_cost cost;
   crypto::system_random_bytes(cost.salt.data(), cost.salt.size());
   auto files = persistence::posix_file_system();
-  auto written = persistence::replace_file(*files, passphrase_path(data_dir),
-                                           encode_cost(cost));
+  auto written = persistence::replace_file(*files, path, encode_cost(cost));
   if (written.has_error())
     return written.error();
-  auto key = crypto::key_from_passphrase(passphrase, cost);
+  return crypto::key_from_passphrase(passphrase, cost);
+}
+
+result<new_master_key> make_of_passphrase(const std::string& passphrase,
+                                          const std::string& data_dir) {
+  auto key = key_of_new_passphrase(passphrase, passphrase_path(data_dir));
   if (key.has_error())
     return key.error();
   return new_master_key{std::move(*key), "the passphrase"};
+}
+
+result<next_master_key> next_of_file(const std::string& path) {
+  auto files = persistence::posix_file_system();
+  auto next = path + ".next";
+  // Of an attempt that came to nothing.
+  if (files->exists(next))
+    if (auto done = persistence::destroy_file(*files, next); done.has_error())
+      return done.error();
+  auto key = crypto::secret_key::random();
+  if (auto done = write_master_key(next, key); done.has_error())
+    return done.error();
+  return next_master_key{std::move(key), path, next, path, false};
+}
+
+result<next_master_key> next_of_passphrase(const std::string& passphrase,
+                                           const std::string& data_dir) {
+  auto next = next_passphrase_path(data_dir);
+  auto key = key_of_new_passphrase(passphrase, next);
+  if (key.has_error())
+    return key.error();
+  return next_master_key{std::move(*key), "the new passphrase", next,
+                         passphrase_path(data_dir), true};
 }
 
 result<new_master_key> make_file(const std::optional<std::string>& asked,
@@ -240,6 +321,24 @@ result<new_master_key> make_master_key(const master_key_source& source,
     return found.error();
   return new_master_key{std::move(*found),
                         key ? "CLOISTER_MASTER_KEY" : "the command"};
+}
+
+result<next_master_key> make_next_master_key(const master_key_source& wanted,
+                                             const found_master_key& now,
+                                             const std::string& data_dir) {
+  if (wanted.passphrase)
+    return next_of_passphrase(*wanted.passphrase, data_dir);
+  if (wanted.file || (!wanted.command && !now.file.empty()))
+    return next_of_file(wanted.file.value_or(now.file));
+  if (!wanted.command)
+    return error{errc::invalid_argument,
+                 "say where the new master key comes from: "
+                 "--new-master-key-file, --new-master-key-command or "
+                 "--new-passphrase"};
+  auto key = key_of_command(*wanted.command);
+  if (key.has_error())
+    return key.error();
+  return next_master_key{std::move(*key), "what the new command prints"};
 }
 
 } // namespace cloister

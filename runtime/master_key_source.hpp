@@ -5,9 +5,11 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/error.hpp"
 #include "crypto/secret_key.hpp"
+#include "runtime/key_source.hpp"
 
 namespace cloister {
 
@@ -17,23 +19,40 @@ namespace cloister {
 //   "cloister passphrase 1\nargon2id " passes " " memory in KiB
 //   "\nsalt " 32 hexadecimal digits "\n"
 
-/// Where a master key comes from. At most one of them; where there is none,
-/// what one of these variables says: CLOISTER_MASTER_KEY_FILE,
-/// CLOISTER_MASTER_KEY (64 hexadecimal digits), CLOISTER_MASTER_KEY_COMMAND,
-/// CLOISTER_PASSPHRASE; else a file in the user's configuration folder.
-struct master_key_source {
-  std::optional<std::string> file = {};
-  /// A command of the shell that prints the key, such as a key service's.
-  std::optional<std::string> command = {};
-  std::optional<std::string> passphrase = {};
+/// Where a master key was found.
+struct found_master_key {
+  /// One of these; a rotation of a passphrase that goes on has two.
+  std::vector<crypto::secret_key> candidates;
+  /// The key's file, if it is in one.
+  std::string file;
+  bool of_passphrase = false;
 };
 
 /// The master key of the store in `data_dir`. Fails with `sealed`, saying what
 /// to do, where it is missing, malformed or readable by others; may take
 /// seconds.
-result<crypto::secret_key> find_master_key(const master_key_source& source,
-                                           const std::string& data_dir,
-                                           const std::string& store_id);
+result<found_master_key> find_master_key(const master_key_source& source,
+                                         const std::string& data_dir,
+                                         const std::string& store_id);
+
+/// A master key that a store is to have from now on.
+struct next_master_key {
+  crypto::secret_key key;
+  /// What it is kept in, for whoever is told.
+  std::string kept_in;
+  /// A file that was written, and takes the place of `file` in the end; empty
+  /// where nothing does.
+  std::string next_file = {};
+  std::string file = {};
+  bool of_passphrase = false;
+};
+
+/// Makes one. Where nothing is asked for it is of the kind that there is: a
+/// file in the place of the file, or, for a passphrase, another one that was
+/// given. Fails with `invalid_argument`.
+result<next_master_key> make_next_master_key(const master_key_source& wanted,
+                                             const found_master_key& now,
+                                             const std::string& data_dir);
 
 /// Of a new store.
 struct new_master_key {

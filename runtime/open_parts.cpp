@@ -8,7 +8,8 @@
 
 namespace cloister {
 
-result<persistence::node_store> open_parts(const open_parts_options& options) {
+result<persistence::node_store> open_parts(const open_parts_options& options,
+                                           found_master_key* place) {
   auto files = persistence::posix_file_system();
   auto id = persistence::data_directory::read_id(*files, options.data_dir);
   if (id.has_error())
@@ -16,7 +17,10 @@ result<persistence::node_store> open_parts(const open_parts_options& options) {
   auto master = find_master_key(options.key, options.data_dir, *id);
   if (master.has_error())
     return master.error();
-  return open_parts_over(files, options.data_dir, std::move(*master),
+  auto candidates = std::move(master->candidates);
+  if (place != nullptr)
+    *place = std::move(*master);
+  return open_parts_over(files, options.data_dir, std::move(candidates),
                          options.read_damaged);
 }
 
@@ -24,9 +28,18 @@ result<persistence::node_store>
 open_parts_over(const std::shared_ptr<persistence::file_system>& files,
                 const std::string& path, crypto::secret_key master,
                 bool read_damaged) {
+  std::vector<crypto::secret_key> candidates;
+  candidates.push_back(std::move(master));
+  return open_parts_over(files, path, std::move(candidates), read_damaged);
+}
+
+result<persistence::node_store>
+open_parts_over(const std::shared_ptr<persistence::file_system>& files,
+                const std::string& path,
+                std::vector<crypto::secret_key> candidates, bool read_damaged) {
   persistence::node_store_options options{files, path};
   options.read_damaged = read_damaged;
-  auto opened = persistence::open_node_store(options, std::move(master));
+  auto opened = persistence::open_node_store(options, std::move(candidates));
   if (opened.has_error())
     return opened.error();
   // The node's head numbers the starts; the journal's numbers build on it. A

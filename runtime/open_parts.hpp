@@ -18,12 +18,20 @@ struct open_parts_options {
 
 /// Opens a store's files with its master key, the journal included. Fails with
 /// `not_found`, `unavailable`, `sealed` or `corrupted`.
-result<persistence::node_store> open_parts(const open_parts_options& options);
+/// `place` learns where the key was found.
+result<persistence::node_store> open_parts(const open_parts_options& options,
+                                           found_master_key* place = nullptr);
 
 /// The same over any file system, with the key at hand.
 result<persistence::node_store>
 open_parts_over(const std::shared_ptr<persistence::file_system>& files,
                 const std::string& path, crypto::secret_key master,
+                bool read_damaged = false);
+/// The same with some keys, one of which it is.
+result<persistence::node_store>
+open_parts_over(const std::shared_ptr<persistence::file_system>& files,
+                const std::string& path,
+                std::vector<crypto::secret_key> candidates,
                 bool read_damaged = false);
 
 /// What engines need of an opened store.

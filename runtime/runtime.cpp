@@ -12,6 +12,7 @@
 #include "runtime/init.hpp"
 #include "runtime/master_key_source.hpp"
 #include "runtime/open_parts.hpp"
+#include "runtime/rotation_impl.hpp"
 #include "runtime/runtime_impl.hpp"
 #include "runtime/signing.hpp"
 #include "runtime/unfinished.hpp"
@@ -33,7 +34,8 @@ runtime::impl* sealed_parts(error why) {
 }
 
 /// Opens the store, making it where that is wanted.
-result<persistence::node_store> open_store(const runtime_options& options) {
+result<persistence::node_store> open_store(const runtime_options& options,
+                                           found_master_key& place) {
   auto files = persistence::posix_file_system();
   if (options.create
       && !persistence::data_directory::exists(*files, options.data_dir)) {
@@ -41,17 +43,17 @@ result<persistence::node_store> open_store(const runtime_options& options) {
     if (made.has_error())
       return made.error();
   }
-  return open_parts({options.data_dir, key_source_of(options)});
+  return open_parts({options.data_dir, key_source_of(options)}, &place);
 }
 
 /// A runtime that this process has let go of may still be closing.
-result<persistence::node_store>
-open_when_closed(const runtime_options& options) {
+result<persistence::node_store> open_when_closed(const runtime_options& options,
+                                                 found_master_key& place) {
   constexpr std::chrono::seconds patience{5};
   auto until = std::chrono::steady_clock::now() + patience;
   for (;;) {
     auto ended = unfinished::ended();
-    auto store = open_store(options);
+    auto store = open_store(options, place);
     bool held = store.has_error()
                 && persistence::data_directory::is_of_this_process(
                   *persistence::posix_file_system(), options.data_dir);
@@ -101,22 +103,31 @@ result<runtime> runtime::open(const runtime_options& options) {
   if (options.data_dir.empty())
     return error{errc::invalid_argument,
                  "data_dir is empty; name the folder of the store"};
-  auto store = open_when_closed(options);
+  found_master_key place;
+  auto store = open_when_closed(options, place);
   if (store.has_error() && store.error().code == errc::sealed)
     return runtime{std::shared_ptr<impl>{sealed_parts(store.error()), end}};
   if (store.has_error())
     return store.error();
-  return make_runtime(std::move(*store), to_gateway_options(options));
+  return make_runtime(std::move(*store), to_gateway_options(options),
+                      std::move(place));
 }
 
 result<runtime> make_runtime(persistence::node_store store,
-                             actors::gateway_options options) {
+                             actors::gateway_options options,
+                             found_master_key place) {
   std::shared_ptr<runtime::impl> parts{new runtime::impl, end};
   parts->store = std::move(store);
+  parts->key_place = std::move(place);
   auto gateway = actors::gateway::start(parts->store, std::move(options));
   if (gateway.has_error())
     return gateway.error();
   parts->gateway = std::move(*gateway);
+  // What a former process has begun; where that fails it is tried again.
+  if (parts->store.rotating)
+    if (auto done = finish_rotation(*parts); done.has_error())
+      spdlog::warn("the rotation of the master key could not be finished: {}",
+                   done.error().detail);
   if (!crypto::slab_status().locked)
     spdlog::warn("the system does not let keys be locked in memory: raise "
                  "`ulimit -l`, or see that swap is off or encrypted");

@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "runtime/backup.hpp"
 #include "runtime/client.hpp"
 #include "runtime/narrow_key.hpp"
+#include "runtime/rotation.hpp"
 #include "runtime/session.hpp"
 #include "runtime/types.hpp"
 
@@ -156,6 +158,29 @@ public:
 
   /// What this store signs receipts and checkpoints with.
   std::string receipt_key() const;
+
+  /// What was erased from the store, signed: restoring an older backup asks for
+  /// it.
+  result<erasure_list> list_erased() const;
+  /// The same, completed by a handler.
+  void list_erased(completion_handler<erasure_list> done) const;
+
+  /// Writes a backup while others use the store: `path` has the records as they
+  /// are now, and `path` + ".keys" the keys that open them. Both are sealed to
+  /// the recovery key that `init` showed. Works on the calling thread. On any
+  /// failure there is neither file. Fails with `conflict` for a file that is
+  /// there, or `unavailable`.
+  result<backup_summary> back_up(const std::string& path,
+                                 backup_watcher watch = {}) const;
+
+  /// Gives the store another master key while it is used: what the former one
+  /// wraps is wrapped anew, and its file is destroyed, unless backups need it.
+  /// Interrupted anywhere it goes on at the next start, which either key opens.
+  /// Fails with `conflict` if one is under way, with `invalid_argument`, or
+  /// with `unavailable`: then it may have begun, and goes on when this is
+  /// called again.
+  result<rotation_report> rotate_master_key(const rotation_options& options
+                                            = {}) const;
 
   /// Removes what has expired by now, and ends the sessions that are due, in
   /// the background.

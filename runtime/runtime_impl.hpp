@@ -7,6 +7,7 @@
 #include "actors/gateway.hpp"
 #include "actors/wait_for.hpp"
 #include "persistence/node_store.hpp"
+#include "runtime/master_key_source.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/unfinished.hpp"
 
@@ -19,6 +20,9 @@ using call = actors::task<result<T>>;
 /// Members are destroyed in reverse: the actors end before the store closes.
 struct runtime::impl {
   persistence::node_store store;
+  /// Where the master key is, without the key.
+  found_master_key key_place;
+  std::mutex rotating;
   /// None while it is sealed.
   std::unique_ptr<actors::gateway> gateway;
   std::optional<error> sealed;
@@ -41,6 +45,9 @@ struct runtime::impl {
                                       std::string name);
   static call<void> reinstate_organization(std::shared_ptr<impl> self,
                                            std::string name);
+
+  /// (backup.cpp)
+  static call<erasure_list> erased_list(std::shared_ptr<impl> self);
 
   /// Waits for the call that `make` makes, unless the runtime is sealed.
   template <class T, class Make>
@@ -86,7 +93,8 @@ struct organization::impl {
 /// A runtime over an opened store, for `runtime::open` and for tests that
 /// bring their own file system.
 result<runtime> make_runtime(persistence::node_store store,
-                             actors::gateway_options options);
+                             actors::gateway_options options,
+                             found_master_key place = {});
 
 /// A client within an authority; refuses what is outside of it.
 call<client> bind_client(std::shared_ptr<runtime::impl> node,

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "crypto/secret_key.hpp"
 #include "runtime/checkpoint.hpp"
+#include "runtime/erasure_list.hpp"
 #include "runtime/receipt.hpp"
 
 namespace cloister {
@@ -14,6 +15,7 @@ namespace cloister {
 /// Each fills in the public key and the signature.
 void sign(erasure_receipt& receipt, const crypto::secret_key& seed);
 void sign(audit_checkpoint& checkpoint, const crypto::secret_key& seed);
+void sign(erasure_list& list, const crypto::secret_key& seed);
 
 /// What signed documents have in common, in hexadecimal digits.
 std::string signature_of(bytes_view text, const crypto::secret_key& seed);

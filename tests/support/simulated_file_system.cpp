@@ -291,9 +291,34 @@ result<void> simulated_file_system::rename(const std::string& from,
     return failed();
   auto found = files_.find(from);
   if (found == files_.end())
-    return error{errc::not_found, "no such file: " + from};
+    return rename_directory(from, to);
   files_[to] = found->second;
   files_.erase(from);
+  return {};
+}
+
+namespace {
+
+/// Everything below a directory, under its new name.
+template <class Files>
+bool move_below(Files& files, const std::string& from, const std::string& to) {
+  Files moved;
+  for (auto at = files.lower_bound(from + '/');
+       at != files.end() && at->first.starts_with(from + '/');
+       at = files.erase(at))
+    moved[to + at->first.substr(from.size())] = at->second;
+  files.merge(moved);
+  return !moved.empty() || files.lower_bound(to + '/') != files.end();
+}
+
+} // namespace
+
+/// Durable once the directory that it is in is synced.
+result<void> simulated_file_system::rename_directory(const std::string& from,
+                                                     const std::string& to) {
+  if (!move_below(files_, from, to))
+    return error{errc::not_found, "no such file: " + from};
+  renamed_.emplace_back(from, to);
   return {};
 }
 
@@ -301,6 +326,12 @@ result<void> simulated_file_system::sync_directory(const std::string& path) {
   std::lock_guard guard{mutex_};
   if (next_call(true))
     return failed();
+  std::erase_if(renamed_, [&](const auto& each) {
+    if (directory_of(each.second) != path)
+      return false;
+    move_below(durable_files_, each.first, each.second);
+    return true;
+  });
   std::erase_if(durable_files_, [&](const auto& entry) {
     return directory_of(entry.first) == path && !files_.contains(entry.first);
   });

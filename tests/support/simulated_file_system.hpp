@@ -88,6 +88,7 @@ private:
 
   /// Counts a changing call; answers what should go wrong.
   std::optional<fault> next_call(bool needs_space);
+  result<void> rename_directory(const std::string& from, const std::string& to);
   static error failed();
   result<std::unique_ptr<persistence::appendable_file>>
   appendable(const std::string& path, bool empty);
@@ -95,6 +96,8 @@ private:
   mutable std::mutex mutex_;
   std::map<std::string, inode_ptr> files_;
   std::map<std::string, inode_ptr> durable_files_;
+  /// Directories that were renamed, and not synced.
+  std::vector<std::pair<std::string, std::string>> renamed_;
   std::uint64_t calls_ = 0;
   std::uint64_t planned_ = 0;
   fault what_ = fault::fail;

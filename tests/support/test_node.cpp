@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "runtime/init.hpp"
 #include "runtime/open_parts.hpp"
 
 namespace cloister::test {
@@ -31,6 +32,7 @@ test_node::test_node()
   auto directory
     = persistence::data_directory::create(files, store_path).value();
   auto recovery = crypto::secret_key::random();
+  recovery_key = key_text("cloister_recovery_", recovery.view());
   persistence::create_node_store(directory, master_.duplicate(),
                                  crypto::recovery_public_key(recovery),
                                  time->now())
@@ -42,6 +44,7 @@ test_node::test_node(const test_node& former,
   : files(std::move(next)),
     time(former.time),
     options(former.options),
+    recovery_key(former.recovery_key),
     master_(former.master_.duplicate()) {}
 
 test_node::test_node(const test_node& former)

@@ -50,6 +50,15 @@ public:
   std::shared_ptr<simulated_file_system> files;
   std::shared_ptr<manual_clock> time;
   actors::gateway_options options;
+  /// What `init` would have shown.
+  std::string recovery_key;
+  crypto::secret_key master() const {
+    return master_.duplicate();
+  }
+  /// The master key that the store is opened with from now on.
+  void give_master(const crypto::secret_key& key) {
+    master_ = key.duplicate();
+  }
 
 private:
   crypto::secret_key master_;

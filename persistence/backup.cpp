@@ -1,0 +1,308 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "persistence/backup.hpp"
+
+#include "core/encoding.hpp"
+#include "core/limits.hpp"
+#include "crypto/random.hpp"
+
+namespace cloister::persistence {
+
+namespace {
+
+/// Records that are put back in one go.
+constexpr std::size_t import_bytes = 4 * 1024 * 1024;
+
+error stopped() {
+  return {errc::unavailable, "it was stopped"};
+}
+
+std::array<std::uint8_t, 16> id_of(const data_directory& directory) {
+  auto id = from_hex(directory.id()).value_or(bytes(16, '\0'));
+  return byte_reader{id}.array<16>();
+}
+
+result<void> write_keys(backup_writer& out, const bytes& passphrase,
+                        const std::vector<slot_write>& slots) {
+  bytes first;
+  byte_writer{first}.string(passphrase);
+  if (auto done = out.add(first); done.has_error())
+    return done;
+  for (const auto& slot : slots) {
+    bytes item;
+    byte_writer writer{item};
+    writer.u64(slot.slot);
+    writer.raw(slot.owner);
+    writer.u32(slot.master_version);
+    writer.u32(slot.data_epoch);
+    writer.string(slot.wrapped);
+    if (auto done = out.add(item); done.has_error())
+      return done;
+  }
+  return out.finish();
+}
+
+result<void> write_records(backup_writer& out, const store::snapshot& as_of,
+                           backup_summary& summary,
+                           const backup_watcher& watch) {
+  result<void> failure;
+  auto done = as_of.scan([&](bytes_view key, bytes_view value) {
+    bytes item;
+    byte_writer writer{item};
+    writer.string(key);
+    writer.string(value);
+    failure = out.add(item);
+    ++summary.records;
+    if (failure && watch && !watch({summary.records, out.bytes_written()}))
+      failure = stopped();
+    return failure.has_value();
+  });
+  if (done.has_error())
+    return done;
+  return failure.has_error() ? failure : out.finish();
+}
+
+/// How the master key comes of a passphrase, if it does; no secret.
+result<bytes> passphrase_file(const data_directory& directory) {
+  auto path = directory.passphrase_path();
+  if (!directory.files()->exists(path))
+    return bytes{};
+  return read_file(*directory.files(), path);
+}
+
+/// Writes one file and removes it again where that fails.
+template <class Write>
+result<std::uint64_t> write_file(const node_store& from,
+                                 const std::string& path,
+                                 const backup_head& head, Write write) {
+  auto out = backup_writer::create(from.directory->files(), path, head,
+                                   from.node->recovery);
+  if (out.has_error())
+    return out.error();
+  auto done = write(*out);
+  if (done.has_error()) {
+    out->give_up();
+    return done.error();
+  }
+  return out->bytes_written();
+}
+
+/// Records and keys of one time.
+struct moment {
+  std::unique_ptr<store::snapshot> records;
+  std::vector<slot_write> slots;
+  bytes passphrase;
+};
+
+result<moment> take_moment(const node_store& from) {
+  auto nobody_writes = from.records->hold_writes();
+  if (from.node->master->is_rotating())
+    return error{errc::unavailable,
+                 "the master key is being rotated; try again when that is done",
+                 limits::overload_retry_hint};
+  auto records = from.records->take_snapshot();
+  if (records.has_error())
+    return records.error();
+  auto slots = from.slots->all_used();
+  if (slots.has_error())
+    return slots.error();
+  auto passphrase = passphrase_file(*from.directory);
+  if (passphrase.has_error())
+    return passphrase.error();
+  return moment{std::move(*records), std::move(*slots), std::move(*passphrase)};
+}
+
+} // namespace
+
+result<backup_summary> back_up(const node_store& from, const std::string& path,
+                               const std::string& keys_path, timestamp now,
+                               const backup_watcher& watch) {
+  auto& files = *from.directory->files();
+  if (files.exists(path))
+    return error{errc::conflict,
+                 path + " is there already; choose another name"};
+  // Keys without records are what is left of a backup that was interrupted.
+  if (files.exists(keys_path)) {
+    auto left = read_backup_head(files, keys_path);
+    if (!left || left->kind != backup_kind::keys)
+      return error{errc::conflict,
+                   keys_path
+                     + " is there already, and has no keys of a "
+                       "backup; choose another name"};
+  }
+  auto taken = take_moment(from);
+  if (taken.has_error())
+    return taken.error();
+  backup_summary out;
+  out.head = {backup_kind::records, crypto::random_array<16>(),
+              id_of(*from.directory), now, from.node->master->version()};
+  out.keys = taken->slots.size();
+  auto keys_head = out.head;
+  keys_head.kind = backup_kind::keys;
+  auto keys
+    = write_file(from, keys_path, keys_head, [&](backup_writer& writer) {
+        return write_keys(writer, taken->passphrase, taken->slots);
+      });
+  if (keys.has_error())
+    return keys.error();
+  auto records = write_file(from, path, out.head, [&](backup_writer& writer) {
+    return write_records(writer, *taken->records, out, watch);
+  });
+  if (records.has_error()) {
+    static_cast<void>(files.remove(keys_path));
+    return records.error();
+  }
+  out.bytes = *records + *keys;
+  return out;
+}
+
+result<backup_summary> back_up_keys(const node_store& from,
+                                    const backup_head& head,
+                                    const std::string& keys_path) {
+  auto taken = take_moment(from);
+  if (taken.has_error())
+    return taken.error();
+  backup_summary out;
+  out.head = head;
+  out.head.kind = backup_kind::keys;
+  out.head.master_version = from.node->master->version();
+  out.keys = taken->slots.size();
+  auto keys = write_file(from, keys_path, out.head, [&](backup_writer& writer) {
+    return write_keys(writer, taken->passphrase, taken->slots);
+  });
+  if (keys.has_error())
+    return keys.error();
+  out.bytes = *keys;
+  return out;
+}
+
+namespace {
+
+error damaged_item() {
+  return {errc::corrupted, "the backup has something that is no record"};
+}
+
+/// Puts the keys back, and the file of the passphrase.
+result<std::uint64_t> unpack_keys(backup_reader& from,
+                                  const data_directory& directory) {
+  auto slots = key_slots::open(directory.files(), directory.slots_path());
+  if (slots.has_error())
+    return slots.error();
+  std::uint64_t items = 0;
+  for (;;) {
+    auto frame = from.next();
+    if (frame.has_error())
+      return frame.error();
+    if (!*frame)
+      break;
+    byte_reader reader{**frame};
+    if (items == 0) {
+      auto passphrase = reader.string();
+      ++items;
+      if (!passphrase.empty())
+        if (auto done = replace_file(*directory.files(),
+                                     directory.passphrase_path(), passphrase);
+            done.has_error())
+          return done.error();
+    }
+    std::vector<slot_write> writes;
+    while (reader.ok() && !reader.rest().empty()) {
+      slot_write one;
+      one.slot = reader.u64();
+      one.owner = reader.array<16>();
+      one.master_version = reader.u32();
+      one.data_epoch = reader.u32();
+      one.wrapped = bytes{reader.string()};
+      writes.push_back(std::move(one));
+    }
+    if (!reader.ok())
+      return damaged_item();
+    items += writes.size();
+    if (auto done = (*slots)->write(writes); done.has_error())
+      return done.error();
+  }
+  if (items != from.items())
+    return damaged_item();
+  return items - 1;
+}
+
+result<std::uint64_t> unpack_records(backup_reader& from,
+                                     const data_directory& directory,
+                                     const backup_watcher& watch) {
+  store_options fresh{directory.files(), directory.store_path()};
+  fresh.create = true;
+  auto records = store::open(std::move(fresh));
+  if (records.has_error())
+    return records.error();
+  std::uint64_t items = 0;
+  std::vector<std::pair<bytes, bytes>> some;
+  std::size_t size = 0;
+  for (bool more = true; more;) {
+    auto frame = from.next();
+    if (frame.has_error())
+      return frame.error();
+    more = frame->has_value();
+    byte_reader reader{more ? bytes_view{**frame} : bytes_view{}};
+    while (reader.ok() && !reader.rest().empty()) {
+      auto key = reader.string();
+      auto value = reader.string();
+      size += key.size() + value.size();
+      some.emplace_back(key, value);
+    }
+    if (!reader.ok())
+      return damaged_item();
+    if (more && size < import_bytes)
+      continue;
+    items += some.size();
+    if (auto done = (*records)->import(some, !more); done.has_error())
+      return done.error();
+    some.clear();
+    size = 0;
+    if (watch && !watch({items, from.position()}))
+      return stopped();
+  }
+  if (items != from.items())
+    return damaged_item();
+  return items;
+}
+
+} // namespace
+
+result<backup_summary>
+unpack(const std::shared_ptr<file_system>& files, const std::string& path,
+       const std::string& keys_path, const std::string& directory,
+       const crypto::secret_key& recovery, const backup_watcher& watch) {
+  auto records = backup_reader::open(files, path, recovery);
+  if (records.has_error())
+    return records.error();
+  auto keys = backup_reader::open(files, keys_path, recovery);
+  if (keys.has_error())
+    return keys.error();
+  if (records->head().kind != backup_kind::records
+      || keys->head().kind != backup_kind::keys
+      || records->head().backup != keys->head().backup)
+    return error{errc::invalid_argument,
+                 keys_path + " does not have the keys of " + path};
+  auto made = data_directory::create_again(
+    files, directory, to_hex(view_of(records->head().store)));
+  if (made.has_error())
+    return made.error();
+  backup_summary out;
+  out.head = records->head();
+  out.head.master_version = keys->head().master_version;
+  auto slots = unpack_keys(*keys, *made);
+  if (slots.has_error())
+    return slots.error();
+  auto count = unpack_records(*records, *made, watch);
+  if (count.has_error())
+    return count.error();
+  out.keys = *slots;
+  out.records = *count;
+  out.bytes = records->size() + keys->size();
+  if (auto done = made->finish_creation(); done.has_error())
+    return done.error();
+  return out;
+}
+
+} // namespace cloister::persistence

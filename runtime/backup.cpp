@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <thread>
+
+#include "core/encoding.hpp"
+#include "persistence/backup.hpp"
+#include "runtime/backup_impl.hpp"
+#include "runtime/runtime_impl.hpp"
+#include "runtime/signing.hpp"
+
+namespace cloister {
+
+backup_summary to_summary(const persistence::backup_summary& from) {
+  return {to_hex(view_of(from.head.backup)),
+          to_hex(view_of(from.head.store)),
+          from.head.made_at,
+          from.head.master_version,
+          from.records,
+          from.keys,
+          from.bytes};
+}
+
+persistence::backup_watcher to_watcher(backup_watcher watch) {
+  if (!watch)
+    return {};
+  return [watch = std::move(watch)](const persistence::backup_progress& at) {
+    return watch({at.records, at.bytes});
+  };
+}
+
+call<erasure_list> runtime::impl::erased_list(std::shared_ptr<impl> self) {
+  engine::node_operation what{engine::list_erased_names{}};
+  auto done = co_await self->gateway->perform_on_node(std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  erasure_list out;
+  out.store = self->store.directory->id();
+  out.made_at = self->gateway->services().time->now();
+  for (const auto& each : std::get<engine::erased_names>(*done).list)
+    out.entries.push_back({to_hex(view_of(each.parent)),
+                           to_hex(view_of(each.name)), each.incarnation,
+                           each.refused, each.erased_at});
+  sign(out, self->signing_seed());
+  co_return out;
+}
+
+result<erasure_list> runtime::list_erased() const {
+  return impl::wait_unsealed<erasure_list>(
+    impl_, [&] { return impl::erased_list(impl_); });
+}
+
+void runtime::list_erased(completion_handler<erasure_list> done) const {
+  impl::start_unsealed<erasure_list>(
+    impl_, [&] { return impl::erased_list(impl_); }, std::move(done));
+}
+
+namespace {
+
+/// Tells the node's chain what became of a backup. One that nobody knows of
+/// does not count.
+result<void> note_backup(const runtime::impl& node, errc outcome,
+                         std::string reason) {
+  engine::node_operation what{engine::note_node{auth::operation::back_up,
+                                                auth::principal_kind::operator_,
+                                                outcome, std::move(reason)}};
+  auto noted = wait(node.gateway->perform_on_node(std::move(what)));
+  if (noted.has_error())
+    return noted.error();
+  return {};
+}
+
+} // namespace
+
+result<backup_summary> runtime::back_up(const std::string& path,
+                                        backup_watcher watch) const {
+  if (impl_->sealed)
+    return *impl_->sealed;
+  if (path.empty())
+    return error{errc::invalid_argument, "name the file of the backup"};
+  auto now = impl_->gateway->services().time->now();
+  auto done = persistence::back_up(impl_->store, path, path + ".keys", now,
+                                   to_watcher(std::move(watch)));
+  if (done.has_error()) {
+    static_cast<void>(
+      note_backup(*impl_, done.error().code, "it was not completed"));
+    return done.error();
+  }
+  auto out = to_summary(*done);
+  auto noted = note_backup(*impl_, errc::ok,
+                           backup_note(out.backup, out.master_version));
+  if (noted.has_error())
+    return noted.error();
+  return out;
+}
+
+std::string backup_note(const std::string& backup, std::uint32_t version) {
+  return backup + " master key " + std::to_string(version);
+}
+
+} // namespace cloister
