@@ -27,7 +27,7 @@ namespace cloister::persistence {
 //         | 'k' API key        rest = keyed hash of the key's id:16
 //         | 'l' locator        rest = descendant's tag:16      (organizations)
 //         | 'm' memory         rest = sequence:be64
-//         | 'o' settings       rest = (nothing)                (organizations)
+//         | 'o' settings       rest = (nothing)
 //         | 'p' pseudonym      rest = descendant's pseudonym:16 (organizations)
 //         | 'q' index checkpoint rest = part:be64
 //         | 'r' old revision   rest = sequence:be64 revision:be32
