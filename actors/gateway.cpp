@@ -28,8 +28,11 @@ make_config(std::size_t scheduler_threads) {
   return config;
 }
 
-bool creates(const engine::operation& what) {
-  return std::holds_alternative<engine::create_memories>(what);
+bool creates(const engine::operation& what, const scope& name) {
+  // A session is opened by being written to, and by nothing else.
+  return std::holds_alternative<engine::create_memories>(what)
+         || (std::holds_alternative<engine::configure_scope>(what)
+             && name.kind() != scope_kind::session);
 }
 
 } // namespace
@@ -93,6 +96,7 @@ gateway::~gateway() {
   // First, so that what ends with the runtime can be written down.
   impl_->end_all_sessions();
   impl_->erasing->end();
+  impl_->note_rate_refusals();
   impl_->home.run([this] { impl_->end_actors(); });
 }
 
@@ -177,14 +181,18 @@ void gateway::bring_journal_home() {
 task<result<gateway_answer>>
 gateway::perform(std::shared_ptr<scope_binding> binding,
                  auth::authority_ptr who, auth::operation kind,
-                 engine::operation what, std::chrono::milliseconds timeout) {
+                 engine::operation what, std::chrono::milliseconds timeout,
+                 counted how) {
   auto id = auth::make_request_id();
   auto grant
     = auth::decide(who, kind, binding->name(), impl_->options.time->now(), id);
+  if (auto early = impl_->over_rate(*who, kind, binding->name(), grant, how))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
   if (grant.has_error())
     co_return co_await impl_->refused(
       who, kind, id, grant.error(), binding->name(), engine::targets_of(what));
-  auto otherwise = creates(what) ? if_absent::create : if_absent::report;
+  auto otherwise
+    = creates(what, binding->name()) ? if_absent::create : if_absent::report;
   gateway_call call{impl_->make_request(*grant, std::move(what), timeout), {}};
   auto done = co_await impl_->ask(binding, otherwise, call);
   if (done.has_error())
@@ -209,6 +217,8 @@ task<result<void>> gateway::check(auth::authority_ptr who, auth::operation kind,
                                   scope target) {
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
   if (grant.has_error())
     co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
   co_return result<void>{};
@@ -216,8 +226,10 @@ task<result<void>> gateway::check(auth::authority_ptr who, auth::operation kind,
 
 task<error> gateway::refuse(auth::authority_ptr who, auth::operation kind,
                             error why) {
-  return impl_->refused(who, kind, auth::make_request_id(), std::move(why),
-                        who->root, {});
+  auto id = auth::make_request_id();
+  if (auto early = impl_->over_rate(*who, kind, who->root, why))
+    return impl_->refused_by_rate(who, kind, id, std::move(*early));
+  return impl_->refused(who, kind, id, std::move(why), who->root, {});
 }
 
 task<result<engine::answer>>
@@ -226,6 +238,8 @@ gateway::perform_on_organization(std::shared_ptr<scope_binding> organization,
                                  auth::operation kind, engine::operation what) {
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
   if (grant.has_error())
     co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
   gateway_call call{

@@ -89,6 +89,8 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
   auto kind = auth::operation::erase_scope;
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
   if (grant.has_error())
     co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
   if (!target.parent()) {
@@ -133,6 +135,9 @@ gateway::impl::erase_decided(auth::grant allowed) {
   if (!done)
     for (auto& each : sessions)
       keeping->leave_unfinished(std::move(each));
+  // What has the name next begins with limits of its own.
+  if (done)
+    with.rates->forget(target);
   // Whoever has a session that has ended is told so.
   if (done && target.kind() != scope_kind::session)
     with.revocations->end_scope(target);
@@ -166,6 +171,8 @@ task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
   auto kind = auth::operation::reinstate_scope;
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
   if (grant.has_error())
     co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
   auto parent = target.parent();
@@ -332,6 +339,7 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
   if (done.has_error())
     co_return false;
   if (what.name) {
+    with.rates->forget(*what.name);
     with.revocations->end_scope(*what.name);
     erasing->forget(*what.name);
     closed->open(*what.name);

@@ -72,6 +72,8 @@ struct gateway::impl {
   std::shared_ptr<closed_scopes> closed = std::make_shared<closed_scopes>();
   std::shared_ptr<erasure_keeper> erasing = std::make_shared<erasure_keeper>();
   std::shared_ptr<session_keeper> keeping = std::make_shared<session_keeper>();
+  std::mutex rate_refusals_mutex;
+  engine::refusal_counter rate_refusals;
   /// Before what could not be finished is tried again.
   std::chrono::milliseconds finish_pause{0};
 
@@ -169,6 +171,20 @@ struct gateway::impl {
   void look_at_sessions_later();
   result<void> bring_sessions_back();
   void end_all_sessions();
+
+  // -- rates (gateway_rates.cpp) --
+
+  /// Counts an operation, allowed or not. Why it comes too early, if so.
+  std::optional<error> over_rate(const auth::authority& who,
+                                 auth::operation kind, const scope& target,
+                                 const result<auth::grant>& decided,
+                                 counted how = counted::call);
+  /// A refusal that is counted by the minute, in the node's chain: nobody fills
+  /// one by asking too often.
+  task<error> refused_by_rate(auth::authority_ptr who, auth::operation kind,
+                              auth::request_id request, error why);
+  /// Writes down what was only counted so far.
+  void note_rate_refusals();
 
   // -- refusals (gateway.cpp) --
 

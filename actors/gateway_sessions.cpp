@@ -58,6 +58,8 @@ gateway::open_session(auth::authority_ptr who, scope parent,
   auto kind = auth::operation::open_session;
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, parent, impl_->options.time->now(), id);
+  if (auto early = impl_->over_rate(*who, kind, parent, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
   if (grant.has_error())
     co_return co_await impl_->refused(who, kind, id, grant.error(), parent, {});
   // Before it is made for that.
@@ -179,6 +181,8 @@ gateway::end_session(auth::authority_ptr who, scope target,
   auto kind = auth::operation::end_session;
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
   if (grant.has_error())
     co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
   if (target.kind() != scope_kind::session) {
@@ -334,7 +338,7 @@ task<bool> gateway::impl::give_back_places() {
   auto done = co_await telling;
   for (const auto& each : of)
     if (done)
-      with.sessions->release(each->name().organization(), each->place());
+      with.sessions->release(*each->name().parent(), each->place());
     else
       keeping->leave_place_again(each);
   co_return done.has_value();

@@ -15,6 +15,7 @@
 #include "auth/authority.hpp"
 #include "core/memory.hpp"
 #include "engine/session_requests.hpp"
+#include "engine/usage.hpp"
 #include "persistence/scope_identity.hpp"
 #include "search/ranked_search.hpp"
 
@@ -112,6 +113,17 @@ struct scope_info {
   std::uint64_t memories = 0;
   std::uint64_t bytes = 0;
   std::uint64_t audit_entries = 0;
+  /// Open sessions directly below, and what the scope may not exceed; where it
+  /// was asked for alone.
+  std::uint64_t sessions = 0;
+  quota limits = {};
+  /// The same of its organization, where whoever asked may see it.
+  struct of_organization {
+    usage held;
+    std::uint64_t sessions = 0;
+    quota limits;
+  };
+  std::optional<of_organization> organization = {};
 };
 
 struct scope_list {

@@ -51,6 +51,8 @@ struct loaded_scope {
   key_ring keys;
   std::unordered_map<std::uint64_t, std::vector<old_revision>> history;
   std::unordered_map<std::string, idempotency_record> idempotency;
+  /// Its own; an organization's are in its settings.
+  quota limits = {};
 };
 
 ///   idempotency := version:u8 id:16 draft:16 expires:be64
@@ -96,6 +98,10 @@ public:
   /// The engine of an ephemeral session that was just opened.
   scope_engine(services with, const opened_session& opened,
                std::shared_ptr<persistence::session_store> own_records);
+
+  scope_engine(const scope_engine&) = delete;
+  scope_engine& operator=(const scope_engine&) = delete;
+  ~scope_engine();
 
   /// Starts an operation. Asserts that the grant is for this scope.
   step begin(std::shared_ptr<request> asked);
@@ -179,6 +185,8 @@ private:
     std::vector<std::string> idempotency_dropped;
     std::vector<std::pair<auth::key_record, record_tag>> keys;
     std::optional<persistence::organization_settings> settings;
+    /// What it gives up of what the organization holds.
+    usage freed;
     /// A scope that was created.
     std::string child;
     /// A session that was opened.
@@ -259,8 +267,7 @@ private:
   bool must_index_again() const {
     // The index of an ephemeral session stays in the language it began with.
     return !identity_->ephemeral
-           && memories_.index().in()
-                != identity_->settings->now().search_language;
+           && memories_.index().in() != identity_->settings->search_language();
   }
   /// What is derived from the state that was read.
   void count_state();
@@ -284,6 +291,8 @@ private:
   void drop_expired_requests(change& to);
   memory memory_from(const memory_draft& draft, const request& asked,
                      timestamp now) const;
+  static memory shaped(const memory_draft& draft, const request& asked,
+                       timestamp now);
   bool is_expired(bytes_view record, timestamp now) const;
   void put_new(change& to, const memory& made);
   void put_revision(change& to, const current_memory& old, const memory& made);
@@ -343,8 +352,23 @@ private:
   void put_key(change& to, auth::key_record record);
   bool is_ephemeral_session(const scope& name) const;
 
+  // -- quotas (scope_quotas.cpp) --
+  void enter_quotas();
+  void leave_quotas();
+  usage growth_of(const request& asked,
+                  const std::vector<repeated_draft>& repeated) const;
+  static usage growth_of(const current_memory& old, const memory& made);
+  std::optional<step> reserve(const std::shared_ptr<request>& asked,
+                              const usage& more,
+                              std::vector<memory_id> targets = {});
+  step count_usage(const std::shared_ptr<request>& asked);
+  void take_into_account(change& made);
+  void release(effects& becomes);
+  void adopt_settings(const persistence::organization_settings& settings);
+
   // -- administration (scope_admin.cpp) --
   step settings(const std::shared_ptr<request>& asked);
+  std::optional<error> settings_refusal(const request& asked) const;
   step configure(const std::shared_ptr<request>& asked);
   step configured(const std::shared_ptr<request>& asked,
                   const result<std::optional<bytes>>& old);
@@ -362,6 +386,8 @@ private:
                   const persistence::reinstated_child& found);
   erasures::owner lend_for_erasures();
   step show(const std::shared_ptr<request>& asked);
+  result<persistence::organization_settings>
+  settings_after(const request& asked) const;
   step scopes(const std::shared_ptr<request>& asked);
   step audit(const std::shared_ptr<request>& asked);
   step verify(const std::shared_ptr<request>& asked);
@@ -407,6 +433,13 @@ private:
   persistence::scope_head own_head_;
   ledger ledger_;
   refusal_counter refusals_;
+  /// What this scope may not exceed; and its part in what its organization
+  /// holds, as far as the organization has heard of it.
+  quota limits_;
+  std::shared_ptr<organization_usage> usage_;
+  std::uint64_t usage_owner_ = next_load();
+  usage accounted_;
+  rate_table::hold rate_;
   memory_table memories_;
   key_ring keys_;
   std::unordered_map<std::uint64_t, std::vector<old_revision>> history_;
