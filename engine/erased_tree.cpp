@@ -335,6 +335,9 @@ result<std::vector<unfinished_erasure>> read_unfinished(const services& with) {
     if (lives.has_error())
       continue;
     one.destroyed = !*lives;
+    // Whoever destroyed it may not have learnt that it did.
+    if (one.destroyed)
+      with.usages->of(what.organization)->forget_sum();
     out.push_back(std::move(one));
   }
   return out;

@@ -265,6 +265,55 @@ TEST_CASE("limits hold after a restart, and what is held is counted again",
   }
 }
 
+TEST_CASE("whoever adds something first after a start waits until all is "
+          "counted",
+          "[quota]") {
+  test_node node;
+  auto name_of = [](int i) { return "user_" + std::to_string(i); };
+  {
+    auto opened = node.open_or_fail();
+    auto acme = opened.organization("org_acme").value();
+    for (int i = 0; i < 40; ++i)
+      CHECK(create(acme.client(name_of(i)).value()) == errc::ok);
+    acme.configure({.limits = memories(50)}).value();
+  }
+  auto opened = node.open_or_fail();
+  auto acme = opened.organization("org_acme").value();
+  std::vector<client> who;
+  for (int i = 0; i < 8; ++i)
+    who.push_back(acme.client(name_of(i * 10)).value());
+  CHECK(create_at_once(who, 8) == 10);
+  CHECK(acme.client("")->show_scope()->organization->memories == 50);
+}
+
+TEST_CASE("the sum is right after an erasure that was interrupted", "[quota]") {
+  bool happened = true;
+  for (std::uint64_t call = 1; happened; ++call) {
+    quota_world w;
+    w.limit_all(memories(10));
+    CHECK(create(w.sarah) == errc::ok);
+    CHECK(create(w.acme.client("user_sarah/agent_a").value()) == errc::ok);
+    CHECK(create(w.tom) == errc::ok);
+    auto id = w.tom.create_memory(draft("goes"))->id;
+    w.node.files->plan(call, fault::fail);
+    static_cast<void>(w.sarah.erase_scope());
+    w.opened.sweep();
+    happened = w.node.files->fault_happened();
+    w.node.files->free_up();
+    INFO("call " << call);
+    CHECK(eventually([&] {
+      return code_of(w.tom.delete_memory(id)) != errc::unavailable
+             && has_finished_erasures(w.opened);
+    }));
+    auto listed = w.acme.client("")->list_scopes().value();
+    std::uint64_t sum = 0;
+    for (const auto& each : listed.scopes)
+      sum += each.memories;
+    CHECK(w.all().memories == sum);
+    REQUIRE(call < 200);
+  }
+}
+
 TEST_CASE("what failed to be written is not held", "[quota]") {
   for (auto in_organization : {false, true}) {
     quota_world w;
