@@ -43,8 +43,15 @@ public:
     if (given.who().kind == auth::principal_kind::operator_
         && auth::required_for(given.what()) == auth::permission::audit)
       return std::nullopt;
+    return refusal(given.target().organization());
+  }
+
+  /// Why nobody may use an organization, if so.
+  std::optional<error> refusal(const scope& organization) const {
+    if (!any_.load(std::memory_order_acquire))
+      return std::nullopt;
     std::lock_guard guard{mutex_};
-    auto found = times_.find(given.target().organization().path());
+    auto found = times_.find(organization.path());
     if (found == times_.end())
       return std::nullopt;
     return error{errc::forbidden,

@@ -28,8 +28,11 @@ make_config(std::size_t scheduler_threads) {
   return config;
 }
 
-bool creates(const engine::operation& what) {
-  return std::holds_alternative<engine::create_memories>(what);
+bool creates(const engine::operation& what, const scope& name) {
+  // A session is opened by being written to, and by nothing else.
+  return std::holds_alternative<engine::create_memories>(what)
+         || (std::holds_alternative<engine::configure_scope>(what)
+             && name.kind() != scope_kind::session);
 }
 
 } // namespace
@@ -60,6 +63,7 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
                        options.before_operation,
                        std::make_shared<engine::session_table>(options.time),
                        over.session_files};
+  with.purge_within = options.purge_within;
   std::unique_ptr<impl> parts{new impl{over, std::move(options), with}};
   // The supervisor would wait for damage to get better.
   if (auto node = engine::load_node(parts->with); node.has_error())
@@ -95,6 +99,7 @@ gateway::~gateway() {
   // First, so that what ends with the runtime can be written down.
   impl_->end_all_sessions();
   impl_->erasing->end();
+  impl_->note_rate_refusals();
   impl_->home.run([this] { impl_->end_actors(); });
 }
 
@@ -179,14 +184,18 @@ void gateway::bring_journal_home() {
 task<result<gateway_answer>>
 gateway::perform(std::shared_ptr<scope_binding> binding,
                  auth::authority_ptr who, auth::operation kind,
-                 engine::operation what, std::chrono::milliseconds timeout) {
+                 engine::operation what, std::chrono::milliseconds timeout,
+                 counted how) {
   auto id = auth::make_request_id();
   auto grant
     = auth::decide(who, kind, binding->name(), impl_->options.time->now(), id);
+  if (auto early = impl_->over_rate(*who, kind, binding->name(), grant, how))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
   if (grant.has_error())
     co_return co_await impl_->refused(
       who, kind, id, grant.error(), binding->name(), engine::targets_of(what));
-  auto otherwise = creates(what) ? if_absent::create : if_absent::report;
+  auto otherwise
+    = creates(what, binding->name()) ? if_absent::create : if_absent::report;
   gateway_call call{impl_->make_request(*grant, std::move(what), timeout), {}};
   auto done = co_await impl_->ask(binding, otherwise, call);
   if (done.has_error())
@@ -211,15 +220,19 @@ task<result<void>> gateway::check(auth::authority_ptr who, auth::operation kind,
                                   scope target) {
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
-  if (grant.has_error())
-    co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
+  if (auto why = impl_->refusal(grant))
+    co_return co_await impl_->refused(who, kind, id, *why, target, {});
   co_return result<void>{};
 }
 
 task<error> gateway::refuse(auth::authority_ptr who, auth::operation kind,
                             error why) {
-  return impl_->refused(who, kind, auth::make_request_id(), std::move(why),
-                        who->root, {});
+  auto id = auth::make_request_id();
+  if (auto early = impl_->over_rate(*who, kind, who->root, why))
+    return impl_->refused_by_rate(who, kind, id, std::move(*early));
+  return impl_->refused(who, kind, id, std::move(why), who->root, {});
 }
 
 task<result<engine::answer>>
@@ -228,6 +241,8 @@ gateway::perform_on_organization(std::shared_ptr<scope_binding> organization,
                                  auth::operation kind, engine::operation what) {
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
   if (grant.has_error())
     co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
   gateway_call call{
@@ -302,6 +317,9 @@ task<result<auth::authority_ptr>> gateway::authenticate(std::string api_key) {
   }
   auto name = key->organization->name;
   auto who = auth::system_authority(name);
+  if (auto why = impl_->disabled->refusal(name))
+    co_return co_await impl_->refused(who, auth::operation::authenticate,
+                                      auth::make_request_id(), *why, name, {});
   auto done = co_await perform_on_organization(
     std::make_shared<scope_binding>(name), name, who,
     auth::operation::authenticate, std::move(key->what));

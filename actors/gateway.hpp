@@ -53,6 +53,10 @@ struct gateway_options {
   std::chrono::milliseconds idle_after{0};
   /// 0 sweeps only when told to.
   std::chrono::milliseconds sweep_interval{0};
+  std::chrono::milliseconds purge_within = limits::purge_within_default;
+  /// Leaves organizations alone whose time to be erased has come: of a restored
+  /// store it is not known whether they were kept since.
+  bool keeps_disabled = false;
   std::function<void(const scope&, auth::operation)> before_operation;
   /// A system to join; its own otherwise. Must outlive the gateway.
   caf::actor_system* system = nullptr;
@@ -68,13 +72,25 @@ struct located_hit {
   engine::memory_hit hit;
 };
 
+/// What an operation is to the rates of its organization and its scope.
+enum class counted {
+  /// Something that a caller asked for.
+  call,
+  /// The part in another scope of what was counted for its organization.
+  further_scope,
+  /// A part of what was counted already.
+  nothing,
+};
+
 /// Answered for a scope that does not exist.
 struct absent_scope {};
 
 using gateway_answer = std::variant<engine::answer, absent_scope>;
 
 /// The way from ordinary threads to the actors of one node: decides, admits and
-/// asks. Everything that is refused is audited here. Operations are tasks,
+/// asks. Everything that is refused is audited here. What callers ask for, and
+/// not what happens by itself, is counted with the rates of its organization
+/// and its scope: `rate_limited` says when to try again. Operations are tasks,
 /// which whoever starts them waits for or not; they must end before the gateway
 /// does. Thread-safe.
 class gateway {
@@ -89,11 +105,10 @@ public:
 
   /// Does an operation on a scope. A scope that does not exist is created if
   /// `what` writes to it.
-  task<result<gateway_answer>> perform(std::shared_ptr<scope_binding> binding,
-                                       auth::authority_ptr who,
-                                       auth::operation kind,
-                                       engine::operation what,
-                                       std::chrono::milliseconds timeout);
+  task<result<gateway_answer>>
+  perform(std::shared_ptr<scope_binding> binding, auth::authority_ptr who,
+          auth::operation kind, engine::operation what,
+          std::chrono::milliseconds timeout, counted how = counted::call);
 
   /// Whether an operation would be allowed; a refusal is audited.
   task<result<void>> check(auth::authority_ptr who, auth::operation kind,
@@ -120,6 +135,9 @@ public:
 
   /// Undoes that. Fails with `conflict` if it is not disabled.
   task<result<void>> keep_organization(scope name);
+
+  /// Lets the name of one that was erased be used again.
+  task<result<void>> reinstate_organization(scope name);
 
   /// Erases one at once, as `erase` does.
   task<result<engine::erased_child>> erase_organization(scope name);

@@ -89,8 +89,10 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
   auto kind = auth::operation::erase_scope;
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
-  if (grant.has_error())
-    co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
+  if (auto why = impl_->refusal(grant))
+    co_return co_await impl_->refused(who, kind, id, *why, target, {});
   if (!target.parent()) {
     error why{errc::invalid_argument,
               "an organization is not erased like a scope; name one below it"};
@@ -133,6 +135,9 @@ gateway::impl::erase_decided(auth::grant allowed, bool is_due) {
   if (!done)
     for (auto& each : sessions)
       keeping->leave_unfinished(std::move(each));
+  // What has the name next begins with limits of its own.
+  if (done)
+    with.rates->forget(target);
   // Whoever has a session that has ended is told so.
   if (done && target.kind() != scope_kind::session)
     with.revocations->end_scope(target);
@@ -167,8 +172,10 @@ task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
   auto kind = auth::operation::reinstate_scope;
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
-  if (grant.has_error())
-    co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
+  if (auto why = impl_->refusal(grant))
+    co_return co_await impl_->refused(who, kind, id, *why, target, {});
   auto parent = target.parent();
   if (!parent) {
     error why{
@@ -290,6 +297,8 @@ task<bool> gateway::impl::finish_begun() {
     // read here; the list came behind all that was written.
     auto outcome = with.catalog.find(*name);
     if (outcome.has_error() && outcome.error().code == errc::erased) {
+      with.revocations->end_scope(*name);
+      disabled->remove(*name);
       auto forgetting = forget_sessions_below(*name);
       co_await forgetting;
     }
@@ -325,8 +334,10 @@ task<bool> gateway::impl::ask_to_finish(engine::unfinished_erasure what) {
   if (!what.parent) {
     engine::node_operation of_node{finish};
     auto done = co_await perform_on_node(std::move(of_node));
-    if (done && what.name)
+    if (done && what.name) {
       disabled->remove(*what.name);
+      with.rates->forget(*what.name);
+    }
     co_return done.has_value();
   }
   auto who = auth::system_authority(what.parent->organization());
@@ -356,6 +367,7 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
   if (!done)
     co_return false;
   if (what.name) {
+    with.rates->forget(*what.name);
     with.revocations->end_scope(*what.name);
     erasing->forget(*what.name);
     closed->open(*what.name);

@@ -75,6 +75,8 @@ struct gateway::impl {
   std::shared_ptr<session_keeper> keeping = std::make_shared<session_keeper>();
   std::shared_ptr<disabled_organizations> disabled
     = std::make_shared<disabled_organizations>();
+  std::mutex rate_refusals_mutex;
+  engine::refusal_counter rate_refusals;
   /// Before what could not be finished is tried again.
   std::chrono::milliseconds finish_pause{0};
 
@@ -138,6 +140,7 @@ struct gateway::impl {
   result<void> bring_disabled_back();
   void erase_due_organizations();
   detached_task erase_due(scope name);
+  task<bool> is_still_due(scope name);
   task<result<engine::erased_child>> erase_organization(scope name,
                                                         bool is_due);
 
@@ -183,7 +186,26 @@ struct gateway::impl {
   result<void> bring_sessions_back();
   void end_all_sessions();
 
+  // -- rates (gateway_rates.cpp) --
+
+  /// Counts an operation, allowed or not. Why it comes too early, if so.
+  std::optional<error> over_rate(const auth::authority& who,
+                                 auth::operation kind, const scope& target,
+                                 const result<auth::grant>& decided,
+                                 counted how = counted::call);
+  /// A refusal that is counted by the minute, in the node's chain: nobody fills
+  /// one by asking too often.
+  task<error> refused_by_rate(auth::authority_ptr who, auth::operation kind,
+                              auth::request_id request, error why);
+  /// Writes down what was only counted so far.
+  void note_rate_refusals();
+
   // -- refusals (gateway.cpp) --
+
+  /// Why what was decided may not be begun, if so.
+  std::optional<error> refusal(const result<auth::grant>& given) const {
+    return given ? disabled->refusal(*given) : std::optional{given.error()};
+  }
 
   /// Puts an entry into the chain of `where` (or its nearest ancestor).
   task<result<void>> note(scope where, engine::note_access access);

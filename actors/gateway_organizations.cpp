@@ -38,10 +38,16 @@ gateway::impl::erase_organization(scope name, bool is_due) {
                             options.time->now(), auth::make_request_id());
   if (grant.has_error())
     co_return grant.error();
+  // This may be gone once the erasure does not count any more.
+  auto keeper = disabled;
+  auto rates = with.rates;
   auto erasing_it = erase_decided(*grant, is_due);
   auto done = co_await erasing_it;
-  if (done)
-    disabled->remove(name);
+  // Whoever has the name next begins without its limits.
+  if (done) {
+    keeper->remove(name);
+    rates->forget(name);
+  }
   co_return done;
 }
 
@@ -56,19 +62,50 @@ result<void> gateway::impl::bring_disabled_back() {
 }
 
 void gateway::impl::erase_due_organizations() {
+  if (options.keeps_disabled)
+    return;
   for (auto& name : disabled->take_due(options.time->now()))
     erase_due(std::move(name));
 }
 
-/// What fails is tried again by the next look.
+/// What fails is tried again by the next look. Before anything is closed for it
+/// the node is asked: somebody may have kept it meanwhile.
 detached_task gateway::impl::erase_due(scope name) {
   auto keeper = disabled;
-  auto erasing_it = erase_organization(name, true);
-  auto done = co_await erasing_it;
-  // Somebody else has erased it, or it is not there.
-  if (done.has_error() && is_gone(done.error()))
-    keeper->remove(name);
+  auto asking_it = is_still_due(name);
+  auto due = co_await asking_it;
+  if (due) {
+    auto erasing_it = erase_organization(name, true);
+    auto done = co_await erasing_it;
+    // Somebody else has erased it, or it is not there.
+    if (done.has_error() && is_gone(done.error()))
+      keeper->remove(name);
+  }
   keeper->leave(name);
+}
+
+task<bool> gateway::impl::is_still_due(scope name) {
+  auto keeper = disabled;
+  auto now = options.time->now();
+  auto found = co_await perform_on_node(engine::list_disabled{});
+  if (found.has_error())
+    co_return false;
+  for (const auto& each : std::get<engine::disabled_organizations>(*found).list)
+    if (each.name == name) {
+      keeper->add(name, each.erased_at);
+      co_return each.erased_at <= now;
+    }
+  keeper->remove(name);
+  co_return false;
+}
+
+task<result<void>> gateway::reinstate_organization(scope name) {
+  engine::node_operation what{engine::reinstate_organization{name}};
+  auto done = co_await impl_->perform_on_node(std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  impl_->disabled->remove(name);
+  co_return result<void>{};
 }
 
 } // namespace cloister::actors

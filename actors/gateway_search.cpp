@@ -161,6 +161,9 @@ gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
     auto id = auth::make_request_id();
     auto grant = auth::decide(who, kind, binding->name(),
                               impl_->options.time->now(), id);
+    auto how = parts.empty() ? counted::call : counted::further_scope;
+    if (auto early = impl_->over_rate(*who, kind, binding->name(), grant, how))
+      co_return co_await impl_->refused_by_rate(who, kind, id, *early);
     if (grant.has_error())
       co_return co_await impl_->refused(who, kind, id, grant.error(),
                                         binding->name(), {});

@@ -210,7 +210,7 @@ void sort_out(const engine::services& with,
                  : name.child("session_" + to_hex(view_of(path_of(each))));
   if (known.has_error())
     return;
-  with.sessions->take(name.organization(), each.place);
+  with.sessions->take(*known->parent(), each.place);
   auto session = std::make_shared<engine::live_session>(*known, *each.record,
                                                         each.place, with.time);
   // Until that is written down an erasure of what is above knows of it.

@@ -58,8 +58,10 @@ gateway::open_session(auth::authority_ptr who, scope parent,
   auto kind = auth::operation::open_session;
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, parent, impl_->options.time->now(), id);
-  if (grant.has_error())
-    co_return co_await impl_->refused(who, kind, id, grant.error(), parent, {});
+  if (auto early = impl_->over_rate(*who, kind, parent, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
+  if (auto why = impl_->refusal(grant))
+    co_return co_await impl_->refused(who, kind, id, *why, parent, {});
   // Before it is made for that.
   if (parent.kind() == scope_kind::session) {
     error no_scope{errc::invalid_argument,
@@ -179,8 +181,10 @@ gateway::end_session(auth::authority_ptr who, scope target,
   auto kind = auth::operation::end_session;
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
-  if (grant.has_error())
-    co_return co_await impl_->refused(who, kind, id, grant.error(), target, {});
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
+  if (auto refusal = impl_->refusal(grant))
+    co_return co_await impl_->refused(who, kind, id, *refusal, target, {});
   if (target.kind() != scope_kind::session) {
     error no_session{errc::invalid_argument,
                      "it is no session; `cloister scope erase` ends scopes"};
@@ -334,7 +338,7 @@ task<bool> gateway::impl::give_back_places() {
   auto done = co_await telling;
   for (const auto& each : of)
     if (done)
-      with.sessions->release(each->name().organization(), each->place());
+      with.sessions->release(*each->name().parent(), each->place());
     else
       keeping->leave_place_again(each);
   co_return done.has_value();

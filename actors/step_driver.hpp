@@ -172,6 +172,10 @@ void drive_wait(Self self, std::uint64_t job, engine::wait next) {
 template <class Self>
 void drive_again(Self self, std::uint64_t job, engine::again next) {
   auto later = std::make_shared<engine::again>(std::move(next));
+  if (later->pause.count() > 0) {
+    self->delayed_send(self, later->pause, resume{job, later});
+    return;
+  }
   self->request(self->state.loaders, load_timeout, take_turn{})
     .then(
       [self, job, later](const load_done&) {

@@ -88,6 +88,12 @@ result<grant> decide(const authority_ptr& who, operation what,
                  "the key lacks the permission \""
                    + to_string(permission_set{required_for(what)})
                    + "\"; use one that has it, or ask for a new key"};
+  // Nobody lifts a limit of their own.
+  if (what == operation::configure_scope && who->kind == principal_kind::key
+      && who->root == target)
+    return error{errc::forbidden,
+                 "a key sets limits for what lies below its root, not for the "
+                 "root itself; use one that is rooted above"};
   return grant{who, what, target, request};
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 47> names{{
+constexpr std::array<entry, 49> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -45,6 +45,7 @@ constexpr std::array<entry, 47> names{{
   {operation::end_session, "session.end"},
   {operation::list_sessions, "session.list"},
   {operation::promote_memory, "memory.promote"},
+  {operation::configure_scope, "scope.configure"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},
@@ -59,6 +60,7 @@ constexpr std::array<entry, 47> names{{
   {operation::list_erased_names, "store.erased"},
   {operation::back_up, "store.backup"},
   {operation::restore_backup, "store.restore"},
+  {operation::rekey_scope, "scope.rekey"},
   {operation::rotate_master_key, "store.rotate-master-key"},
 }};
 

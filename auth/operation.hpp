@@ -54,6 +54,8 @@ enum class operation : std::uint8_t {
   list_sessions = 31,
   /// Reading the source of a copy that stays when a session ends.
   promote_memory = 32,
+  /// Changing the limits of one scope.
+  configure_scope = 40,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,
@@ -73,6 +75,9 @@ enum class operation : std::uint8_t {
   back_up = 76,
   restore_backup = 77,
   rotate_master_key = 78,
+  /// A scope's records are moved to another data key, and the former one is
+  /// destroyed.
+  rekey_scope = 79,
 };
 
 /// The name in audit lists, e.g. "memory.create".

@@ -100,6 +100,7 @@ constexpr permission required_for(operation what) {
     case operation::read_subtree:
     case operation::show_settings:
     case operation::configure_organization:
+    case operation::configure_scope:
     case operation::erase_scope:
     case operation::reinstate_scope:
     // What nobody may ask for is the administrator's at least.
@@ -120,6 +121,7 @@ constexpr permission required_for(operation what) {
     case operation::back_up:
     case operation::restore_backup:
     case operation::rotate_master_key:
+    case operation::rekey_scope:
       return permission::admin;
   }
   return permission::admin;
@@ -133,6 +135,7 @@ static_assert(required_for(operation::share_memory) == permission::share);
 static_assert(required_for(operation::list_audit) == permission::audit);
 static_assert(required_for(operation::create_key) == permission::admin);
 static_assert(required_for(operation::read_subtree) == permission::admin);
+static_assert(required_for(operation::configure_scope) == permission::admin);
 static_assert(!permission_set{permission::read}.contains(permission::write));
 
 /// "read,write"; the names of the contract in the contract's order.

@@ -30,7 +30,7 @@ bytes name_of_scope(const scope& name) {
 
 std::vector<revocation_flag> revocations::flags_of(const scope& root) {
   std::vector<revocation_flag> out;
-  for (std::optional<scope> at = root; at && at->parent(); at = at->parent())
+  for (std::optional<scope> at = root; at; at = at->parent())
     out.push_back(flag_of(name_of_scope(*at)));
   return out;
 }

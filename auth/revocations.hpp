@@ -26,8 +26,8 @@ public:
   /// by its id or by its narrowing.
   revocation_flag flag_of(bytes_view name);
 
-  /// The flags of a scope and of each above it, but for the organization:
-  /// whoever is rooted there ends with the first that is erased.
+  /// The flags of a scope and of each above it: whoever is rooted there ends
+  /// with the first that is erased.
   std::vector<revocation_flag> flags_of(const scope& root);
 
   /// A scope was erased: sets the flag of all that have it. Whoever asks for

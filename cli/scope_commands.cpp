@@ -6,7 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include "cli/audit_evidence.hpp"
 #include "cli/context.hpp"
+#include "cli/quota_options.hpp"
 #include "cli/receipt.hpp"
 #include "core/rfc3339.hpp"
 
@@ -49,17 +51,51 @@ exit_code run_list(context& shared) {
   });
 }
 
+json::object to_json_with_limits(const scope_summary& shown) {
+  auto out = to_json(shown);
+  out["sessions"] = shown.sessions;
+  out["limits"] = to_json(shown.limits);
+  out["organization"] = nullptr;
+  if (const auto& all = shown.organization)
+    out["organization"] = json::object{{"memories", all->memories},
+                                       {"bytes", all->bytes},
+                                       {"sessions", all->sessions},
+                                       {"limits", to_json(all->limits)}};
+  return out;
+}
+
 exit_code show_scope(const context& shared, const scope_summary& shown) {
-  if (shared.style.json)
-    print_json(to_json(shown));
-  else if (!shared.style.quiet)
-    print_fields({{"scope", std::string{shown.name.path()}},
-                  {"tag", shown.tag},
-                  {"incarnation", std::to_string(shown.incarnation)},
-                  {"created", to_rfc3339(shown.created_at)},
-                  {"memories", std::to_string(shown.memories)},
-                  {"bytes", std::to_string(shown.bytes)},
-                  {"audit entries", std::to_string(shown.audit_entries)}});
+  if (shared.style.json) {
+    print_json(to_json_with_limits(shown));
+    return exit_code::done;
+  }
+  if (shared.style.quiet)
+    return exit_code::done;
+  const auto& own = shown.limits;
+  std::vector<std::pair<std::string, std::string>> lines{
+    {"scope", std::string{shown.name.path()}},
+    {"tag", shown.tag},
+    {"incarnation", std::to_string(shown.incarnation)},
+    {"created", to_rfc3339(shown.created_at)},
+    {"memories", held_of(shown.memories, own.memories_max)},
+    {"bytes", held_of(shown.bytes, own.bytes_max)},
+    {"sessions", held_of(shown.sessions, own.sessions_max)},
+    {"operations", rate_text(own)},
+    {"audit entries", std::to_string(shown.audit_entries)}};
+  if (const auto& all = shown.organization) {
+    const auto& limits = all->limits;
+    lines.insert(
+      lines.end(),
+      {{"of all: memories", held_of(all->memories, limits.memories_max)},
+       {"of all: bytes", held_of(all->bytes, limits.bytes_max)},
+       {"of all: sessions", held_of(all->sessions, limits.sessions_max)},
+       {"of all: operations", rate_text(limits)}});
+    if (limits.session_bytes_max)
+      lines.emplace_back("bytes of a session",
+                         "at most "
+                           + std::to_string(*limits.session_bytes_max));
+  }
+  print_fields(lines);
   return exit_code::done;
 }
 
@@ -86,12 +122,45 @@ exit_code show_tagged(context& shared, const std::string& tag) {
   });
 }
 
+/// With a key, or else as the operator.
+result<client> open_scope(const context& shared, const std::string& name) {
+  auto known = shared.check_identity();
+  if (known.has_error() || !shared.api_key.empty() || name.empty())
+    return shared.open_client(name);
+  auto opened = shared.open_runtime();
+  return opened ? as_operator(*opened, name) : opened.error();
+}
+
 exit_code run_show(context& shared, const std::string& name) {
   if (is_tag(name))
     return show_tagged(shared, name);
-  return show(shared.open_client(name), [&](const client& bound) {
+  return show(open_scope(shared, name), [&](const client& bound) {
     return show(bound.show_scope(), [&](const scope_summary& shown) {
       return show_scope(shared, shown);
+    });
+  });
+}
+
+exit_code run_configure(context& shared, const std::string& name,
+                        const quota_texts& given) {
+  auto changes = parse_quota(*given);
+  if (changes.has_error())
+    return fail(changes.error());
+  if (given->empty())
+    return fail({errc::invalid_argument,
+                 "name a limit, e.g. --memories-max 1000; `cloister scope "
+                 "show` shows those there are"});
+  return show(open_scope(shared, name), [&](const client& bound) {
+    return show(bound.configure_scope(*changes), [&](const quota& limits) {
+      auto path = std::string{bound.bound_to().path()};
+      std::vector<std::pair<std::string, std::string>> lines{{"scope", path}};
+      for (auto& line : quota_lines(limits))
+        lines.push_back(std::move(line));
+      if (shared.style.json)
+        print_json(json::object{{"scope", path}, {"limits", to_json(limits)}});
+      else if (!shared.style.quiet)
+        print_fields(lines);
+      return exit_code::done;
     });
   });
 }
@@ -167,6 +236,20 @@ void add_scope_commands(CLI::App& app, context& shared) {
   list->add_option("--export", *to, "Write it to a file");
   list->callback([&shared, to] {
     shared.run = [to](context& c) { return run_erased(c, *to); };
+  });
+  auto configure
+    = group->add_subcommand("configure", "Set what one scope may not exceed");
+  configure->footer(
+    "By the operator, or with an admin key that is rooted above the scope.\n"
+    "Examples:\n  cloister scope configure user_sarah --memories-max 1000\n"
+    "  cloister scope configure user_sarah --operations-per-second none");
+  auto limited = std::make_shared<std::string>();
+  configure->add_option("scope", *limited, "E.g. user_sarah")->required();
+  auto limits = add_quota_options(*configure, quota_owner::scope);
+  configure->callback([&shared, limited, limits] {
+    shared.run = [limited, limits](context& c) {
+      return run_configure(c, *limited, limits);
+    };
   });
   auto reinstate = group->add_subcommand(
     "reinstate", "Let the name of a scope that was erased be used again");

@@ -9,6 +9,7 @@
 #include "cli/busy_sign.hpp"
 #include "cli/context.hpp"
 #include "cli/passphrase.hpp"
+#include "cli/quota_options.hpp"
 #include "core/version.hpp"
 #include "runtime/doctor.hpp"
 #include "runtime/init.hpp"
@@ -100,29 +101,55 @@ exit_code run_org_list(context& shared) {
   return exit_code::done;
 }
 
-exit_code run_org_configure(context& shared, const std::string& name,
-                            const std::optional<std::string>& in) {
-  organization_changes changes;
-  if (in) {
-    auto parsed = parse_language(*in);
+/// What `org configure` was told, as text.
+struct organization_texts {
+  std::string name;
+  std::optional<std::string> language;
+  quota_texts limits;
+};
+
+result<organization_changes> to_changes(const organization_texts& given) {
+  organization_changes out;
+  if (given.language) {
+    auto parsed = parse_language(*given.language);
     if (parsed.has_error())
-      return fail(parsed.error());
-    changes.search_language = *parsed;
+      return parsed.error();
+    out.search_language = *parsed;
   }
+  auto limits = parse_quota(*given.limits);
+  if (limits.has_error())
+    return limits.error();
+  out.limits = *limits;
+  return out;
+}
+
+exit_code run_org_configure(context& shared, const organization_texts& given) {
+  auto changes = to_changes(given);
+  if (changes.has_error())
+    return fail(changes.error());
   auto opened = shared.open_runtime();
   if (opened.has_error())
     return fail(opened.error());
-  auto org = opened->existing_organization(name);
+  auto org = opened->existing_organization(given.name);
   if (org.has_error())
     return fail(org.error());
-  auto settings = in ? org->configure(changes) : org->settings();
+  auto looks_only = !given.language && given.limits->empty();
+  auto settings = looks_only ? org->settings() : org->configure(*changes);
   if (settings.has_error())
     return fail(settings.error());
   auto chosen = to_string(settings->search_language);
-  if (shared.style.json)
-    print_json(json::object{{"org", name}, {"language", chosen}});
-  else if (!shared.style.quiet)
-    print_fields({{"organization", name}, {"language", std::string{chosen}}});
+  if (shared.style.json) {
+    print_json(json::object{{"org", given.name},
+                            {"language", chosen},
+                            {"limits", to_json(settings->limits)}});
+    return exit_code::done;
+  }
+  std::vector<std::pair<std::string, std::string>> lines{
+    {"organization", given.name}, {"language", std::string{chosen}}};
+  for (auto& line : quota_lines(settings->limits))
+    lines.push_back(std::move(line));
+  if (!shared.style.quiet)
+    print_fields(lines);
   return exit_code::done;
 }
 
@@ -196,17 +223,20 @@ void add_store_commands(CLI::App& app, context& shared) {
   auto configure = org->add_subcommand(
     "configure", "Show or change what holds for an organization");
   configure->footer("Examples:\n  cloister org configure org_acme\n"
-                    "  cloister org configure org_acme --language german");
-  auto in = std::make_shared<std::optional<std::string>>();
-  configure->add_option("name", *name, "E.g. org_acme")->required();
+                    "  cloister org configure org_acme --language german\n"
+                    "  cloister org configure org_acme --memories-max 100000 "
+                    "--operations-per-second 200\n"
+                    "  cloister org configure org_acme --memories-max none");
+  auto given = std::make_shared<organization_texts>();
+  configure->add_option("name", given->name, "E.g. org_acme")->required();
   std::string languages;
   for (auto each : language_names)
     languages += (languages.empty() ? "" : ", ") + std::string{each};
-  configure->add_option("--language", *in,
+  configure->add_option("--language", given->language,
                         "Whose words memories are stemmed by: " + languages);
-  configure->callback([&shared, name, in] {
-    shared.run
-      = [name, in](context& c) { return run_org_configure(c, *name, *in); };
+  given->limits = add_quota_options(*configure, quota_owner::organization);
+  configure->callback([&shared, given] {
+    shared.run = [given](context& c) { return run_org_configure(c, *given); };
   });
   add_org_end_commands(*org, shared);
   org->add_subcommand("list", "List the organizations")->callback([&shared] {

@@ -133,6 +133,8 @@ constexpr std::chrono::milliseconds scope_idle_default = 10min;
 constexpr std::size_t checkpointed_documents_min = 500;
 constexpr std::size_t checkpointed_index_bytes_max = 16 * 1024 * 1024;
 
+/// What was removed leaves the disk within this: its data key is destroyed.
+constexpr std::chrono::hours purge_within_default = 24h;
 /// Between disabling an organization and destroying it.
 constexpr std::chrono::hours organization_erasure_delay_default = 7 * 24h;
 constexpr std::chrono::hours organization_erasure_delay_max = 10 * 365 * 24h;

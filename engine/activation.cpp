@@ -25,6 +25,10 @@ activation activate(const services& with, const scope& name) {
                           + std::string{name.organization().path()}
                           + "; make it with `cloister org create`"});
   activation out;
+  // Of a key that was replaced, one copy of the slot may have the former one.
+  if (found->exact)
+    if (auto done = with.catalog.mend_slot(*found->exact); done.has_error())
+      return failed(done.error());
   if (!found->exact) {
     out.nearest = found->nearest->name;
     return out;

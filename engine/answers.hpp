@@ -15,6 +15,7 @@
 #include "auth/authority.hpp"
 #include "core/memory.hpp"
 #include "engine/session_requests.hpp"
+#include "engine/usage.hpp"
 #include "persistence/erased_name.hpp"
 #include "persistence/scope_identity.hpp"
 #include "search/ranked_search.hpp"
@@ -130,6 +131,17 @@ struct scope_info {
   std::uint64_t audit_entries = 0;
   /// When it is erased, if it is an organization that is disabled.
   std::optional<timestamp> erased_at = {};
+  /// Open sessions directly below, and what the scope may not exceed; where it
+  /// was asked for alone.
+  std::uint64_t sessions = 0;
+  quota limits = {};
+  /// The same of its organization, where whoever asked may see it.
+  struct of_organization {
+    usage held;
+    std::uint64_t sessions = 0;
+    quota limits;
+  };
+  std::optional<of_organization> organization = {};
 };
 
 struct scope_list {

@@ -43,8 +43,10 @@ public:
   /// The path of the scope with a tag, or "unknown".
   std::string scope_tagged(const persistence::scope_tag& tag) {
     std::string unknown = "unknown";
-    if (!identity_)
-      return unknown;
+    if (!identity_) {
+      auto found = with_.catalog.follow(tag, {});
+      return found ? std::string{(*found)->name.path()} : unknown;
+    }
     const auto& root = identity_->root();
     auto candidates = with_.catalog.locate(root, persistence::locator_of(tag));
     if (candidates.has_error())

@@ -108,6 +108,8 @@ result<void> erased_tree::list_one(const services& with, const member& one,
     known.pseudonym = identity->pseudonym;
   if (identity && head) {
     out.memories += head->memory_count;
+    out.bytes += head->content_bytes;
+    with.usages->of(identity->root().tag)->correct(one.tag, usage::of(*head));
     ledger book{context_of(*identity), *head, with.journal};
     if (book.has_pending())
       out.journaled.emplace_back(one.tag, book.close(batch, nullptr));
@@ -331,6 +333,9 @@ result<std::vector<unfinished_erasure>> read_unfinished(const services& with) {
     if (lives.has_error())
       continue;
     one.destroyed = !*lives;
+    // Whoever destroyed it may not have learnt that it did.
+    if (one.destroyed)
+      with.usages->of(what.organization)->forget_sum();
     out.push_back(std::move(one));
   }
   return out;

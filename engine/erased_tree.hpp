@@ -25,6 +25,7 @@ struct chain_end {
 struct listed_scopes {
   std::uint64_t scopes = 0;
   std::uint64_t memories = 0;
+  std::uint64_t bytes = 0;
   std::vector<chain_end> ends;
   /// Up to which entry of the journal their chains have all once the batch is
   /// durable.

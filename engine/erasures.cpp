@@ -26,6 +26,8 @@ struct erasures::run {
   /// An organization's, which its audit trail is read with afterwards.
   std::optional<crypto::secret_key> audit;
   erased_child done;
+  /// What the listed scopes hold, where all of them were listed for this run.
+  std::optional<usage> held;
 };
 
 /// What a loader found, ready to be written.
@@ -92,6 +94,7 @@ step erasures::intend(const run_ptr& of) {
   auto entry = auth::decode_audit_entry(of->what.asked);
   CLOISTER_ASSERT(entry.has_value());
   entry->reason = "intended";
+  of->held = usage{};
   of->below = erased_tree{lent_.identity, of->tag, of->what.partition};
   return lent_.commit(batch, {*entry},
                       [this, of](const result<void>& outcome) -> step {
@@ -119,6 +122,9 @@ step erasures::listed(const run_ptr& of, const std::shared_ptr<slice>& found) {
   const auto& some = *found->found;
   what.scopes += some.scopes;
   what.memories += some.memories;
+  if (of->held)
+    *of->held += {static_cast<std::int64_t>(some.memories),
+                  static_cast<std::int64_t>(some.bytes)};
   what.listed = of->below.is_empty();
   found->batch->set_effect(persistence::batch_effect::shrinks);
   auto asked = auth::decode_audit_entry(what.asked);
@@ -196,6 +202,7 @@ step erasures::destroyed(const run_ptr& of,
                              if (outcome.has_error())
                                return failed(of, outcome.error());
                              lent_.with.catalog.forget(of->tag);
+                             forget_usage(of);
                              end(of);
                              return answer{of->done};
                            });
@@ -230,6 +237,7 @@ step erasures::finish(const scope_tag& child) {
         return failed(of, found->error());
       if (!**found) {
         lent_.with.catalog.forget(of->tag);
+        forget_usage(of);
         end(of);
         return answer{nothing{}};
       }
@@ -237,9 +245,22 @@ step erasures::finish(const scope_tag& child) {
         return destroy(of);
       of->what.scopes = 0;
       of->what.memories = 0;
+      of->held = usage{};
       of->below = erased_tree{lent_.identity, of->tag, of->what.partition};
       return list(of);
     }};
+}
+
+/// What was erased is held no more. Where that is not known, because it was
+/// listed before, or was damaged, what is left is counted again.
+void erasures::forget_usage(const run_ptr& of) {
+  if (!lent_.identity)
+    return;
+  auto held = lent_.with.usages->of(lent_.identity->root().tag);
+  if (of->held && of->what.unreadable == 0)
+    held->forget(*of->held);
+  else
+    held->forget_sum();
 }
 
 /// What an intent began goes on by its record.

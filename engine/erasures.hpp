@@ -76,6 +76,7 @@ private:
                  const std::shared_ptr<persistence::write_batch>& batch,
                  const persistence::registry_change& changes);
   step failed(const run_ptr& of, error why);
+  void forget_usage(const run_ptr& of);
   void end(const run_ptr& of);
   bool is_outdated(const persistence::write_batch& batch) const;
 

@@ -3,6 +3,9 @@
 
 #include "engine/examiner.hpp"
 
+#include <algorithm>
+
+#include "core/assert.hpp"
 #include "crypto/aead.hpp"
 #include "engine/chain_checker.hpp"
 #include "engine/erasures.hpp"
@@ -128,8 +131,11 @@ private:
       // Of what was erased the chains stay.
       auto is_of_chain
         = kind == record_kind::audit_entry && chain_tags_.contains(tag);
-      if (!known_tags_.contains(tag) && !is_of_chain)
-        ++out_.orphaned_records;
+      if (known_tags_.contains(tag) || is_of_chain)
+        return true;
+      ++out_.orphaned_records;
+      if (out_.orphans.size() < orphans_listed_max)
+        out_.orphans.emplace_back(key);
       return true;
     });
     // What stopped it was met before, at the scope it belongs to.
@@ -172,6 +178,27 @@ result<persistence::record_set> count_registry(const services& with,
 examination examine_store(const services& with,
                           const persistence::key_slots& slots) {
   return examiner{with, slots}.run();
+}
+
+result<void> remove_orphans(persistence::store& records,
+                            const examination& found) {
+  CLOISTER_ASSERT(found.damages.empty());
+  constexpr std::size_t at_once = 10'000;
+  for (std::size_t at = 0; at < found.orphans.size(); at += at_once) {
+    auto batch = std::make_shared<persistence::write_batch>();
+    auto end = std::min(at + at_once, found.orphans.size());
+    for (auto i = at; i < end; ++i) {
+      byte_reader reader{found.orphans[i]};
+      auto partition = reader.u16();
+      persistence::key_space space{partition, reader.array<16>()};
+      auto kind = static_cast<record_kind>(reader.u8());
+      batch->erase(space.key(kind, reader.rest()));
+    }
+    std::vector<std::shared_ptr<persistence::write_batch>> batches{batch};
+    if (auto done = records.write(batches); done.has_error())
+      return done;
+  }
+  return {};
 }
 
 } // namespace cloister::engine

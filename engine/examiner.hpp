@@ -12,6 +12,7 @@
 #include "engine/services.hpp"
 #include "persistence/head.hpp"
 #include "persistence/key_slots.hpp"
+#include "persistence/store.hpp"
 
 namespace cloister::engine {
 
@@ -29,9 +30,18 @@ struct examination {
   std::vector<std::uint64_t> half_slots;
   /// Records of no scope that is known.
   std::uint64_t orphaned_records = 0;
+  /// Their keys, `orphans_listed_max` of them.
+  std::vector<bytes> orphans;
   /// Erasures that the next start goes on with.
   std::uint64_t unfinished_erasures = 0;
 };
+
+constexpr std::size_t orphans_listed_max = 1'000'000;
+
+/// Removes records that an examination found to be of no scope. Only where it
+/// found no damage: else they may be of one that could not be read.
+result<void> remove_orphans(persistence::store& records,
+                            const examination& found);
 
 /// Reads everything: every scope's records against its head, every registry,
 /// every audit chain, every key slot. Reads the disk for long.

@@ -71,8 +71,7 @@ std::uint64_t put_checkpoint(const persistence::scope_identity& identity,
     part_writer.raw(id);
     part_writer.raw(bytes_view{whole}.substr(i * part_bytes, part_bytes));
     auto key = identity.space().key(record_kind::checkpoint, i);
-    batch.put(key, crypto::seal(identity.keys.data, identity.keys.data_epoch,
-                                key.view(), part));
+    batch.put(key, seal_record(identity, key, part));
   }
   return parts;
 }

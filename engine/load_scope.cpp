@@ -16,7 +16,7 @@ using persistence::record_kind;
 namespace {
 
 indexing indexing_of(const persistence::scope_identity& identity) {
-  return {identity.settings->now().search_language,
+  return {identity.settings->search_language(),
           identity.name.kind() == scope_kind::session};
 }
 
@@ -34,14 +34,20 @@ public:
       out_(new_scope(with, identity)) {}
 
   result<loaded_scope> load() {
+    if (auto keys = with_.catalog.refresh_data_keys(identity_);
+        keys.has_error())
+      return keys.error();
     auto head = read_head(context_of(identity_), with_.records);
     if (head.has_error())
       return head.error();
     out_.head = *head;
-    if (!identity_.parent)
-      if (auto read = persistence::read_settings(with_.records, identity_);
-          read.has_error())
-        return read.error();
+    auto settings = persistence::settings_of(with_.records, identity_);
+    if (settings.has_error())
+      return settings.error();
+    if (identity_.parent)
+      out_.limits = settings->limits;
+    else
+      identity_.settings->become(*settings);
     out_.memories
       = memory_table{with_.content_cache_bytes, indexing_of(identity_)};
     using reader = result<void> (scope_loader::*)(bytes_view, bytes_view);
@@ -256,6 +262,7 @@ loaded_scope new_scope(const services& with,
           0,
           0,
           key_ring{with.revocations},
+          {},
           {},
           {}};
 }

@@ -116,6 +116,11 @@ public:
     return uncached_ == 0;
   }
 
+  /// The record was sealed again.
+  void set_tag(std::uint32_t row, const record_tag& tag) {
+    rows_[row].tag = tag;
+  }
+
   /// Puts a record back that was read again.
   void cache(std::uint32_t row, bytes record);
 

@@ -97,6 +97,11 @@ step node_engine::begin(node_operation what) {
       [&](const reclaim_space& op) { return reclaim(op); },
       [&](const update_sessions& op) { return update(op); },
       [&](const note_node& op) { return note(op); },
+      [&](const note_refusals& op) -> step {
+        if (auto noted = note_counted(op.entries); noted.has_error())
+          return noted.error();
+        return answer{nothing{}};
+      },
     },
     what);
 }

@@ -69,6 +69,11 @@ struct note_node {
   std::string reason;
 };
 
+/// Refusals that were counted where they were decided; see refusal_counter.hpp.
+struct note_refusals {
+  std::vector<auth::audit_entry> entries;
+};
+
 /// The process has started: written and synced before anything is served. The
 /// head's `next_sequence` numbers the starts; the audit journal builds on it.
 struct start_node {};
@@ -116,7 +121,7 @@ using node_operation
                  list_node_audit, verify_node_audit, list_node_heads,
                  export_node_chain, list_erased_names, adopt_erased_names,
                  begin_rotation, rewrap_keys, finish_rotation, list_erasures,
-                 reclaim_space, update_sessions, note_node>;
+                 reclaim_space, update_sessions, note_node, note_refusals>;
 
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)

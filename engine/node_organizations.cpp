@@ -24,6 +24,7 @@ error no_such_organization() {
           "are"};
 }
 
+/// Fails where its erasure has begun: there is no way back from that.
 result<persistence::identity_ptr> find_organization(const services& with,
                                                     const scope& name) {
   auto found = with.catalog.find(name);
@@ -31,6 +32,14 @@ result<persistence::identity_ptr> find_organization(const services& with,
     return found.error();
   if (!found->exact)
     return no_such_organization();
+  auto key = with.catalog.node().space().key(record_kind::erasure,
+                                             view_of(found->exact->tag));
+  auto begun = with.records.get(key);
+  if (begun.has_error())
+    return begun.error();
+  if (*begun)
+    return error{errc::erased, "this organization is being erased; there is no "
+                               "way back"};
   return found->exact;
 }
 
@@ -89,12 +98,13 @@ step node_engine::change_registry(auth::audit_entry entry, const scope& name,
 
 step node_engine::disable(const disable_organization& what) {
   auto entry = entry_of(auth::operation::disable_organization);
-  auto work
-    = [what, now = entry.at](const services& with, write_batch& batch,
-                             auth::audit_entry&) -> result<registry_change> {
+  auto work = [what, now = entry.at](
+                const services& with, write_batch& batch,
+                auth::audit_entry& noted) -> result<registry_change> {
     auto found = find_organization(with, what.name);
     if (found.has_error())
       return found.error();
+    noted.wanted = (*found)->tag;
     const auto& node = with.catalog.node();
     auto key = node.space().key(record_kind::disabled, view_of((*found)->tag));
     registry_change out;
@@ -111,10 +121,11 @@ step node_engine::disable(const disable_organization& what) {
 
 step node_engine::keep(const keep_organization& what) {
   auto work = [what](const services& with, write_batch& batch,
-                     auth::audit_entry&) -> result<registry_change> {
+                     auth::audit_entry& noted) -> result<registry_change> {
     auto found = find_organization(with, what.name);
     if (found.has_error())
       return found.error();
+    noted.wanted = (*found)->tag;
     auto key = with.catalog.node().space().key(record_kind::disabled,
                                                view_of((*found)->tag));
     registry_change out;
@@ -148,11 +159,37 @@ step node_engine::erase(const erase_organization& what) {
   if (!organizations_in_flight_.insert(path).second)
     return wait{[this, what] { return erase(what); }};
   auto entry = entry_of(auth::operation::erase_organization);
-  if (what.is_due)
-    entry.reason = "it was disabled, and its time has come";
-  return erasures_.begin(what.name, std::move(entry), [this, path] {
-    organizations_in_flight_.erase(path);
-  });
+  auto begin = [this, what, path](auth::audit_entry asked) {
+    return erasures_.begin(what.name, std::move(asked), [this, path] {
+      organizations_in_flight_.erase(path);
+    });
+  };
+  if (!what.is_due)
+    return begin(std::move(entry));
+  entry.reason = "it was disabled, and its time has come";
+  // It may be kept by now, or for longer: the record alone decides.
+  auto due = std::make_shared<result<bool>>(
+    error{errc::unavailable, "the organization could not be looked for"});
+  auto work = [due, what, now = entry.at, with = with_] {
+    auto found = find_organization(with, what.name);
+    // What has begun goes on by itself.
+    if (found.has_error()) {
+      *due = found.error();
+      return;
+    }
+    auto off = persistence::read_disabled(with.catalog.node(), with.records,
+                                          (*found)->tag);
+    *due = off ? result<bool>{*off && (*off)->erased_at <= now} : off.error();
+  };
+  return offload{
+    work, [this, due, path, begin, entry]() -> step {
+      if (*due && **due)
+        return begin(entry);
+      organizations_in_flight_.erase(path);
+      if (due->has_error())
+        return due->error();
+      return error{errc::conflict, "the organization is kept, or for longer"};
+    }};
 }
 
 step node_engine::disabled() const {
@@ -164,9 +201,16 @@ step node_engine::disabled() const {
       *list = found.error();
       return;
     }
-    for (const auto& [tag, value] : *found)
-      if (auto known = with.catalog.follow(tag, {}))
+    for (const auto& [tag, value] : *found) {
+      auto known = with.catalog.follow(tag, {});
+      if (known)
         (*list)->list.push_back({(*known)->name, value.erased_at});
+      // Where it cannot be known, nobody may use any.
+      else if (known.error().code == errc::unavailable)
+        *list = known.error();
+      if (list->has_error())
+        return;
+    }
   };
   return offload{work, [list]() -> step {
                    if (list->has_error())

@@ -56,14 +56,16 @@ step node_engine::rewrap_some() {
   auto work = [batch, count, with = with_] {
     *count = with.catalog.rewrap_some(slots_at_once, *batch);
   };
-  return offload{work, [this, batch, count]() -> step {
-                   if (count->has_error())
-                     return count->error();
-                   deleted_count done{**count, **count == 0};
-                   if (**count == 0)
-                     return answer{done};
-                   return submit(batch, nullptr, {}, done);
-                 }};
+  return offload{
+    work, [this, batch, count]() -> step {
+      if (count->has_error())
+        return count->error();
+      const auto& master = *with_.catalog.node().master;
+      deleted_count done{**count, **count == 0 && !master.is_former_in_use()};
+      if (**count == 0)
+        return answer{done};
+      return submit(batch, nullptr, {}, done);
+    }};
 }
 
 step node_engine::finish_rotating() {

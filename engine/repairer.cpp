@@ -18,6 +18,7 @@
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
 #include "engine/surviving_chain.hpp"
+#include "persistence/organization_ends.hpp"
 #include "persistence/record_codec.hpp"
 
 namespace cloister::engine {
@@ -229,6 +230,10 @@ private:
             removed.emplace_back(persistence::rest_of(key));
             return true;
           }
+          if (kind == record_kind::disabled) {
+            disable_again(key);
+            return true;
+          }
           if (kind != record_kind::api_key || !revoke_again(key, *plain))
             head_.registry.add(*context_.fingerprint, key,
                                crypto::tag_of(sealed));
@@ -241,6 +246,20 @@ private:
     }
     refuse_again();
     return {};
+  }
+
+  /// It may have been kept since, and its record have come back: there is time
+  /// to keep it once more.
+  void disable_again(bytes_view stored_key) {
+    auto tag = byte_reader{persistence::rest_of(stored_key)}.array<16>();
+    auto now = with_.time->now();
+    auto sealed = persistence::seal_disabled(
+      with_.catalog.node(), tag,
+      {now, now + limits::organization_erasure_delay_default});
+    auto key = context_.space.key(record_kind::disabled, view_of(tag));
+    head_.registry.add(*context_.fingerprint, key.view(),
+                       crypto::tag_of(sealed));
+    batch_->put(key, std::move(sealed));
   }
 
   /// Whether a child still has its key. What came back after it was erased has

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "auth/narrowing.hpp"
 #include "core/filter.hpp"
 #include "core/memory.hpp"
+#include "core/quota.hpp"
 #include "engine/answers.hpp"
 #include "engine/session_requests.hpp"
 #include "persistence/scope_identity.hpp"
@@ -100,6 +102,11 @@ struct share_memory {
 };
 
 /// Removes memories that are due; asked by the sweeper.
+/// An entry with this sequence says that the scope's data key is due to be
+/// replaced.
+constexpr std::uint64_t rekey_sequence
+  = std::numeric_limits<std::uint64_t>::max();
+
 struct expire_memories {
   struct due {
     std::uint64_t sequence = 0;
@@ -124,6 +131,12 @@ struct list_keys {};
 /// Changes what is given of an organization's settings; answers them all.
 struct configure_organization {
   std::optional<language> search_language;
+  quota_changes limits = {};
+};
+
+/// Changes the limits of this scope; answers its settings.
+struct configure_scope {
+  quota_changes limits;
 };
 
 struct show_settings {};
@@ -229,16 +242,15 @@ struct note_access {
   auth::request_id request{};
 };
 
-using operation
-  = std::variant<create_memories, get_memory, list_memories, search_memories,
-                 gather_statistics, update_memory, delete_memory,
-                 delete_all_memories, memory_history, restore_memory,
-                 share_memory, expire_memories, create_key, list_keys,
-                 configure_organization, show_settings, forget_keys, revoke_key,
-                 authenticate, open_child, erase_child, reinstate_child,
-                 finish_erasure, open_session, renew_session, list_sessions,
-                 finish_session, show_scope, list_scopes, list_audit,
-                 verify_audit, list_chain_heads, export_chain, note_access>;
+using operation = std::variant<
+  create_memories, get_memory, list_memories, search_memories,
+  gather_statistics, update_memory, delete_memory, delete_all_memories,
+  memory_history, restore_memory, share_memory, expire_memories, create_key,
+  list_keys, configure_organization, configure_scope, show_settings,
+  forget_keys, revoke_key, authenticate, open_child, erase_child,
+  reinstate_child, finish_erasure, open_session, renew_session, list_sessions,
+  finish_session, show_scope, list_scopes, list_audit, verify_audit,
+  list_chain_heads, export_chain, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {
@@ -252,6 +264,7 @@ inline bool is_change(const operation& what) {
          || std::holds_alternative<revoke_key>(what)
          || std::holds_alternative<forget_keys>(what)
          || std::holds_alternative<configure_organization>(what)
+         || std::holds_alternative<configure_scope>(what)
          || std::holds_alternative<open_child>(what)
          || std::holds_alternative<erase_child>(what)
          || std::holds_alternative<reinstate_child>(what)

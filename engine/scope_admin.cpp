@@ -24,8 +24,30 @@ step scope_engine::settings(const std::shared_ptr<request>& asked) {
   return answered(entry_of(*asked), identity_->settings->now());
 }
 
+/// Why nothing is set here, whatever is asked for.
+std::optional<error>
+scope_engine::settings_refusal(const request& asked) const {
+  auto what = std::get_if<configure_scope>(&asked.what);
+  if (what == nullptr)
+    return std::nullopt;
+  if (!identity_->parent)
+    return error{errc::invalid_argument,
+                 "the limits of an organization are set by the operator: "
+                 "`cloister org configure`"};
+  if (identity_->ephemeral)
+    return error{errc::invalid_argument,
+                 "an ephemeral session has the limits of its organization "
+                 "alone: `cloister org configure`"};
+  if (what->limits.session_bytes_max)
+    return error{errc::invalid_argument,
+                 "session_bytes_max is set for an organization; of one session "
+                 "set bytes_max"};
+  return std::nullopt;
+}
+
 step scope_engine::configure(const std::shared_ptr<request>& asked) {
-  CLOISTER_ASSERT(!identity_->parent);
+  if (auto why = settings_refusal(*asked))
+    return refuse(*asked, std::move(*why));
   // Changes of one record must not overlap; configuring is rare.
   barrier_ = asked.get();
   if (in_flight_ > 0)
@@ -43,6 +65,25 @@ step scope_engine::configure(const std::shared_ptr<request>& asked) {
   return offload{work, [this, asked, old] { return configured(asked, *old); }};
 }
 
+result<persistence::organization_settings>
+scope_engine::settings_after(const request& asked) const {
+  persistence::organization_settings out;
+  const quota_changes* changes = nullptr;
+  if (auto what = std::get_if<configure_organization>(&asked.what)) {
+    out = identity_->settings->now();
+    out.search_language = what->search_language.value_or(out.search_language);
+    changes = &what->limits;
+  } else {
+    out.limits = limits_;
+    changes = &std::get<configure_scope>(asked.what).limits;
+  }
+  auto limits = changed(out.limits, *changes);
+  if (limits.has_error())
+    return limits.error();
+  out.limits = *limits;
+  return out;
+}
+
 step scope_engine::configured(const std::shared_ptr<request>& asked,
                               const result<std::optional<bytes>>& old) {
   // A reload meanwhile has let others pass.
@@ -51,24 +92,25 @@ step scope_engine::configured(const std::shared_ptr<request>& asked,
   barrier_ = nullptr;
   if (old.has_error())
     return refuse(*asked, old.error());
-  const auto& what = std::get<configure_organization>(asked->what);
-  auto settings = identity_->settings->now();
-  settings.search_language
-    = what.search_language.value_or(settings.search_language);
+  auto settings = settings_after(*asked);
+  if (settings.has_error())
+    return refuse(*asked, settings.error());
   auto key = identity_->space().key(record_kind::settings);
   auto sealed = crypto::seal(identity_->keys.control, 0, key.view(),
-                             persistence::encode_settings(settings));
+                             persistence::encode_settings(*settings));
   change made;
   made.entry = entry_of(*asked);
-  made.entry.reason
-    = "language " + std::string{to_string(settings.search_language)};
+  if (!identity_->parent)
+    made.entry.reason
+      = "language " + std::string{to_string(settings->search_language)} + "; ";
+  made.entry.reason += to_string(settings->limits);
   auto& registry = ledger_.head().registry;
   if (*old)
     ledger_.remove(registry, key.view(), crypto::tag_of(**old));
   ledger_.add(registry, key.view(), crypto::tag_of(sealed));
   made.batch->put(key, std::move(sealed));
-  made.becomes.settings = settings;
-  return submit(std::move(made), settings);
+  made.becomes.settings = *settings;
+  return submit(std::move(made), *settings);
 }
 
 result<void>
@@ -171,11 +213,21 @@ step scope_engine::adopt_child(const std::shared_ptr<request>& asked,
 }
 
 step scope_engine::show(const std::shared_ptr<request>& asked) {
+  const auto& organization = identity_->root();
+  auto sees_all = asked->grant.who().root == organization.name;
+  if (sees_all && !usage_->is_counted())
+    return count_usage(asked);
   const auto& head = ledger_.head();
   scope_info info{identity_->name,        identity_->tag,
                   identity_->incarnation, identity_->created_at,
                   head.memory_count,      head.content_bytes,
                   head.audit_length};
+  info.sessions = with_.sessions->directly_below(identity_->name);
+  info.limits = limits_;
+  if (sees_all)
+    info.organization = scope_info::of_organization{
+      usage_->total(), with_.sessions->of_organization(organization.name),
+      identity_->settings->limits()};
   return answered(entry_of(*asked), std::move(info));
 }
 

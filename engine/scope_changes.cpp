@@ -77,8 +77,7 @@ void scope_engine::put_record(change& to, std::uint64_t sequence,
                               std::optional<bytes> replaced) {
   auto record = persistence::encode_memory(made);
   auto key = identity_->space().key(record_kind::memory, sequence);
-  auto sealed = crypto::seal(identity_->keys.data, identity_->keys.data_epoch,
-                             key.view(), record);
+  auto sealed = seal_record(*identity_, key, record);
   auto tag = tag_of(sealed);
   ledger_.add(ledger_.head().contents, key.view(), view_of(tag));
   ledger_.head().content_bytes += record.size();
@@ -130,8 +129,7 @@ void scope_engine::put_revision(change& to, const current_memory& old,
   auto sequence = old.sequence;
   auto old_key = identity_->space().key(record_kind::memory, sequence);
   auto history_key = identity_->space().revision_key(sequence, old.revision);
-  auto sealed = crypto::seal(identity_->keys.data, identity_->keys.data_epoch,
-                             history_key.view(), old.record);
+  auto sealed = seal_record(*identity_, history_key, old.record);
   auto tag = tag_of(sealed);
   auto& head = ledger_.head();
   ledger_.remove(head.contents, old_key.view(), view_of(old.tag));

@@ -20,6 +20,8 @@ scope_engine::scope_engine(services with, persistence::identity_ptr identity,
   : with_(std::move(with)),
     identity_(std::move(identity)),
     ledger_(context_of(*identity_), state.head, with_.journal),
+    limits_(state.limits),
+    usage_(with_.usages->of(identity_->root().tag)),
     memories_(std::move(state.memories)),
     keys_(std::move(state.keys)),
     history_(std::move(state.history)),
@@ -28,6 +30,11 @@ scope_engine::scope_engine(services with, persistence::identity_ptr identity,
     checkpoint_documents_(state.checkpoint_documents),
     generation_(state.generation) {
   count_state();
+  enter_quotas();
+}
+
+scope_engine::~scope_engine() {
+  leave_quotas();
 }
 
 scope_engine::scope_engine(
@@ -69,9 +76,12 @@ void scope_engine::reload(loaded_scope state) {
   clearing_ = false;
   barrier_ = nullptr;
   stale_ = false;
+  purge_noted_.reset();
   generation_ = state.generation;
   load_ = next_load();
+  limits_ = state.limits;
   count_state();
+  enter_quotas();
 }
 
 std::size_t scope_engine::memory_bytes() const {
@@ -132,6 +142,7 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const create_key&) { return make_key(asked); },
       [&](const list_keys&) { return keys(asked); },
       [&](const configure_organization&) { return configure(asked); },
+      [&](const configure_scope&) { return configure(asked); },
       [&](const show_settings&) { return settings(asked); },
       [&](const revoke_key&) { return revoke(asked); },
       [&](const forget_keys&) { return forget_keys_of_erased(asked); },
@@ -311,12 +322,14 @@ step scope_engine::submit(change made, answer done) {
     return being_read_again();
   }
   drop_checkpoint(made);
+  note_purge(made);
   auto entry = std::move(made.entry);
   return send(std::move(made), &entry, std::move(done));
 }
 
 /// Adds what is pending for the audit log, and an entry of its own if any.
 step scope_engine::send(change made, auth::audit_entry* own, answer done) {
+  take_into_account(made);
   made.batch->set_generation(generation_);
   made.batch->set_load(load_);
   auto journaled = ledger_.close(*made.batch, own);
@@ -340,12 +353,13 @@ step scope_engine::committed(const std::shared_ptr<change>& made,
     return outcome.error();
   }
   ledger_.settle(journaled);
+  release(made->becomes);
   // Whoever is told of a revocation may rely on it: others see its flag.
   for (auto& [record, tag] : made->becomes.keys)
     keys_.put(std::move(record), tag);
   made->becomes.keys.clear();
   if (made->becomes.settings)
-    identity_->settings->become(*made->becomes.settings);
+    adopt_settings(*made->becomes.settings);
   // What only this engine sees can wait until the answer is on its way.
   step answered{std::move(done)};
   answered.afterwards = [this, made] {
@@ -366,6 +380,7 @@ void scope_engine::apply(effects& becomes) {
   for (auto& changed : becomes.rows)
     apply_row(changed);
   apply_history(becomes);
+  apply_resealed(becomes);
   for (auto& [rest, record] : becomes.idempotency_added) {
     idempotency_[rest] = record;
     request_expiries_.emplace(record.expires_at, rest);
@@ -416,6 +431,8 @@ void scope_engine::settle_tentative(const effects& becomes) {
     if (found != tentative_keys_.end() && found->second == changed.id)
       tentative_keys_.erase(found);
   }
+  for (const auto& each : becomes.resealed)
+    settle(each.id);
   for (const auto& [rest, record] : becomes.idempotency_added)
     tentative_requests_.erase(rest);
   for (const auto& rest : becomes.idempotency_dropped)

@@ -51,6 +51,8 @@ struct loaded_scope {
   key_ring keys;
   std::unordered_map<std::uint64_t, std::vector<old_revision>> history;
   std::unordered_map<std::string, idempotency_record> idempotency;
+  /// Its own; an organization's are in its settings.
+  quota limits = {};
 };
 
 ///   idempotency := version:u8 id:16 draft:16 expires:be64
@@ -96,6 +98,10 @@ public:
   /// The engine of an ephemeral session that was just opened.
   scope_engine(services with, const opened_session& opened,
                std::shared_ptr<persistence::session_store> own_records);
+
+  scope_engine(const scope_engine&) = delete;
+  scope_engine& operator=(const scope_engine&) = delete;
+  ~scope_engine();
 
   /// Starts an operation. Asserts that the grant is for this scope.
   step begin(std::shared_ptr<request> asked);
@@ -173,12 +179,22 @@ private:
       std::optional<std::string> key;
     };
     std::vector<row_change> rows;
+    /// Records that were sealed again: a memory's, and old revisions'.
+    struct resealed_memory {
+      memory_id id;
+      std::uint64_t sequence = 0;
+      record_tag tag{};
+      std::vector<old_revision> revisions;
+    };
+    std::vector<resealed_memory> resealed;
     std::vector<std::pair<std::uint64_t, old_revision>> history_added;
     std::vector<std::pair<std::uint64_t, std::uint32_t>> history_dropped;
     std::vector<std::pair<std::string, idempotency_record>> idempotency_added;
     std::vector<std::string> idempotency_dropped;
     std::vector<std::pair<auth::key_record, record_tag>> keys;
     std::optional<persistence::organization_settings> settings;
+    /// What it gives up of what the organization holds.
+    usage freed;
     /// A scope that was created.
     std::string child;
     /// A session that was opened.
@@ -259,8 +275,7 @@ private:
   bool must_index_again() const {
     // The index of an ephemeral session stays in the language it began with.
     return !identity_->ephemeral
-           && memories_.index().in()
-                != identity_->settings->now().search_language;
+           && memories_.index().in() != identity_->settings->search_language();
   }
   /// What is derived from the state that was read.
   void count_state();
@@ -271,6 +286,8 @@ private:
   step update(const std::shared_ptr<request>& asked);
   step remove(const std::shared_ptr<request>& asked);
   step remove_all(const std::shared_ptr<request>& asked);
+  step removed_all(const std::shared_ptr<request>& asked, std::uint64_t count,
+                   const result<void>& outcome, step settled);
   step restore(const std::shared_ptr<request>& asked);
   step restore_from(const std::shared_ptr<request>& asked,
                     const result<memory>& old, std::uint32_t read_at);
@@ -284,6 +301,8 @@ private:
   void drop_expired_requests(change& to);
   memory memory_from(const memory_draft& draft, const request& asked,
                      timestamp now) const;
+  static memory shaped(const memory_draft& draft, const request& asked,
+                       timestamp now);
   bool is_expired(bytes_view record, timestamp now) const;
   void put_new(change& to, const memory& made);
   void put_revision(change& to, const current_memory& old, const memory& made);
@@ -303,6 +322,27 @@ private:
                          const memory_patch& sent);
   result<memory> patched(const memory& old, const memory_patch& patch,
                          const request& asked) const;
+
+  // -- other data keys (scope_rekey.cpp) --
+  struct rekey_run;
+  using rekey_ptr = std::shared_ptr<rekey_run>;
+  step rekey(std::vector<bytes> due);
+  step rekey_pass(const rekey_ptr& run);
+  step rekey_some(const rekey_ptr& run);
+  step reseal(const rekey_ptr& run);
+  void reseal_memory(change& to, const rekey_run& run, std::size_t at);
+  step reseal_requests(const rekey_ptr& run);
+  step rekey_done(const rekey_ptr& run);
+  step rekey_failed(const error& why);
+  bool is_rekey_void(const rekey_run& run) const;
+  step write_data_keys(const persistence::data_keys_ptr& next,
+                       const std::shared_ptr<persistence::write_batch>& batch,
+                       std::vector<auth::audit_entry> entries,
+                       std::function<step(const result<void>&)> then);
+  step send_resealed(const rekey_ptr& run, change made);
+  auth::audit_entry rekey_entry() const;
+  void note_purge(change& to);
+  void apply_resealed(effects& becomes);
 
   // -- reads (scope_reads.cpp) --
   step get(const std::shared_ptr<request>& asked, const memory_id& id);
@@ -343,8 +383,23 @@ private:
   void put_key(change& to, auth::key_record record);
   bool is_ephemeral_session(const scope& name) const;
 
+  // -- quotas (scope_quotas.cpp) --
+  void enter_quotas();
+  void leave_quotas();
+  usage growth_of(const request& asked,
+                  const std::vector<repeated_draft>& repeated) const;
+  static usage growth_of(const current_memory& old, const memory& made);
+  std::optional<step> reserve(const std::shared_ptr<request>& asked,
+                              const usage& more,
+                              std::vector<memory_id> targets = {});
+  step count_usage(const std::shared_ptr<request>& asked);
+  void take_into_account(change& made);
+  void release(effects& becomes);
+  void adopt_settings(const persistence::organization_settings& settings);
+
   // -- administration (scope_admin.cpp) --
   step settings(const std::shared_ptr<request>& asked);
+  std::optional<error> settings_refusal(const request& asked) const;
   step configure(const std::shared_ptr<request>& asked);
   step configured(const std::shared_ptr<request>& asked,
                   const result<std::optional<bytes>>& old);
@@ -362,6 +417,8 @@ private:
                   const persistence::reinstated_child& found);
   erasures::owner lend_for_erasures();
   step show(const std::shared_ptr<request>& asked);
+  result<persistence::organization_settings>
+  settings_after(const request& asked) const;
   step scopes(const std::shared_ptr<request>& asked);
   step audit(const std::shared_ptr<request>& asked);
   step verify(const std::shared_ptr<request>& asked);
@@ -407,6 +464,13 @@ private:
   persistence::scope_head own_head_;
   ledger ledger_;
   refusal_counter refusals_;
+  /// What this scope may not exceed; and its part in what its organization
+  /// holds, as far as the organization has heard of it.
+  quota limits_;
+  std::shared_ptr<organization_usage> usage_;
+  std::uint64_t usage_owner_ = next_load();
+  usage accounted_;
+  rate_table::hold rate_;
   memory_table memories_;
   key_ring keys_;
   std::unordered_map<std::uint64_t, std::vector<old_revision>> history_;
@@ -429,6 +493,10 @@ private:
   /// A change that waits until nothing is in flight; others wait behind it.
   const request* barrier_ = nullptr;
   bool stale_ = false;
+  /// What is being moved to another data key, and whether it is written down
+  /// that this has to be done some time.
+  rekey_ptr rekey_;
+  std::optional<timestamp> purge_noted_;
   std::uint64_t generation_ = 0;
   std::uint64_t load_ = next_load();
 };

@@ -309,6 +309,8 @@ step scope_engine::authenticated(const std::shared_ptr<request>& asked) {
     if (step.promote_to && who.promote_to)
       add_root(*who.promote_to, step.issued_at);
   }
+  for (auto& flag : with_.revocations->flags_of(record.root))
+    who.revoked.push_back(std::move(flag));
   for (const auto& root : roots)
     for (auto& flag : with_.revocations->flags_of(root.name))
       who.revoked.push_back(std::move(flag));

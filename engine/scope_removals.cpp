@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/assert.hpp"
+#include "core/limits.hpp"
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
 
@@ -40,7 +41,8 @@ step scope_engine::remove_all(const std::shared_ptr<request>& asked) {
     barrier_ = asked.get();
     return wait{[this, asked] { return run(asked); }};
   }
-  barrier_ = nullptr;
+  // Until its key is another one, too: nothing must be sealed under that.
+  barrier_ = own_records_ ? nullptr : asked.get();
   change made;
   made.batch->set_effect(persistence::batch_effect::shrinks);
   made.entry = entry_of(*asked);
@@ -67,7 +69,47 @@ step scope_engine::remove_all(const std::shared_ptr<request>& asked) {
   made.entry.count = static_cast<std::uint32_t>(count);
   made.becomes.cleared = true;
   clearing_ = true;
-  return submit(std::move(made), deleted_count{count});
+  auto sent = submit(std::move(made), deleted_count{count});
+  auto committing = std::get_if<commit>(&sent.what);
+  if (committing == nullptr) {
+    barrier_ = nullptr;
+    return sent;
+  }
+  return commit{committing->batch,
+                [this, asked, count, settle = std::move(committing->then)](
+                  const result<void>& outcome) mutable {
+                  return removed_all(asked, count, outcome, settle(outcome));
+                }};
+}
+
+/// Nothing is left that the data key has sealed: what the disk still has of it
+/// ends with the key.
+step scope_engine::removed_all(const std::shared_ptr<request>& asked,
+                               std::uint64_t count, const result<void>& outcome,
+                               step settled) {
+  if (outcome.has_error()) {
+    barrier_ = nullptr;
+    return settled;
+  }
+  if (settled.afterwards)
+    settled.afterwards();
+  auto fresh
+    = std::make_shared<const persistence::data_keys>(persistence::data_keys{
+      crypto::secret_key::random(), identity_->keys.data->now()->epoch + 1,
+      std::nullopt});
+  auto batch = std::make_shared<persistence::write_batch>();
+  if (auto due = std::exchange(purge_noted_, std::nullopt))
+    with_.expiries.remove(*batch, *identity_, rekey_sequence, *due);
+  return write_data_keys(
+    fresh, batch, {}, [this, asked, count](const result<void>& done) -> step {
+      barrier_ = nullptr;
+      if (done.has_error())
+        return error{errc::unavailable,
+                     "everything was deleted, but its key "
+                     "could not be destroyed; try again",
+                     limits::overload_retry_hint};
+      return answer{deleted_count{count}};
+    });
 }
 
 /// An ephemeral session's memories are in no index of what expires: it looks
@@ -90,11 +132,20 @@ step scope_engine::expire(const std::shared_ptr<request>& asked) {
   auto& what = std::get<expire_memories>(asked->what);
   if (own_records_ && what.entries.empty())
     look_for_own_due(what);
+  std::vector<bytes> purges;
+  for (const auto& entry : what.entries)
+    if (entry.sequence == rekey_sequence)
+      purges.push_back(entry.index_rest);
+  if (!purges.empty() && purges.size() == what.entries.size())
+    return rekey(std::move(purges));
   // Stores of old have an entry for each revision: once is enough.
   std::set<std::uint32_t> rows;
   std::vector<bytes_view> settled;
-  auto all = true;
+  // What is due is removed first.
+  auto all = purges.empty();
   for (const auto& entry : what.entries) {
+    if (entry.sequence == rekey_sequence)
+      continue;
     auto row = memories_.find_sequence(entry.sequence);
     // What is being changed, or is not due after all, is for a later round.
     auto busy = clearing_

@@ -103,8 +103,7 @@ void scope_engine::remember_request(change& to, const request& asked,
                             draft_digest(draft),
                             with_.time->now() + draft.idempotency_lifetime,
                             {}};
-  auto sealed = crypto::seal(identity_->keys.data, identity_->keys.data_epoch,
-                             key.view(), encode_idempotency(record));
+  auto sealed = seal_record(*identity_, key, encode_idempotency(record));
   record.tag = tag_of(sealed);
   ledger_.add(contents, key.view(), view_of(record.tag));
   to.batch->put(key, std::move(sealed));

@@ -120,14 +120,17 @@ scope_engine::session_in(const scope& name) {
 
 result<std::shared_ptr<session_place>>
 scope_engine::reserve_place(const live_session_ptr& before) {
-  const auto& organization = identity_->root().name;
-  auto number = before ? result<std::uint64_t>{before->place()}
-                       : with_.sessions->reserve(
-                         organization, limits::sessions_per_organization_max);
+  std::uint64_t most = limits::sessions_per_organization_max;
+  auto of_organization = identity_->settings->limits().sessions_max;
+  auto number
+    = before ? result<std::uint64_t>{before->place()}
+             : with_.sessions->reserve(
+               identity_->name, std::min(most, of_organization.value_or(most)),
+               limits_.sessions_max.value_or(most));
   if (number.has_error())
     return number.error();
-  return std::make_shared<session_place>(with_.sessions, organization, *number,
-                                         before);
+  return std::make_shared<session_place>(with_.sessions, identity_->name,
+                                         *number, before);
 }
 
 /// One that was opened by the first write: it is in the node's list, or may be.
@@ -180,8 +183,10 @@ std::optional<error> scope_engine::session_refusal(const request& asked) const {
   auto bytes = ledger_.head().content_bytes + carried_bytes(asked.what);
   // Old revisions count, too, where there is nothing else to bound them.
   auto stored = own_records_ ? own_records_->stored_bytes() : 0;
-  if (bytes <= limits::session_bytes_max
-      && stored <= 2 * limits::session_bytes_max)
+  auto max = std::min(limits::session_bytes_max,
+                      identity_->settings->limits().session_bytes_max.value_or(
+                        limits::session_bytes_max));
+  if (bytes <= max && stored <= 2 * max)
     return std::nullopt;
   return error{errc::quota_exceeded,
                "the session holds as much as a session may; delete some of "
@@ -206,8 +211,11 @@ step scope_engine::change_own(change made, answer done) {
   if (written.has_error()) {
     settle_tentative(made.becomes);
     ledger_.set_contents(own_head_);
+    enter_quotas();
     return written.error();
   }
+  take_into_account(made);
+  release(made.becomes);
   own_head_ = ledger_.head();
   own_session_->set_contents(own_head_.memory_count, own_head_.content_bytes);
   settle_tentative(made.becomes);
@@ -238,6 +246,7 @@ std::optional<session_remains> scope_engine::close_session() {
   std::optional<session_remains> left;
   if (!needs_reload())
     left = remains_of(ledger_, identity_->pseudonym);
+  leave_quotas();
   // Nobody else has it by now: with it the keys are wiped.
   erasures_.forget_identity();
   identity_.reset();
@@ -287,14 +296,13 @@ step scope_engine::finish_with(const std::shared_ptr<request>& asked,
   done->chain = identity_->tag;
   auto next = commit_for_erasure(
     batch, {std::move(entry)},
-    [this, done, session, journaled = left.journaled,
-     organization
-     = identity_->root().name](const result<void>& outcome) -> step {
+    [this, done, session,
+     journaled = left.journaled](const result<void>& outcome) -> step {
       if (outcome.has_error())
         return outcome.error();
       with_.journal.settle(session->tag(), journaled);
       if (session->begin_leaving())
-        with_.sessions->release(organization, session->place());
+        with_.sessions->release(*session->name().parent(), session->place());
       return answer{*done};
     });
   done->index = ledger_.head().audit_length - 1;

@@ -54,6 +54,8 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
           needed.push_back(row);
   if (auto fetch = fetch_missing(asked, needed))
     return std::move(*fetch);
+  if (auto other = reserve(asked, growth_of(*asked, *repeated)))
+    return std::move(*other);
   change made;
   made.entry = entry_of(*asked);
   stored_memories done;
@@ -107,7 +109,7 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
 
 memory scope_engine::memory_from(const memory_draft& draft,
                                  const request& asked, timestamp now) const {
-  memory value;
+  auto value = shaped(draft, asked, now);
   value.id = persistence::make_memory_id(identity_->organization->id,
                                          identity_->tag, now);
   // 34 random bits within one millisecond: a collision is unlikely, not
@@ -115,6 +117,13 @@ memory scope_engine::memory_from(const memory_draft& draft,
   while (memories_.find(value.id) || tentative_.contains(value.id))
     value.id = persistence::make_memory_id(identity_->organization->id,
                                            identity_->tag, now);
+  return value;
+}
+
+/// All of it but the id.
+memory scope_engine::shaped(const memory_draft& draft, const request& asked,
+                            timestamp now) {
+  memory value;
   value.content = draft.content;
   value.type = draft.memory_type;
   value.metadata = draft.metadata;
@@ -179,6 +188,8 @@ step scope_engine::update(const std::shared_ptr<request>& asked) {
   auto value = patched(*before, what.patch, *asked);
   if (value.has_error())
     return refuse(*asked, value.error(), {what.id});
+  if (auto other = reserve(asked, growth_of(*old, *value), {what.id}))
+    return std::move(*other);
   change made;
   made.entry = entry_of(*asked);
   made.entry.targets = {what.id};
@@ -236,6 +247,8 @@ step scope_engine::restore_from(const std::shared_ptr<request>& asked,
   value.author = asked->grant.who().name;
   value.updated_at = with_.time->now();
   value.expires_at = persistence::decode_summary(now->record)->expires_at;
+  if (auto other = reserve(asked, growth_of(*now, value), {what.id}))
+    return std::move(*other);
   change made;
   made.entry = entry_of(*asked);
   made.entry.targets = {what.id};

@@ -11,8 +11,11 @@
 #include "auth/operation.hpp"
 #include "auth/revocations.hpp"
 #include "core/clock.hpp"
+#include "core/limits.hpp"
 #include "core/scope.hpp"
+#include "engine/rate_table.hpp"
 #include "engine/session_table.hpp"
+#include "engine/usage.hpp"
 #include "persistence/audit_journal.hpp"
 #include "persistence/catalog.hpp"
 #include "persistence/expiry_index.hpp"
@@ -39,6 +42,10 @@ struct services {
   std::function<void(const scope&, auth::operation)> before_operation;
   std::shared_ptr<session_table> sessions;
   std::shared_ptr<persistence::session_files> session_files;
+  std::shared_ptr<usage_table> usages = std::make_shared<usage_table>();
+  std::shared_ptr<rate_table> rates = std::make_shared<rate_table>();
+  /// After something was removed, its data key is destroyed within this.
+  std::chrono::milliseconds purge_within = limits::purge_within_default;
 };
 
 /// A number for each time that an engine read its state; see

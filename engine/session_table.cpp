@@ -159,15 +159,33 @@ std::vector<std::function<void(session_end)>> live_session::take_watchers() {
 session_table::session_table(std::shared_ptr<const clock> time)
   : time_(std::move(time)) {}
 
-result<std::uint64_t> session_table::reserve(const scope& organization,
-                                             std::size_t max) {
+namespace {
+
+std::size_t counted(const std::unordered_map<std::string, std::size_t>& in,
+                    const scope& name) {
+  auto at = in.find(std::string{name.path()});
+  return at == in.end() ? 0 : at->second;
+}
+
+void count_down(std::unordered_map<std::string, std::size_t>& in,
+                const scope& name) {
+  auto at = in.find(std::string{name.path()});
+  if (--at->second == 0)
+    in.erase(at);
+}
+
+} // namespace
+
+result<std::uint64_t> session_table::reserve(const scope& parent,
+                                             std::uint64_t max,
+                                             std::uint64_t max_below) {
   std::lock_guard guard{mutex_};
-  auto& own = of_organizations_[std::string{organization.path()}];
-  if (own >= max || reserved_ >= limits::sessions_per_node_max)
+  if (counted(of_organizations_, parent.organization()) >= max
+      || counted(of_parents_, parent) >= max_below
+      || reserved_ >= limits::sessions_per_node_max)
     return error{errc::quota_exceeded,
                  "too many sessions are open; end some of them first"};
-  ++own;
-  ++reserved_;
+  count_locked(parent);
   if (free_places_.empty())
     return next_place_++;
   auto first = *free_places_.begin();
@@ -175,10 +193,15 @@ result<std::uint64_t> session_table::reserve(const scope& organization,
   return first;
 }
 
-void session_table::take(const scope& organization, std::uint64_t place) {
-  std::lock_guard guard{mutex_};
-  ++of_organizations_[std::string{organization.path()}];
+void session_table::count_locked(const scope& parent) {
+  ++of_organizations_[std::string{parent.organization().path()}];
+  ++of_parents_[std::string{parent.path()}];
   ++reserved_;
+}
+
+void session_table::take(const scope& parent, std::uint64_t place) {
+  std::lock_guard guard{mutex_};
+  count_locked(parent);
   take_place_locked(place);
 }
 
@@ -194,11 +217,10 @@ void session_table::take_place_locked(std::uint64_t place) {
       free_places_.insert(next_place_);
 }
 
-void session_table::release(const scope& organization, std::uint64_t place) {
+void session_table::release(const scope& parent, std::uint64_t place) {
   std::lock_guard guard{mutex_};
-  auto own = of_organizations_.find(std::string{organization.path()});
-  if (--own->second == 0)
-    of_organizations_.erase(own);
+  count_down(of_organizations_, parent.organization());
+  count_down(of_parents_, parent);
   --reserved_;
   free_places_.insert(place);
 }
@@ -356,8 +378,12 @@ std::size_t session_table::size() const {
 
 std::size_t session_table::of_organization(const scope& organization) const {
   std::lock_guard guard{mutex_};
-  auto at = of_organizations_.find(std::string{organization.path()});
-  return at == of_organizations_.end() ? 0 : at->second;
+  return counted(of_organizations_, organization);
+}
+
+std::size_t session_table::directly_below(const scope& parent) const {
+  std::lock_guard guard{mutex_};
+  return counted(of_parents_, parent);
 }
 
 } // namespace cloister::engine

@@ -160,15 +160,17 @@ class session_table {
 public:
   explicit session_table(std::shared_ptr<const clock> time);
 
-  /// A place in the node's list for a session to be opened. Fails with
-  /// `quota_exceeded`.
-  result<std::uint64_t> reserve(const scope& organization, std::size_t max);
+  /// A place in the node's list for a session to be opened below `parent`, of
+  /// which there may be so many in its organization and directly below it.
+  /// Fails with `quota_exceeded`.
+  result<std::uint64_t> reserve(const scope& parent, std::uint64_t max,
+                                std::uint64_t max_below);
   /// The same for one that a start found there.
-  void take(const scope& organization, std::uint64_t place);
+  void take(const scope& parent, std::uint64_t place);
   /// The same where whose it is cannot be told; it stays until the next start.
   void take_damaged(std::uint64_t place);
   /// It may be used again: nothing of it is in the list.
-  void release(const scope& organization, std::uint64_t place);
+  void release(const scope& parent, std::uint64_t place);
 
   /// From then on it is found, unless it was removed already.
   void add(const live_session_ptr& opened);
@@ -212,6 +214,8 @@ public:
 
   std::size_t size() const;
   std::size_t of_organization(const scope& organization) const;
+  /// Those that are open directly below a scope, or are being opened.
+  std::size_t directly_below(const scope& parent) const;
 
 private:
   using schedule = std::multimap<std::chrono::nanoseconds, live_session_ptr>;
@@ -223,6 +227,7 @@ private:
   };
 
   void take_place_locked(std::uint64_t place);
+  void count_locked(const scope& parent);
   void schedule_locked(entry& of);
   void unschedule_locked(entry& of);
 
@@ -232,6 +237,7 @@ private:
   schedule schedule_;
   std::vector<live_session_ptr> lost_;
   std::unordered_map<std::string, std::size_t> of_organizations_;
+  std::unordered_map<std::string, std::size_t> of_parents_;
   std::size_t reserved_ = 0;
   std::set<std::uint64_t> free_places_;
   std::uint64_t next_place_ = 0;
@@ -247,10 +253,10 @@ class session_place {
 public:
   /// `before` is an attempt whose place it was, if there was one: it may have
   /// come about.
-  session_place(std::shared_ptr<session_table> table, scope organization,
+  session_place(std::shared_ptr<session_table> table, scope parent,
                 std::uint64_t number, live_session_ptr before = nullptr)
     : table_(std::move(table)),
-      organization_(std::move(organization)),
+      parent_(std::move(parent)),
       number_(number),
       before_(std::move(before)) {}
   session_place(const session_place&) = delete;
@@ -261,7 +267,7 @@ public:
     if (before_)
       table_->note_uncertain(before_);
     else
-      table_->release(organization_, number_);
+      table_->release(parent_, number_);
   }
 
   /// It is the session's from now on.
@@ -272,7 +278,7 @@ public:
 
 private:
   std::shared_ptr<session_table> table_;
-  scope organization_;
+  scope parent_;
   std::uint64_t number_;
   live_session_ptr before_;
   bool kept_ = false;

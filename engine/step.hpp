@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <variant>
@@ -33,6 +34,8 @@ struct commit {
 /// The budget is used up: let others have the thread, then go on.
 struct again {
   std::function<step()> then;
+  /// Not before this has passed: something elsewhere stands in the way.
+  std::chrono::milliseconds pause{0};
 };
 
 /// Something that another operation of this engine is doing stands in the way:

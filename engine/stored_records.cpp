@@ -10,27 +10,38 @@ namespace cloister::engine {
 
 using persistence::record_kind;
 
-result<const crypto::secret_key*>
-data_key_for(const persistence::scope_keys& keys, bytes_view sealed) {
-  auto epoch = crypto::epoch_of(sealed);
-  if (epoch == keys.data_epoch)
-    return &keys.data;
-  if (keys.previous_data && epoch + 1 == keys.data_epoch)
-    return &*keys.previous_data;
-  return error{errc::corrupted, "a record was sealed under a key that this "
-                                "scope does not have"};
+bytes seal_record(const persistence::scope_identity& identity,
+                  const persistence::storage_key& key, bytes_view plain) {
+  auto keys = identity.keys.data->now();
+  return crypto::seal(keys->key, keys->epoch, key.view(), plain);
 }
 
 record_tag tag_of(bytes_view sealed) {
   return byte_reader{crypto::tag_of(sealed)}.array<16>();
 }
 
+namespace {
+
+/// With the keys from before it was read: it may have been moved to another one
+/// since, and the former one be gone.
+result<bytes> open_with(const persistence::scope_identity& identity,
+                        const persistence::data_keys& before, bytes_view key,
+                        bytes_view sealed) {
+  auto epoch = crypto::epoch_of(sealed);
+  if (auto known = before.of_epoch(epoch))
+    return crypto::open(*known, key, sealed);
+  auto now = identity.keys.data->now();
+  if (auto known = now->of_epoch(epoch))
+    return crypto::open(*known, key, sealed);
+  return error{errc::corrupted, "a record was sealed under a key that this "
+                                "scope does not have"};
+}
+
+} // namespace
+
 result<bytes> open_record(const persistence::scope_identity& identity,
                           bytes_view key, bytes_view sealed) {
-  auto data_key = data_key_for(identity.keys, sealed);
-  if (data_key.has_error())
-    return data_key.error();
-  return crypto::open(**data_key, key, sealed);
+  return open_with(identity, *identity.keys.data->now(), key, sealed);
 }
 
 namespace {
@@ -38,13 +49,14 @@ namespace {
 result<bytes> read_record(const persistence::record_source& records,
                           const persistence::scope_identity& identity,
                           const persistence::storage_key& key) {
+  auto before = identity.keys.data->now();
   auto sealed = records.get(key);
   if (sealed.has_error())
     return sealed.error();
   if (!*sealed)
     return error{errc::corrupted, "a record of this scope is missing; run "
                                   "`cloister doctor`"};
-  return open_record(identity, key.view(), **sealed);
+  return open_with(identity, *before, key.view(), **sealed);
 }
 
 } // namespace

@@ -10,10 +10,9 @@
 
 namespace cloister::engine {
 
-/// The data key of the epoch that a sealed record names. Fails with
-/// `corrupted` if the scope has no such key any more.
-result<const crypto::secret_key*>
-data_key_for(const persistence::scope_keys& keys, bytes_view sealed);
+/// Seals a record under the scope's data key.
+bytes seal_record(const persistence::scope_identity& identity,
+                  const persistence::storage_key& key, bytes_view plain);
 
 /// The authentication tag of a sealed record, as heads and the audit trail
 /// have it.

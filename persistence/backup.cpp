@@ -3,9 +3,10 @@
 
 #include "persistence/backup.hpp"
 
+#include <algorithm>
+
 #include "core/encoding.hpp"
 #include "core/limits.hpp"
-#include "crypto/random.hpp"
 
 namespace cloister::persistence {
 
@@ -93,6 +94,7 @@ struct moment {
   std::unique_ptr<store::snapshot> records;
   std::vector<slot_write> slots;
   bytes passphrase;
+  std::uint32_t master_version = 1;
 };
 
 result<moment> take_moment(const node_store& from) {
@@ -110,33 +112,32 @@ result<moment> take_moment(const node_store& from) {
   auto passphrase = passphrase_file(*from.directory);
   if (passphrase.has_error())
     return passphrase.error();
-  return moment{std::move(*records), std::move(*slots), std::move(*passphrase)};
+  return moment{std::move(*records), std::move(*slots), std::move(*passphrase),
+                from.node->master->version()};
 }
 
 } // namespace
 
 result<backup_summary> back_up(const node_store& from, const std::string& path,
-                               const std::string& keys_path, timestamp now,
-                               const backup_watcher& watch) {
+                               const std::string& keys_path,
+                               const std::array<std::uint8_t, 16>& id,
+                               timestamp now, const backup_watcher& watch) {
   auto& files = *from.directory->files();
   if (files.exists(path))
     return error{errc::conflict,
                  path + " is there already; choose another name"};
-  // Keys without records are what is left of a backup that was interrupted.
-  if (files.exists(keys_path)) {
-    auto left = read_backup_head(files, keys_path);
-    if (!left || left->kind != backup_kind::keys)
-      return error{errc::conflict,
-                   keys_path
-                     + " is there already, and has no keys of a "
-                       "backup; choose another name"};
-  }
+  if (files.exists(keys_path))
+    return error{errc::conflict,
+                 keys_path
+                   + " is there already, without its records: of a backup that "
+                     "was interrupted, or moved; remove it, or choose another "
+                     "name"};
   auto taken = take_moment(from);
   if (taken.has_error())
     return taken.error();
   backup_summary out;
-  out.head = {backup_kind::records, crypto::random_array<16>(),
-              id_of(*from.directory), now, from.node->master->version()};
+  out.head = {backup_kind::records, id, id_of(*from.directory), now,
+              taken->master_version};
   out.keys = taken->slots.size();
   auto keys_head = out.head;
   keys_head.kind = backup_kind::keys;
@@ -157,30 +158,21 @@ result<backup_summary> back_up(const node_store& from, const std::string& path,
   return out;
 }
 
-result<backup_summary> back_up_keys(const node_store& from,
-                                    const backup_head& head,
-                                    const std::string& keys_path) {
-  auto taken = take_moment(from);
-  if (taken.has_error())
-    return taken.error();
-  backup_summary out;
-  out.head = head;
-  out.head.kind = backup_kind::keys;
-  out.head.master_version = from.node->master->version();
-  out.keys = taken->slots.size();
-  auto keys = write_file(from, keys_path, out.head, [&](backup_writer& writer) {
-    return write_keys(writer, taken->passphrase, taken->slots);
-  });
-  if (keys.has_error())
-    return keys.error();
-  out.bytes = *keys;
-  return out;
-}
-
 namespace {
 
 error damaged_item() {
   return {errc::corrupted, "the backup has something that is no record"};
+}
+
+constexpr std::uint64_t slots_max = std::uint64_t{1} << 30;
+constexpr std::size_t wrapped_bytes_max = 208;
+
+/// Whoever has the recovery key's public half can make a file.
+bool are_plausible(const std::vector<slot_write>& writes) {
+  return std::all_of(writes.begin(), writes.end(), [](const auto& one) {
+    return one.slot < slots_max && !one.wrapped.empty()
+           && one.wrapped.size() <= wrapped_bytes_max;
+  });
 }
 
 /// Puts the keys back, and the file of the passphrase.
@@ -216,7 +208,7 @@ result<std::uint64_t> unpack_keys(backup_reader& from,
       one.wrapped = bytes{reader.string()};
       writes.push_back(std::move(one));
     }
-    if (!reader.ok())
+    if (!reader.ok() || !are_plausible(writes))
       return damaged_item();
     items += writes.size();
     if (auto done = (*slots)->write(writes); done.has_error())

@@ -30,15 +30,9 @@ struct backup_summary {
 /// one time, and the keys that go with them. On any failure neither file is
 /// there. Fails with `unavailable`.
 result<backup_summary> back_up(const node_store& from, const std::string& path,
-                               const std::string& keys_path, timestamp now,
-                               const backup_watcher& watch);
-
-/// Writes the file of keys of a backup anew, with the keys that there are now:
-/// of what was erased since that backup has none any more. `head` is the
-/// backup's.
-result<backup_summary> back_up_keys(const node_store& from,
-                                    const backup_head& head,
-                                    const std::string& keys_path);
+                               const std::string& keys_path,
+                               const std::array<std::uint8_t, 16>& id,
+                               timestamp now, const backup_watcher& watch);
 
 /// Makes the store of a backup in a directory that is empty or new; whatever it
 /// says is still to be proven by opening it. Fails with `conflict` for a

@@ -390,6 +390,43 @@ catalog::tag_key_of(const identity_ptr& parent) const {
   return parent ? parent->organization->tag : node_->tag;
 }
 
+catalog::prepared_slot catalog::data_slot(const scope_identity& of,
+                                          const data_keys& data) const {
+  if (of.parent)
+    return {
+      wrapped_slot(of.parent->keys.wrapping, of.slot, of.tag, 0, of.keys, data),
+      nullptr};
+  auto [master, version] = node_->master->newest();
+  return {wrapped_slot(*master, of.slot, of.tag, version, of.keys, data),
+          master};
+}
+
+result<void> catalog::mend_slot(const scope_identity& of) const {
+  auto slot = slots_.read(of.slot);
+  if (slot.has_error())
+    return slot.error();
+  return slot->both_copies ? result<void>{} : slots_.mend(of.slot);
+}
+
+result<void> catalog::refresh_data_keys(const scope_identity& of) const {
+  auto slot = slots_.read(of.slot);
+  if (slot.has_error())
+    return slot.error();
+  if (slot->owner != of.tag)
+    return error{errc::erased, "the key was destroyed"};
+  auto master
+    = of.parent ? nullptr : node_->master->of_version(slot->master_version);
+  if (!of.parent && !master)
+    return error{errc::corrupted, "an organization's key is of another version "
+                                  "of the master key"};
+  auto keys
+    = unwrapped_slot(of.parent ? of.parent->keys.wrapping : *master, *slot);
+  if (keys.has_error())
+    return keys.error();
+  of.keys.data->become(keys->data->now());
+  return {};
+}
+
 result<std::size_t> catalog::rewrap_some(std::size_t limit,
                                          write_batch& batch) const {
   return persistence::rewrap_some(slots_, *node_->master, limit, batch);

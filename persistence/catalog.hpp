@@ -195,6 +195,23 @@ public:
     heeds_erased_names_.store(true, std::memory_order_release);
   }
 
+  /// A scope's slot with other data keys.
+  struct prepared_slot {
+    slot_write write;
+    /// The master key that it is under, if it is; held until it is written.
+    master_keys::key_ptr under;
+  };
+  prepared_slot data_slot(const scope_identity& of,
+                          const data_keys& data) const;
+
+  /// Writes the newer copy of a scope's slot over the other, where a crash left
+  /// them unlike.
+  result<void> mend_slot(const scope_identity& of) const;
+
+  /// Has a scope's data keys be those of its slot; what became of a write that
+  /// failed is not known before. Reads the file of keys.
+  result<void> refresh_data_keys(const scope_identity& of) const;
+
   /// Wraps what is under the former master key under the new one; see
   /// rotation.hpp.
   result<std::size_t> rewrap_some(std::size_t limit, write_batch& batch) const;

@@ -311,7 +311,8 @@ result<std::vector<slot_write>> key_slots::all_used() const {
   std::vector<slot_write> out;
   for (std::uint64_t slot = 0; slot < end_; ++slot) {
     auto found = read_locked(slot);
-    if (found.has_error() && found.error().code == errc::unavailable)
+    if (found.has_error() && found.error().code != errc::not_found
+        && found.error().code != errc::erased)
       return found.error();
     if (found)
       out.push_back({slot, found->owner, std::move(found->wrapped),

@@ -69,7 +69,8 @@ public:
   /// over.
   result<void> write(std::span<const slot_write> writes);
 
-  /// All that are in use, in order. Those that are damaged are passed over.
+  /// All that are in use, in order. Fails with `corrupted` where one is
+  /// damaged.
   result<std::vector<slot_write>> all_used() const;
 
   /// How many slots the file has room for.

@@ -40,6 +40,12 @@ public:
     return former_ && version + 1 == version_ ? former_ : nullptr;
   }
 
+  /// Whether a slot that is being written may be under the former one.
+  bool is_former_in_use() const {
+    std::lock_guard guard{mutex_};
+    return former_ && former_.use_count() > 1;
+  }
+
   bool is_rotating() const {
     std::lock_guard guard{mutex_};
     return former_ != nullptr;

@@ -48,12 +48,20 @@ bytes slot_context(std::uint64_t slot, const scope_tag& owner,
 slot_write wrapped_slot(const crypto::secret_key& wrapping_key,
                         std::uint64_t slot, const scope_tag& owner,
                         std::uint32_t master_version, const scope_keys& keys) {
-  std::vector<const crypto::secret_key*> inside{&keys.wrapping, &keys.data};
-  if (keys.previous_data)
-    inside.push_back(&*keys.previous_data);
-  auto context = slot_context(slot, owner, master_version, keys.data_epoch);
+  return wrapped_slot(wrapping_key, slot, owner, master_version, keys,
+                      *keys.data->now());
+}
+
+slot_write wrapped_slot(const crypto::secret_key& wrapping_key,
+                        std::uint64_t slot, const scope_tag& owner,
+                        std::uint32_t master_version, const scope_keys& keys,
+                        const data_keys& data) {
+  std::vector<const crypto::secret_key*> inside{&keys.wrapping, &data.key};
+  if (data.previous)
+    inside.push_back(&*data.previous);
+  auto context = slot_context(slot, owner, master_version, data.epoch);
   return {slot, owner, crypto::wrap(wrapping_key, context, inside),
-          master_version, keys.data_epoch};
+          master_version, data.epoch};
 }
 
 result<scope_keys> unwrapped_slot(const crypto::secret_key& wrapping_key,
@@ -65,11 +73,10 @@ result<scope_keys> unwrapped_slot(const crypto::secret_key& wrapping_key,
     return inside.error();
   if (inside->size() < 2)
     return error{errc::corrupted, "a key slot holds too few keys"};
-  auto keys = scope_keys::assemble(std::move((*inside)[0]),
-                                   std::move((*inside)[1]), slot.data_epoch);
+  data_keys data{std::move((*inside)[1]), slot.data_epoch, std::nullopt};
   if (inside->size() > 2)
-    keys.previous_data = std::move((*inside)[2]);
-  return keys;
+    data.previous = std::move((*inside)[2]);
+  return scope_keys::assemble(std::move((*inside)[0]), std::move(data));
 }
 
 std::shared_ptr<const node_identity>
@@ -125,9 +132,13 @@ find_master(std::vector<crypto::secret_key> candidates,
   for (auto& each : candidates) {
     if (auto both = begun ? keys_of(*begun, each) : nullptr)
       return both;
-    if (unwrapped_slot(each, *slot))
-      return std::make_shared<master_keys>(std::move(each),
-                                           slot->master_version);
+    if (!unwrapped_slot(each, *slot))
+      continue;
+    if (begun)
+      return error{errc::corrupted,
+                   "the file `rotation` of the data directory is not of this "
+                   "store's master key; move it away"};
+    return std::make_shared<master_keys>(std::move(each), slot->master_version);
   }
   return wrong_master_key();
 }

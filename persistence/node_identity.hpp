@@ -73,6 +73,12 @@ slot_write wrapped_slot(const crypto::secret_key& wrapping_key,
                         std::uint64_t slot, const scope_tag& owner,
                         std::uint32_t master_version, const scope_keys& keys);
 
+/// The same with other data keys than those that it has now.
+slot_write wrapped_slot(const crypto::secret_key& wrapping_key,
+                        std::uint64_t slot, const scope_tag& owner,
+                        std::uint32_t master_version, const scope_keys& keys,
+                        const data_keys& data);
+
 /// The inverse. Fails with `corrupted`.
 result<scope_keys> unwrapped_slot(const crypto::secret_key& wrapping_key,
                                   const key_slot& slot);

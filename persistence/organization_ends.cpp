@@ -65,8 +65,10 @@ list_disabled(const node_identity& node, const store& records) {
     [&](bytes_view key, bytes_view sealed) {
       auto plain = crypto::open(node.keys.control, key, sealed);
       auto value = plain ? decode_disabled(*plain) : plain.error();
-      if (value)
-        out.emplace_back(byte_reader{rest_of(key)}.array<16>(), *value);
+      // Far behind what a date can be, and no overflow.
+      constexpr timestamp never{std::int64_t{1} << 45};
+      out.emplace_back(byte_reader{rest_of(key)}.array<16>(),
+                       value ? *value : disabled_organization{{}, never});
       return true;
     });
   if (done.has_error())

@@ -47,7 +47,7 @@ result<std::optional<disabled_organization>>
 read_disabled(const node_identity& node, const store& records,
               const scope_tag& tag);
 
-/// All that are. Those that are damaged are passed over.
+/// All that are. One whose record is damaged is disabled for ever.
 result<std::vector<std::pair<scope_tag, disabled_organization>>>
 list_disabled(const node_identity& node, const store& records);
 

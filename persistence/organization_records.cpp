@@ -94,23 +94,26 @@ read_organization_keys(const store& records, const scope_identity& owner) {
   return std::shared_ptr<const organization_keys>{std::move(keys)};
 }
 
-result<void> read_settings(const store& records,
-                           const scope_identity& organization) {
-  auto key = organization.space().key(record_kind::settings);
+result<organization_settings> settings_of(const store& records,
+                                          const scope_identity& owner) {
+  auto key = owner.space().key(record_kind::settings);
   auto sealed = records.get(key);
   if (sealed.has_error())
     return sealed.error();
-  organization_settings settings;
-  if (*sealed) {
-    auto plain = crypto::open(organization.keys.control, key.view(), **sealed);
-    if (plain.has_error())
-      return plain.error();
-    auto decoded = decode_settings(*plain);
-    if (decoded.has_error())
-      return decoded.error();
-    settings = *decoded;
-  }
-  organization.settings->become(settings);
+  if (!*sealed)
+    return organization_settings{};
+  auto plain = crypto::open(owner.keys.control, key.view(), **sealed);
+  if (plain.has_error())
+    return plain.error();
+  return decode_settings(*plain);
+}
+
+result<void> read_settings(const store& records,
+                           const scope_identity& organization) {
+  auto settings = settings_of(records, organization);
+  if (settings.has_error())
+    return settings.error();
+  organization.settings->become(*settings);
   return {};
 }
 

@@ -6,8 +6,8 @@
 #include "persistence/scope_identity.hpp"
 #include "persistence/store.hpp"
 
-/// The records that only an organization has: its secrets and its settings,
-/// both sealed under its control key.
+/// The secrets of an organization, and the settings that it or a scope has;
+/// both sealed under the control key.
 namespace cloister::persistence {
 
 /// What writing a record adds to a registry.
@@ -26,6 +26,11 @@ registry_addition put_organization_keys(const scope_identity& owner,
 /// Fails with `corrupted`.
 result<std::shared_ptr<const organization_keys>>
 read_organization_keys(const store& records, const scope_identity& owner);
+
+/// Reads what is set for an organization, or for a scope; the defaults if there
+/// is nothing. Fails with `corrupted`.
+result<organization_settings> settings_of(const store& records,
+                                          const scope_identity& owner);
 
 /// Reads the settings, the defaults if there are none, and makes all of the
 /// organization's scopes see them. Fails with `corrupted`.

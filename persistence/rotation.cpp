@@ -14,16 +14,23 @@ namespace {
 
 constexpr std::string_view magic = "cloister rotation 1\n";
 
-bytes context_of(std::uint32_t version) {
+/// Everything but the keys: whoever plants or alters the file has no key that
+/// fits it.
+bytes context_of(const rotation& of) {
   bytes out{"rotation"};
-  byte_writer{out}.u32(version);
+  byte_writer writer{out};
+  writer.u32(of.version);
+  writer.string(of.next_file);
+  writer.string(of.file);
+  writer.string(of.former_file);
+  writer.u8(of.drops_passphrase ? 1 : 0);
   return out;
 }
 
 std::optional<crypto::secret_key> unwrap_one(const crypto::secret_key& under,
                                              const rotation& from,
                                              bytes_view wrapped) {
-  auto inside = crypto::unwrap(under, context_of(from.version), wrapped);
+  auto inside = crypto::unwrap(under, context_of(from), wrapped);
   if (inside.has_error() || inside->size() != 1)
     return std::nullopt;
   return std::move(inside->front());
@@ -33,7 +40,7 @@ std::optional<crypto::secret_key> unwrap_one(const crypto::secret_key& under,
 
 void wrap_keys(rotation& into, const crypto::secret_key& former,
                const crypto::secret_key& next) {
-  auto context = context_of(into.version);
+  auto context = context_of(into);
   const crypto::secret_key* one[] = {&next};
   into.new_under_former = crypto::wrap(former, context, one);
   one[0] = &former;
@@ -114,6 +121,18 @@ result<void> destroy_file(file_system& files, const std::string& path) {
   if (auto done = files.remove(path); done.has_error())
     return done;
   return files.sync_directory(directory_of(path));
+}
+
+result<bool> is_all_under(const key_slots& slots, std::uint32_t version) {
+  for (std::uint64_t number = 0; number < slots.capacity(); ++number) {
+    auto slot = slots.read(number);
+    if (slot.has_error() && slot.error().code == errc::unavailable)
+      return slot.error();
+    if (slot && slot->master_version != 0
+        && (slot->master_version != version || !slot->both_copies))
+      return false;
+  }
+  return true;
 }
 
 result<std::size_t> rewrap_some(const key_slots& slots,

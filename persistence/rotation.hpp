@@ -22,10 +22,10 @@ namespace cloister::persistence {
 //               drops_passphrase:u8 checksum:be32
 //
 // `version` is the new key's. `new` is wrapped under the former one, `former`
-// under the new one (crypto/aead.hpp), with the context "rotation"
-// version:be32. The rest says what is to be done in the end: `next_file` takes
-// the place of `file`, and `former_file` is overwritten and removed; empty
-// where there is nothing to be done.
+// under the new one (crypto/aead.hpp), with the context "rotation" and the
+// fields but those two and the checksum. The rest says what is to be done in
+// the end: `next_file` takes the place of `file`, and `former_file` is
+// overwritten and removed; empty where there is nothing to be done.
 
 struct rotation {
   std::uint32_t version = 2;
@@ -52,6 +52,10 @@ result<std::optional<rotation>> read_rotation(file_system& files,
 /// Both keys, by either of them; null if it is neither.
 std::shared_ptr<master_keys> keys_of(const rotation& begun,
                                      const crypto::secret_key& either);
+
+/// Whether everything that is under a master key is under this version, in both
+/// copies. Reads the file of keys.
+result<bool> is_all_under(const key_slots& slots, std::uint32_t version);
 
 /// Overwrites a file with zeros, syncs and removes it. Fine if it is not there.
 result<void> destroy_file(file_system& files, const std::string& path);

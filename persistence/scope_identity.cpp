@@ -10,17 +10,22 @@
 namespace cloister::persistence {
 
 scope_keys scope_keys::random() {
-  return assemble(crypto::secret_key::random(), crypto::secret_key::random(),
-                  1);
+  return assemble(crypto::secret_key::random(),
+                  {crypto::secret_key::random(), 1, std::nullopt});
 }
 
-scope_keys scope_keys::assemble(crypto::secret_key wrapping,
-                                crypto::secret_key data,
-                                std::uint32_t data_epoch) {
+const crypto::secret_key* data_keys::of_epoch(std::uint32_t wanted) const {
+  if (wanted == epoch)
+    return &key;
+  return previous && wanted + 1 == epoch ? &*previous : nullptr;
+}
+
+scope_keys scope_keys::assemble(crypto::secret_key wrapping, data_keys data) {
   auto control = crypto::derive_key(wrapping, "clstctrl", 1);
   auto fingerprint = crypto::derive_key(wrapping, "clstsets", 1);
   return {std::move(wrapping), std::move(control), std::move(fingerprint),
-          std::move(data),     data_epoch,         std::nullopt};
+          std::make_shared<data_key_ring>(
+            std::make_shared<const data_keys>(std::move(data)))};
 }
 
 const crypto::secret_key*

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -16,7 +17,41 @@
 
 namespace cloister::persistence {
 
-/// The keys of one scope. Immutable once made; shared between threads.
+/// What seals a scope's memories, revisions and idempotency records. Immutable.
+struct data_keys {
+  crypto::secret_key key;
+  std::uint32_t epoch = 1;
+  /// The one before, while records are moved to the new one.
+  std::optional<crypto::secret_key> previous;
+
+  /// The key of an epoch; null if it is neither.
+  const crypto::secret_key* of_epoch(std::uint32_t wanted) const;
+};
+using data_keys_ptr = std::shared_ptr<const data_keys>;
+
+/// The data keys that a scope has now. Thread-safe.
+class data_key_ring {
+public:
+  explicit data_key_ring(data_keys_ptr keys) : keys_(std::move(keys)) {}
+
+  data_keys_ptr now() const {
+    std::lock_guard guard{mutex_};
+    return keys_;
+  }
+
+  /// Once they are in the scope's slot.
+  void become(data_keys_ptr next) {
+    std::lock_guard guard{mutex_};
+    keys_ = std::move(next);
+  }
+
+private:
+  mutable std::mutex mutex_;
+  data_keys_ptr keys_;
+};
+
+/// The keys of one scope. Immutable once made but for the data keys; shared
+/// between threads.
 struct scope_keys {
   /// Wraps the children's keys.
   crypto::secret_key wrapping;
@@ -24,17 +59,12 @@ struct scope_keys {
   crypto::secret_key control;
   /// Keys the hashes of the head's record sets; derived from `wrapping`.
   crypto::secret_key fingerprint;
-  /// Seals memories, revisions and idempotency records.
-  crypto::secret_key data;
-  std::uint32_t data_epoch = 1;
-  /// The data key before, while records are moved to the new one.
-  std::optional<crypto::secret_key> previous_data;
+  std::shared_ptr<data_key_ring> data;
 
   /// Fresh random keys.
   static scope_keys random();
   /// Derives what follows from a wrapping key.
-  static scope_keys assemble(crypto::secret_key wrapping,
-                             crypto::secret_key data, std::uint32_t data_epoch);
+  static scope_keys assemble(crypto::secret_key wrapping, data_keys data);
 };
 
 /// What all scopes of an organization share: the content of its 's' record.

@@ -30,7 +30,7 @@ namespace cloister::persistence {
 //         | 'l' locator        rest = descendant's tag:16      (organizations)
 //         | 'm' memory         rest = sequence:be64
 //         | 'n' refused name   rest = parent's tag:16 keyed hash:16    (node)
-//         | 'o' settings       rest = (nothing)                (organizations)
+//         | 'o' settings       rest = (nothing)
 //         | 'p' pseudonym      rest = descendant's pseudonym:16 (organizations)
 //         | 'q' index checkpoint rest = part:be64
 //         | 'r' old revision   rest = sequence:be64 revision:be32

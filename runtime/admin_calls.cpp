@@ -134,6 +134,18 @@ call<scope_summary> client::impl::show() const {
   co_return to_summary(**done);
 }
 
+call<quota> client::impl::configure(quota_changes changes) const {
+  engine::operation what{engine::configure_scope{changes}};
+  auto done = co_await perform<persistence::organization_settings>(
+    binding, operation::configure_scope, std::move(what));
+  if (done.has_error())
+    co_return done.error();
+  if (!*done)
+    co_return error{errc::not_found, "there is no such session; `cloister "
+                                     "session list` has those there are"};
+  co_return (*done)->limits;
+}
+
 erasure_receipt signed_receipt(const runtime::impl& node,
                                const auth::authority& who, const scope& name,
                                const engine::erased_child& what) {

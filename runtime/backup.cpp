@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <thread>
+#include <shared_mutex>
 
 #include "core/encoding.hpp"
+#include "crypto/random.hpp"
 #include "persistence/backup.hpp"
 #include "runtime/backup_impl.hpp"
 #include "runtime/runtime_impl.hpp"
@@ -30,13 +31,15 @@ persistence::backup_watcher to_watcher(backup_watcher watch) {
 }
 
 call<erasure_list> runtime::impl::erased_list(std::shared_ptr<impl> self) {
+  // Before: what is erased meanwhile may be missing.
+  auto made_at = self->gateway->services().time->now();
   engine::node_operation what{engine::list_erased_names{}};
   auto done = co_await self->gateway->perform_on_node(std::move(what));
   if (done.has_error())
     co_return done.error();
   erasure_list out;
   out.store = self->store.directory->id();
-  out.made_at = self->gateway->services().time->now();
+  out.made_at = made_at;
   for (const auto& each : std::get<engine::erased_names>(*done).list)
     out.entries.push_back({to_hex(view_of(each.parent)),
                            to_hex(view_of(each.name)), each.incarnation,
@@ -78,20 +81,26 @@ result<backup_summary> runtime::back_up(const std::string& path,
     return *impl_->sealed;
   if (path.empty())
     return error{errc::invalid_argument, "name the file of the backup"};
+  std::shared_lock together{impl_->rotating, std::try_to_lock};
+  if (!together.owns_lock() || impl_->store.rotating)
+    return error{errc::unavailable,
+                 "the master key is being rotated; try again when that is done",
+                 limits::overload_retry_hint};
+  auto id = crypto::random_array<16>();
+  auto note
+    = backup_note(to_hex(view_of(id)), impl_->store.node->master->version());
+  // Before: one that nobody was told of must not be missed by a rotation.
+  if (auto noted = note_backup(*impl_, errc::ok, note); noted.has_error())
+    return noted.error();
   auto now = impl_->gateway->services().time->now();
-  auto done = persistence::back_up(impl_->store, path, path + ".keys", now,
+  auto done = persistence::back_up(impl_->store, path, path + ".keys", id, now,
                                    to_watcher(std::move(watch)));
   if (done.has_error()) {
     static_cast<void>(
-      note_backup(*impl_, done.error().code, "it was not completed"));
+      note_backup(*impl_, done.error().code, note + ", it was not completed"));
     return done.error();
   }
-  auto out = to_summary(*done);
-  auto noted = note_backup(*impl_, errc::ok,
-                           backup_note(out.backup, out.master_version));
-  if (noted.has_error())
-    return noted.error();
-  return out;
+  return to_summary(*done);
 }
 
 std::string backup_note(const std::string& backup, std::uint32_t version) {

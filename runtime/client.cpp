@@ -211,6 +211,15 @@ void client::revoke_key(std::string_view key,
   start(impl_, impl_->node, impl_->revoke(std::string{key}), std::move(done));
 }
 
+result<quota> client::configure_scope(quota_changes changes) const {
+  return wait(impl_->configure(changes));
+}
+
+void client::configure_scope(quota_changes changes,
+                             completion_handler<quota> done) const {
+  start(impl_, impl_->node, impl_->configure(changes), std::move(done));
+}
+
 result<scope_listing> client::list_scopes() const {
   return wait(impl_->scopes());
 }

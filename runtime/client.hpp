@@ -32,6 +32,7 @@ using completion_handler = std::function<void(result<T>)>;
 /// thread-safe, and answer values instead of throwing. Any call can fail with
 /// `forbidden` (the key does not allow it), `unauthenticated` (it was revoked
 /// or has expired), `overloaded` (try again after `error.retry_after`),
+/// `rate_limited` (the same), `quota_exceeded` if it adds something,
 /// `unavailable` (outcome unknown, try again), `timeout`, `quarantined` or
 /// `corrupted`.
 ///
@@ -202,6 +203,16 @@ public:
   result<scope_summary> show_scope() const;
   /// The same, completed by a handler.
   void show_scope(completion_handler<scope_summary> done) const;
+
+  /// Changes what this scope may not exceed, which is made if nothing was ever
+  /// written to it; answers what holds from now on. Needs `admin`, by a key
+  /// rooted above: nobody lifts their own limits. Fails with
+  /// `invalid_argument`, and for an organization, see
+  /// `organization::configure`.
+  result<quota> configure_scope(quota_changes changes) const;
+  /// The same, completed by a handler.
+  void configure_scope(quota_changes changes,
+                       completion_handler<quota> done) const;
 
   /// Erases this scope and all below it: the keys are destroyed first, so that
   /// nothing of it opens any more, also not from a copy of the disk made

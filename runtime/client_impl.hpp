@@ -51,6 +51,7 @@ struct client::impl {
   call<key_info> revoke(std::string key_id) const;
   call<scope_listing> scopes() const;
   call<scope_summary> show() const;
+  call<quota> configure(quota_changes changes) const;
   call<erasure_receipt> erase() const;
   call<audit_list> audit(audit_options options) const;
   call<audit_checkpoint> checkpoint() const;
@@ -64,10 +65,11 @@ struct client::impl {
   /// The answer of one kind, or nothing where the scope does not exist.
   template <class T>
   call<std::optional<T>> perform(std::shared_ptr<actors::scope_binding> where,
-                                 auth::operation kind,
-                                 engine::operation what) const {
+                                 auth::operation kind, engine::operation what,
+                                 actors::counted how
+                                 = actors::counted::call) const {
     auto done = co_await node->gateway->perform(
-      where, who, kind, std::move(what), limits::request_timeout_default);
+      where, who, kind, std::move(what), limits::request_timeout_default, how);
     if (done.has_error())
       co_return done.error();
     if (auto answer = std::get_if<engine::answer>(&*done))
@@ -77,8 +79,9 @@ struct client::impl {
 
   /// The same where a missing scope is an error.
   template <class T>
-  call<T> perform_existing(auth::operation kind, engine::operation what) const {
-    auto done = co_await perform<T>(binding, kind, std::move(what));
+  call<T> perform_existing(auth::operation kind, engine::operation what,
+                           actors::counted how = actors::counted::call) const {
+    auto done = co_await perform<T>(binding, kind, std::move(what), how);
     if (done.has_error())
       co_return done.error();
     if (!*done)

@@ -78,10 +78,18 @@ key_info to_key_info(const auth::key_record& record) {
 }
 
 scope_summary to_summary(const engine::scope_info& info) {
-  return {info.name,          to_hex(view_of(info.tag)),
-          info.incarnation,   info.created_at,
-          info.memories,      info.bytes,
-          info.audit_entries, info.erased_at};
+  scope_summary out{info.name,         to_hex(view_of(info.tag)),
+                    info.incarnation,  info.created_at,
+                    info.memories,     info.bytes,
+                    info.audit_entries};
+  out.sessions = info.sessions;
+  out.limits = info.limits;
+  if (const auto& all = info.organization)
+    out.organization = organization_summary{
+      static_cast<std::uint64_t>(all->held.memories),
+      static_cast<std::uint64_t>(all->held.bytes), all->sessions, all->limits};
+  out.erased_at = info.erased_at;
+  return out;
 }
 
 scope_listing to_listing(const engine::scope_list& list) {

@@ -3,6 +3,9 @@
 
 #include "runtime/doctor.hpp"
 
+#include <algorithm>
+#include <thread>
+
 #include <sys/stat.h>
 
 #include "core/limits.hpp"
@@ -13,6 +16,7 @@
 #include "persistence/salvage.hpp"
 #include "runtime/master_key.hpp"
 #include "runtime/open_parts.hpp"
+#include "runtime/runtime_impl.hpp"
 
 namespace cloister {
 
@@ -127,7 +131,15 @@ void report_examination(const engine::examination& found, findings& out) {
   if (found.orphaned_records > 0)
     out.warn(std::to_string(found.orphaned_records)
                + " records belong to no known scope",
-             "they cannot be read and only take space");
+             found.damages.empty()
+               ? "they only take space; run `cloister doctor --repair`"
+               : "they may be of what is damaged; run `cloister doctor "
+                 "--repair`");
+  if (found.unfinished_erasures > 0)
+    out.warn(std::to_string(found.unfinished_erasures)
+               + " erasures still have space to give back",
+             "that goes on while a process has the store open, or run "
+             "`cloister doctor --repair`");
   if (found.damages.empty() && found.half_slots.empty())
     out.ok(std::to_string(found.records) + " records of "
            + std::to_string(found.scopes)
@@ -168,7 +180,70 @@ result<void> examine_opened(const doctor_options& options,
   report.scopes = found.scopes;
   report.records = found.records;
   report_examination(found, out);
+  if (parts->rotating)
+    out.warn("a rotation of the master key was interrupted",
+             "it goes on when the store is opened, or run `cloister doctor "
+             "--repair`");
   return {};
+}
+
+/// Removes what belongs to nobody, where everything else could be read.
+result<void> clear_orphans(const doctor_options& options, findings& out) {
+  auto parts = open_parts({options.data_dir, options.key});
+  if (parts.has_error())
+    return parts.error();
+  auto with = services_over(*parts, system_clock());
+  auto found = engine::examine_store(with, *parts->slots);
+  if (!found.damages.empty() || found.orphans.empty())
+    return {};
+  if (auto done = engine::remove_orphans(*parts->records, found);
+      done.has_error())
+    return done;
+  out.repaired(std::to_string(found.orphans.size())
+               + " records that belonged to no scope were removed");
+  return {};
+}
+
+bool has_erasures(const runtime& opened) {
+  const auto& with = runtime_access::parts(opened).gateway->services();
+  auto range
+    = with.catalog.node().space().range(persistence::record_kind::erasure);
+  bool found = false;
+  static_cast<void>(with.records.scan(range, {}, [&](bytes_view, bytes_view) {
+    found = true;
+    return false;
+  }));
+  return found;
+}
+
+/// Lets erasures and rotations that were interrupted come to their end, as
+/// whoever opens the store does.
+result<void> finish_begun(const doctor_options& options, findings& out) {
+  constexpr std::chrono::minutes patience{10};
+  constexpr std::chrono::milliseconds look{20};
+  runtime_options open;
+  open.data_dir = options.data_dir;
+  open.master_key_file = options.key.file;
+  open.master_key_command = options.key.command;
+  open.passphrase = options.key.passphrase;
+  open.create = false;
+  auto opened = runtime::open(open);
+  if (opened.has_error())
+    return opened.error();
+  auto had_erasures = has_erasures(*opened);
+  auto until = std::chrono::steady_clock::now() + patience;
+  while (has_erasures(*opened) && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(look);
+  if (had_erasures && !has_erasures(*opened))
+    out.repaired("erasures that were interrupted came to their end");
+  return {};
+}
+
+/// What is no damage, and is left to be done.
+result<void> tidy_up(const doctor_options& options, findings& out) {
+  if (auto done = finish_begun(options, out); done.has_error())
+    return done;
+  return clear_orphans(options, out);
 }
 
 std::string counted_keys(std::size_t number) {
@@ -276,8 +351,20 @@ result<doctor_report> examine(const doctor_options& options) {
   auto seen = as_finding(examine_opened(options, first, before), before);
   if (seen.has_error())
     return seen.error();
-  if (options.repair && first.healthy()) {
+  auto has_warnings = [&first] {
+    return std::any_of(
+      first.findings.begin(), first.findings.end(),
+      [](const auto& each) { return each.level == finding_level::warning; });
+  };
+  if (options.repair && first.healthy() && !has_warnings()) {
     out.ok("there is nothing to repair");
+  } else if (options.repair && first.healthy()) {
+    if (auto done = tidy_up(options, out); done.has_error())
+      return done.error();
+    first = {};
+    seen = as_finding(examine_opened(options, first, before), before);
+    if (seen.has_error())
+      return seen.error();
   } else if (options.repair) {
     if (auto done = repair(options, report, out); done.has_error())
       return done.error();

@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 
 #include "core/encoding.hpp"
 #include "crypto/passphrase.hpp"
@@ -148,18 +149,21 @@ keys_of_passphrase(const std::string& passphrase, const std::string& data_dir) {
                  "it away, or name the key's file with "
                  "CLOISTER_MASTER_KEY_FILE"};
   std::vector<crypto::secret_key> out;
+  std::optional<error> failure;
   for (const auto& path :
        {passphrase_path(data_dir), next_passphrase_path(data_dir)}) {
     if (!persistence::posix_file_system()->exists(path))
       continue;
     auto cost = read_cost(path);
-    if (cost.has_error())
-      return cost.error();
-    auto key = crypto::key_from_passphrase(passphrase, *cost);
-    if (key.has_error())
-      return key.error();
-    out.push_back(std::move(*key));
+    auto key = cost ? crypto::key_from_passphrase(passphrase, *cost)
+                    : result<crypto::secret_key>{cost.error()};
+    if (key)
+      out.push_back(std::move(*key));
+    else
+      failure = key.error();
   }
+  if (out.empty() && failure)
+    return *failure;
   return out;
 }
 
@@ -227,7 +231,12 @@ result<found_master_key> find_master_key(const master_key_source& source,
   auto path = master_key_path(from.file, store_id);
   if (path.has_error())
     return path.error();
-  return keys_of_file(*path);
+  auto of_file = keys_of_file(*path);
+  if (of_file.has_error() && !from.file && has_next_passphrase(data_dir))
+    return error{errc::sealed,
+                 "this store's master key comes of a passphrase now; give it "
+                 "with CLOISTER_PASSPHRASE"};
+  return of_file;
 }
 
 namespace {
@@ -323,13 +332,30 @@ result<new_master_key> make_master_key(const master_key_source& source,
                         key ? "CLOISTER_MASTER_KEY" : "the command"};
 }
 
+std::string whole_path(const std::string& path) {
+  std::error_code failed;
+  auto whole = std::filesystem::weakly_canonical(
+    std::filesystem::absolute(path, failed), failed);
+  return failed ? path : whole.string();
+}
+
+bool is_same_file(const std::string& a, const std::string& b) {
+  return whole_path(a) == whole_path(b);
+}
+
 result<next_master_key> make_next_master_key(const master_key_source& wanted,
                                              const found_master_key& now,
                                              const std::string& data_dir) {
   if (wanted.passphrase)
     return next_of_passphrase(*wanted.passphrase, data_dir);
+  if (wanted.file && !is_same_file(*wanted.file, now.file)
+      && persistence::posix_file_system()->exists(*wanted.file))
+    return error{errc::conflict,
+                 *wanted.file
+                   + " is there already, and is not this store's key; name a "
+                     "new file"};
   if (wanted.file || (!wanted.command && !now.file.empty()))
-    return next_of_file(wanted.file.value_or(now.file));
+    return next_of_file(whole_path(wanted.file.value_or(now.file)));
   if (!wanted.command)
     return error{errc::invalid_argument,
                  "say where the new master key comes from: "

@@ -47,6 +47,10 @@ struct next_master_key {
   bool of_passphrase = false;
 };
 
+/// A path that means the same in every folder and by every name.
+std::string whole_path(const std::string& path);
+bool is_same_file(const std::string& a, const std::string& b);
+
 /// Makes one. Where nothing is asked for it is of the kind that there is: a
 /// file in the place of the file, or, for a passphrase, another one that was
 /// given. Fails with `invalid_argument`.

@@ -129,7 +129,8 @@ call<located_memory> client::impl::share(memory_id id, std::string to) const {
     co_return may_write.error();
   engine::operation reading{engine::share_memory{id}};
   auto source = co_await perform_existing<engine::shared_memory>(
-    operation::share_memory, std::move(reading));
+    operation::share_memory, std::move(reading),
+    actors::counted::further_scope);
   if (source.has_error())
     co_return source.error();
   auto& value = source->value;
@@ -140,7 +141,8 @@ call<located_memory> client::impl::share(memory_id id, std::string to) const {
   writing.origins.push_back(source->origin);
   engine::operation what{std::move(writing)};
   auto done = co_await perform<engine::stored_memories>(
-    bind(*target), operation::receive_memory, std::move(what));
+    bind(*target), operation::receive_memory, std::move(what),
+    actors::counted::nothing);
   if (done.has_error())
     co_return done.error();
   co_return located_memory{std::move((*done)->memories.front()), *target};

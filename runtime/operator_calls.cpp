@@ -213,7 +213,7 @@ namespace {
 
 organization_settings
 to_settings(const persistence::organization_settings& from) {
-  return {from.search_language};
+  return {from.search_language, from.limits};
 }
 
 } // namespace
@@ -230,7 +230,7 @@ call<organization_settings> organization::impl::settings() const {
 call<organization_settings>
 organization::impl::configure(organization_changes changes) const {
   engine::operation what{
-    engine::configure_organization{changes.search_language}};
+    engine::configure_organization{changes.search_language, changes.limits}};
   auto done = co_await node->gateway->perform_on_organization(
     root, root->name(), who, auth::operation::configure_organization,
     std::move(what));

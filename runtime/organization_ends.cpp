@@ -45,11 +45,7 @@ call<void> runtime::impl::reinstate_organization(std::shared_ptr<impl> self,
   auto parsed = parse_organization(name);
   if (parsed.has_error())
     co_return parsed.error();
-  engine::node_operation what{engine::reinstate_organization{*parsed}};
-  auto done = co_await self->gateway->perform_on_node(std::move(what));
-  if (done.has_error())
-    co_return done.error();
-  co_return result<void>{};
+  co_return co_await self->gateway->reinstate_organization(*parsed);
 }
 
 result<organization_erasure>

@@ -73,6 +73,7 @@ call<memory_list> client::impl::list(list_options options) const {
   memory_list out;
   std::size_t carried = 0;
   auto after = at->after;
+  auto how = actors::counted::call;
   for (auto i = at->scope; i < scopes->size();) {
     auto room = options.limit - out.results.size();
     auto where = (*scopes)[i];
@@ -83,7 +84,7 @@ call<memory_list> client::impl::list(list_options options) const {
     engine::operation what{engine::list_memories{
       options.memory_type, *filter, room, after, options.oldest_first}};
     auto page = co_await perform<engine::memory_page>(
-      where, operation::list_memories, std::move(what));
+      where, operation::list_memories, std::move(what), how);
     // It may have ended since it was listed.
     if (page.has_error() && page.error().code == errc::erased && is_subtree
         && i > 0)
@@ -99,6 +100,7 @@ call<memory_list> client::impl::list(list_options options) const {
       }
     }
     // A page that was cut short goes on in the same scope.
+    how = after ? actors::counted::nothing : actors::counted::further_scope;
     if (!after)
       ++i;
   }

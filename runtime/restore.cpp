@@ -110,7 +110,9 @@ public:
     : opened_(std::move(opened)), options_(options) {}
 
   result<void> finish(restore_report& out) {
-    if (auto done = note(); done.has_error())
+    if (auto done = note(out.backup); done.has_error())
+      return done;
+    if (auto done = keep_disabled_for_now(); done.has_error())
       return done;
     if (auto done = end_sessions(out); done.has_error())
       return done;
@@ -125,16 +127,33 @@ private:
     return *parts().gateway;
   }
 
-  result<void> note() {
-    auto reason = std::string{
-      options_.erased ? "with the erasure list of the store"
-                      : "without an erasure list: what was erased since the "
-                        "backup has come back"};
+  /// The restored store must know that this backup needs its master key.
+  result<void> note(const backup_summary& backup) {
+    auto reason
+      = backup_note(backup.backup, backup.master_version)
+        + (options_.erased ? ", with the erasure list of the store"
+                           : ", without an erasure list: what was erased since "
+                             "the backup has come back");
     engine::node_operation what{engine::note_node{
       auth::operation::restore_backup, auth::principal_kind::operator_,
       errc::ok, std::move(reason)}};
     auto noted = wait(gateway().perform_on_node(std::move(what)));
     return noted ? result<void>{} : noted.error();
+  }
+
+  /// They may have been kept since: there is time to do so once more.
+  result<void> keep_disabled_for_now() {
+    auto found = wait(gateway().perform_on_node(engine::list_disabled{}));
+    if (found.has_error())
+      return found.error();
+    auto until = gateway().services().time->now()
+                 + limits::organization_erasure_delay_default;
+    for (const auto& each :
+         std::get<engine::disabled_organizations>(*found).list)
+      if (auto done = wait(gateway().disable_organization(each.name, until));
+          done.has_error())
+        return done;
+    return {};
   }
 
   /// Whoever had one has long been told that it ended, or will be.
@@ -160,10 +179,9 @@ private:
     if (there.has_error())
       return there.error();
     for (const auto& each : *there) {
-      auto done
-        = each.parent()
-            ? wait(gateway().erase(auth::operator_authority(each), each))
-            : wait(gateway().erase_organization(each));
+      auto done = each.parent() ? wait(gateway().erase(
+                    auth::system_authority(each.organization()), each))
+                                : wait(gateway().erase_organization(each));
       if (done.has_error() && done.error().code != errc::erased)
         return done.error();
       ++out.erased_again;
@@ -222,7 +240,9 @@ restore_into(const std::shared_ptr<persistence::file_system>& files,
     return parts.error();
   if (auto done = prove(*parts, running.time); done.has_error())
     return done.error();
-  auto opened = make_runtime(std::move(*parts), running);
+  auto careful = running;
+  careful.keeps_disabled = true;
+  auto opened = make_runtime(std::move(*parts), std::move(careful));
   if (opened.has_error())
     return opened.error();
   restored_store made{std::move(*opened), options};

@@ -1,8 +1,10 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <charconv>
+#include <map>
+#include <set>
 
+#include "crypto/hash.hpp"
 #include "runtime/master_key.hpp"
 #include "runtime/rotation_impl.hpp"
 
@@ -25,65 +27,151 @@ error begun(const error& why) {
             + why.detail + ")"};
 }
 
-/// The backups that the node's chain tells of, made under a version.
+/// Which backup an entry of the node's chain speaks of, if that needs a version
+/// of the master key.
+std::optional<std::string> backup_in(const std::string& reason,
+                                     const std::string& key) {
+  auto at = reason.find(key);
+  auto end = at == std::string::npos ? at : at + key.size();
+  if (at == std::string::npos || (end != reason.size() && reason[end] != ','))
+    return std::nullopt;
+  return reason.substr(0, at);
+}
+
+/// The backups that the node's chain tells of, made under a version; those that
+/// failed are told of, too.
 result<std::vector<backup_under_former_key>>
 backups_under(runtime::impl& node, std::uint32_t version) {
+  std::map<std::string, timestamp> found;
+  std::set<std::string> failed;
+  auto key = " master key " + std::to_string(version);
+  for (auto what :
+       {auth::operation::back_up, auth::operation::restore_backup}) {
+    engine::list_audit wanted;
+    wanted.limit = limits::page_results_max;
+    wanted.what = what;
+    do {
+      auto done = ask_node(node, engine::list_node_audit{wanted});
+      if (done.has_error())
+        return done.error();
+      auto& page = std::get<engine::audit_page>(*done);
+      for (const auto& line : page.lines) {
+        auto backup = backup_in(line.entry.reason, key);
+        if (backup && line.entry.outcome == errc::ok)
+          found.emplace(*backup, line.entry.at);
+        else if (backup)
+          failed.insert(*backup);
+      }
+      wanted.before = page.next;
+    } while (wanted.before && found.size() < backups_named_max);
+  }
   std::vector<backup_under_former_key> out;
-  auto suffix = " master key " + std::to_string(version);
-  engine::list_audit wanted;
-  wanted.limit = limits::page_results_max;
-  wanted.what = auth::operation::back_up;
-  wanted.outcome = errc::ok;
-  do {
-    auto done = ask_node(node, engine::list_node_audit{wanted});
-    if (done.has_error())
-      return done.error();
-    auto& page = std::get<engine::audit_page>(*done);
-    for (const auto& line : page.lines) {
-      const auto& reason = line.entry.reason;
-      if (reason.ends_with(suffix))
-        out.push_back(
-          {reason.substr(0, reason.size() - suffix.size()), line.entry.at});
-    }
-    wanted.before = page.next;
-  } while (wanted.before && out.size() < backups_named_max);
+  for (auto& [backup, at] : found)
+    if (!failed.contains(backup))
+      out.push_back({backup, at});
   return out;
+}
+
+bool is_passphrase(const runtime::impl& node, const std::string& path) {
+  return path == node.store.directory->passphrase_path();
+}
+
+/// Before anything is destroyed: everything is under the new key, and the file
+/// that is to stay has it.
+result<void> prove_new_key(runtime::impl& node,
+                           const persistence::rotation& plan) {
+  auto [newest, version] = node.store.node->master->newest();
+  auto all = persistence::is_all_under(*node.store.slots, version);
+  if (all.has_error())
+    return all.error();
+  if (version != plan.version || !*all)
+    return error{errc::unavailable, "not everything is under the new key yet"};
+  auto& files = *persistence::posix_file_system();
+  // A passphrase's has no key in it.
+  if (plan.file.empty() || is_passphrase(node, plan.file))
+    return {};
+  auto there = files.exists(plan.next_file) ? plan.next_file : plan.file;
+  auto key = read_master_key(there);
+  if (key.has_error())
+    return key.error();
+  if (!crypto::equal_in_constant_time(key->view(), newest->view()))
+    return error{errc::corrupted,
+                 there + " does not have the new master key; put it back"};
+  return {};
+}
+
+/// The new key's file takes its place. One that has no secret is only replaced.
+result<void> put_in_place(runtime::impl& node,
+                          const persistence::rotation& plan) {
+  auto& files = *persistence::posix_file_system();
+  if (plan.next_file.empty() || !files.exists(plan.next_file))
+    return {};
+  if (!is_passphrase(node, plan.file))
+    if (auto done = persistence::destroy_file(files, plan.file);
+        done.has_error())
+      return done;
+  if (auto done = files.rename(plan.next_file, plan.file); done.has_error())
+    return done;
+  return files.sync_directory(persistence::directory_of(plan.file));
 }
 
 /// The last steps: nothing is wrapped under the former key any more.
 result<void> switch_files(runtime::impl& node,
                           const persistence::rotation& plan) {
+  if (auto done = prove_new_key(node, plan); done.has_error())
+    return done;
   auto& files = *persistence::posix_file_system();
-  if (!plan.next_file.empty() && files.exists(plan.next_file)) {
-    if (auto done = persistence::destroy_file(files, plan.file);
-        done.has_error())
-      return done;
-    if (auto done = files.rename(plan.next_file, plan.file); done.has_error())
-      return done;
-    auto folder = persistence::directory_of(plan.file);
-    if (auto done = files.sync_directory(folder); done.has_error())
-      return done;
-  }
+  if (auto done = put_in_place(node, plan); done.has_error())
+    return done;
   if (auto done = persistence::destroy_file(files, plan.former_file);
       done.has_error())
     return done;
   const auto& directory = *node.store.directory;
-  if (plan.drops_passphrase)
-    if (auto done
-        = persistence::destroy_file(files, directory.passphrase_path());
-        done.has_error())
+  if (plan.drops_passphrase && files.exists(directory.passphrase_path()))
+    if (auto done = files.remove(directory.passphrase_path()); done.has_error())
       return done;
   return persistence::destroy_file(*directory.files(),
                                    directory.rotation_path());
+}
+
+/// Where the key is from now on.
+found_master_key place_after(runtime::impl& node,
+                             const persistence::rotation& plan) {
+  found_master_key out;
+  out.of_passphrase = is_passphrase(node, plan.file);
+  if (!out.of_passphrase)
+    out.file = plan.file;
+  return out;
+}
+
+/// Nobody has heard of the new key in this process, where it could not be told
+/// before.
+result<void> begin_again(runtime::impl& node,
+                         const persistence::rotation& plan) {
+  const auto& master = *node.store.node->master;
+  if (master.version() == plan.version)
+    return {};
+  auto both = persistence::keys_of(plan, *master.newest().first);
+  if (!both || master.version() + 1 != plan.version)
+    return error{errc::corrupted,
+                 "the file `rotation` is not of this store's master key"};
+  auto next
+    = std::make_shared<crypto::secret_key>(both->newest().first->duplicate());
+  auto begun = ask_node(node, engine::begin_rotation{std::move(next)});
+  return begun ? result<void>{} : begun.error();
 }
 
 } // namespace
 
 result<void> rotate_to(runtime::impl& node, crypto::secret_key next,
                        persistence::rotation plan) {
-  auto [former, version] = node.store.node->master->newest();
-  plan.version = version + 1;
-  persistence::wrap_keys(plan, *former, next);
+  {
+    // Not for longer: a rotation does not end while somebody holds its former
+    // key.
+    auto [former, version] = node.store.node->master->newest();
+    plan.version = version + 1;
+    persistence::wrap_keys(plan, *former, next);
+  }
   const auto& directory = *node.store.directory;
   auto written = persistence::write_rotation(*directory.files(),
                                              directory.rotation_path(), plan);
@@ -100,7 +188,9 @@ result<void> rotate_to(runtime::impl& node, crypto::secret_key next,
 }
 
 result<void> finish_rotation(runtime::impl& node) {
-  const auto& plan = *node.store.rotating;
+  const auto plan = *node.store.rotating;
+  if (auto done = begin_again(node, plan); done.has_error())
+    return begun(done.error());
   for (bool all = false; !all;) {
     auto done = ask_node(node, engine::rewrap_keys{});
     if (done.has_error())
@@ -113,6 +203,7 @@ result<void> finish_rotation(runtime::impl& node) {
   if (auto switched = switch_files(node, plan); switched.has_error())
     return begun(switched.error());
   node.store.rotating.reset();
+  node.key_place = place_after(node, plan);
   return {};
 }
 
@@ -124,8 +215,8 @@ persistence::rotation plan_for(const found_master_key& now,
   persistence::rotation plan;
   plan.next_file = next.next_file;
   plan.file = next.file;
-  if (!now.file.empty() && now.file != next.file)
-    plan.former_file = now.file;
+  if (!now.file.empty() && !is_same_file(now.file, next.file))
+    plan.former_file = whole_path(now.file);
   plan.drops_passphrase = now.of_passphrase && !next.of_passphrase;
   return plan;
 }
@@ -150,6 +241,15 @@ runtime::rotate_master_key(const rotation_options& options) const {
   if (!turn.owns_lock())
     return error{errc::conflict, "the master key is being rotated"};
   auto& node = *impl_;
+  const auto& directory = *node.store.directory;
+  // One that was written although that seemed to fail.
+  if (!node.store.rotating) {
+    auto left = persistence::read_rotation(*directory.files(),
+                                           directory.rotation_path());
+    if (left.has_error())
+      return left.error();
+    node.store.rotating = std::move(*left);
+  }
   if (node.store.rotating)
     if (auto done = finish_rotation(node); done.has_error())
       return done.error();
@@ -176,7 +276,6 @@ runtime::rotate_master_key(const rotation_options& options) const {
   if (auto done = rotate_to(node, std::move(next->key), std::move(plan));
       done.has_error())
     return done.error();
-  node.key_place = std::move(place);
   out.version = former_version + 1;
   out.kept_in = std::move(next->kept_in);
   return out;

@@ -72,6 +72,7 @@ actors::gateway_options to_gateway_options(const runtime_options& options) {
   out.content_cache_bytes = options.content_cache_bytes;
   out.idle_after = options.scope_idle;
   out.sweep_interval = options.sweep_interval;
+  out.purge_within = options.purge_within;
   out.system = options.system;
   return out;
 }

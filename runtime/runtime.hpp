@@ -44,6 +44,10 @@ struct runtime_options {
   std::chrono::milliseconds scope_idle = limits::scope_idle_default;
   /// How often expired memories are looked for; 0 for only when told to.
   std::chrono::milliseconds sweep_interval{5000};
+  /// What was removed can be read by nobody after this, also not with the
+  /// master key and what LevelDB has not compacted: the records that stay are
+  /// moved to another key, and the former one is destroyed.
+  std::chrono::milliseconds purge_within = limits::purge_within_default;
   std::size_t loader_threads = 2;
   std::size_t scheduler_threads = 0;
   std::shared_ptr<const clock> time = {};

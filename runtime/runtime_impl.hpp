@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <shared_mutex>
+
 #include "actors/completion.hpp"
 #include "actors/gateway.hpp"
 #include "actors/wait_for.hpp"
@@ -22,7 +24,8 @@ struct runtime::impl {
   persistence::node_store store;
   /// Where the master key is, without the key.
   found_master_key key_place;
-  std::mutex rotating;
+  /// Held alone by a rotation, and together by backups.
+  std::shared_mutex rotating;
   /// None while it is sealed.
   std::unique_ptr<actors::gateway> gateway;
   std::optional<error> sealed;

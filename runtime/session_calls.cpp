@@ -125,11 +125,13 @@ client::impl::promote(std::vector<memory_id> ids, std::string to) const {
     co_return may_write.error();
   engine::create_memories writing;
   std::vector<std::uint32_t> revisions;
+  auto how = actors::counted::further_scope;
   for (const auto& id : ids) {
     engine::operation what{engine::share_memory{id}};
     auto reading = perform_existing<engine::shared_memory>(
-      operation::promote_memory, std::move(what));
+      operation::promote_memory, std::move(what), how);
     auto source = co_await reading;
+    how = actors::counted::nothing;
     if (source.has_error())
       co_return source.error();
     auto& value = source->value;
@@ -140,7 +142,8 @@ client::impl::promote(std::vector<memory_id> ids, std::string to) const {
   }
   engine::operation what{std::move(writing)};
   auto copying = perform<engine::stored_memories>(
-    cloister::bind(*target), operation::receive_memory, std::move(what));
+    cloister::bind(*target), operation::receive_memory, std::move(what),
+    actors::counted::nothing);
   auto copied = co_await copying;
   if (copied.has_error())
     co_return copied.error();
@@ -150,7 +153,8 @@ client::impl::promote(std::vector<memory_id> ids, std::string to) const {
     // One that was changed meanwhile stays.
     engine::operation removal{engine::delete_memory{ids[i], revisions[i]}};
     auto removing = perform<engine::deleted_count>(
-      binding, operation::promote_memory, std::move(removal));
+      binding, operation::promote_memory, std::move(removal),
+      actors::counted::nothing);
     co_await removing;
   }
   std::vector<located_memory> out;

@@ -11,6 +11,7 @@
 #include "core/language.hpp"
 #include "core/limits.hpp"
 #include "core/memory.hpp"
+#include "core/quota.hpp"
 #include "core/scope.hpp"
 #include "runtime/receipt.hpp"
 
@@ -113,11 +114,14 @@ struct memory_list {
 struct organization_settings {
   /// Whose words its memories are stemmed by.
   language search_language = language::english;
+  /// What all of its scopes together may not exceed.
+  quota limits = {};
 };
 
 /// What to change of it.
 struct organization_changes {
   std::optional<language> search_language = {};
+  quota_changes limits = {};
 };
 
 /// What a new key may reach and do.
@@ -157,6 +161,15 @@ struct new_key {
   std::string api_key;
 };
 
+/// What all scopes of an organization hold together, sessions included, and
+/// what they may not exceed.
+struct organization_summary {
+  std::uint64_t memories = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t sessions = 0;
+  quota limits = {};
+};
+
 /// What is known of a scope.
 struct scope_summary {
   scope name;
@@ -169,6 +182,12 @@ struct scope_summary {
   std::uint64_t audit_entries = 0;
   /// When it is erased, if it is an organization that is disabled.
   std::optional<timestamp> erased_at = {};
+  /// Sessions that are open directly below, and what the scope itself may not
+  /// exceed; `show_scope` tells, and lists do not.
+  std::uint64_t sessions = 0;
+  quota limits = {};
+  /// Of its organization, for whoever is rooted there.
+  std::optional<organization_summary> organization = {};
 };
 
 /// The scopes below one, depth first.

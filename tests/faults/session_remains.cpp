@@ -190,9 +190,10 @@ told_values live_and_die(const std::string& dir) {
 
 void collect(const persistence::scope_keys& keys,
              std::vector<const crypto::secret_key*>& out) {
-  for (const auto* key :
-       {&keys.wrapping, &keys.control, &keys.fingerprint, &keys.data})
+  for (const auto* key : {&keys.wrapping, &keys.control, &keys.fingerprint})
     out.push_back(key);
+  // Lives as long as its ring, which nobody changes here.
+  out.push_back(&keys.data->now()->key);
 }
 
 /// Every key that the master key leads to.
@@ -265,7 +266,7 @@ void examine(const std::string& root, const std::string& dir,
   std::vector<persistence::identity_ptr> kept;
   std::vector<const crypto::secret_key*> keys{
     &parts->node->tag, &parts->node->audit, &parts->node->signing_seed,
-    &parts->node->operator_signing, &parts->node->master};
+    &parts->node->operator_signing, parts->node->master->newest().first.get()};
   collect(parts->node->keys, keys);
   collect_below(*parts->catalog, nullptr, kept, keys);
   for (const auto* key : keys) {

@@ -66,7 +66,8 @@ TEST_CASE("a scope is found by its name and by its tags", "[persistence]") {
   REQUIRE(found.exact);
   CHECK(found.exact->tag == user->tag);
   CHECK(found.exact->pseudonym == user->pseudonym);
-  CHECK(found.exact->keys.data.view() == user->keys.data.view());
+  CHECK(found.exact->keys.data->now()->key.view()
+        == user->keys.data->now()->key.view());
   CHECK(found.exact->organization->audit.view()
         == org->organization->audit.view());
   catalog fresh{f.node, *f.records, *f.slots};
@@ -111,11 +112,11 @@ TEST_CASE("without its slot a scope is erased and its name unreadable",
 
 TEST_CASE("another master key opens nothing", "[persistence]") {
   fixture f;
-  auto wrong
-    = open_node_identity(crypto::secret_key::random(), *f.records, *f.slots);
+  auto wrong = open_node_identity(
+    std::make_shared<master_keys>(crypto::secret_key::random(), 1u), *f.records,
+    *f.slots);
   CHECK(wrong.error().code == errc::sealed);
-  CHECK(open_node_identity(f.node->master.duplicate(), *f.records, *f.slots)
-          .value()
-          ->tag.view()
-        == f.node->tag.view());
+  CHECK(
+    open_node_identity(f.node->master, *f.records, *f.slots).value()->tag.view()
+    == f.node->tag.view());
 }

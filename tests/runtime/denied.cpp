@@ -97,6 +97,11 @@ const std::vector<operation_case>& all_operations() {
      [](const client& c) { return failure_of(c.list_scopes()); }},
     {"scope.show", permissions::admin,
      [](const client& c) { return failure_of(c.show_scope()); }},
+    {"scope.configure", permissions::admin,
+     [](const client& c) {
+       return failure_of(
+         c.configure_scope({.memories_max = std::optional<std::uint64_t>{1}}));
+     }},
     {"scope.erase", permissions::admin,
      [](const client& c) { return failure_of(c.erase_scope()); }},
     {"scope.reinstate", permissions::admin,

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <thread>
+
 #include <catch2/catch.hpp>
 
 #include "runtime/audit_export.hpp"
@@ -146,6 +148,48 @@ TEST_CASE("what an erased organization had is gone, and its chains verify",
   });
   REQUIRE(exported.has_value());
   CHECK(exported->chains >= 7);
+}
+
+TEST_CASE("who was bound before an organization was erased stays outside",
+          "[runtime][organization]") {
+  two_organizations both;
+  auto bound = both.opened->client(both.key, "user_sarah").value();
+  auto narrow = both.opened->organization("org_acme")
+                  ->create_key({.root = "user_sarah"})
+                  .value();
+  auto below = both.opened->client(narrow).value();
+  both.opened->erase_organization("org_acme", 0ms).value();
+  CHECK(both.opened->reinstate_organization("org_acme").has_value());
+  auto fresh = both.opened->create_organization("org_acme").value();
+  auto sarah = both.opened->client(fresh, "user_sarah").value();
+  sarah.create_memory(draft("new")).value();
+  for (const auto* each : {&bound, &below}) {
+    CHECK(each->list_memories().has_error());
+    CHECK(each->create_memory(draft("x")).has_error());
+  }
+  CHECK(sarah.list_memories()->results.size() == 1);
+}
+
+TEST_CASE("an organization that is kept at the last moment is not destroyed",
+          "[runtime][organization]") {
+  for (int round = 0; round < (long_mode() ? 200 : 10); ++round) {
+    two_organizations both;
+    both.opened->erase_organization("org_acme").value();
+    both.node.time->advance(week);
+    std::thread sweeper{[&] { both.opened->sweep(); }};
+    auto kept = both.opened->keep_organization("org_acme");
+    sweeper.join();
+    both.opened->sweep();
+    if (kept) {
+      // Somebody may still be on the way to it, and find out.
+      both.opened->sweep();
+      CHECK(eventually([&] { return both.outcome_with_key() == errc::ok; }));
+    } else {
+      CHECK(eventually(
+        [&] { return both.outcome_with_key() == errc::unauthenticated; }));
+    }
+    CHECK(both.is_whole());
+  }
 }
 
 TEST_CASE("a reinstated organization begins anew", "[runtime][organization]") {

@@ -301,9 +301,9 @@ TEST_CASE("no more sessions are open than an organization may have",
   auto acme = scope::parse("org_acme").value();
   std::vector<std::uint64_t> places;
   for (int i = 0; i < 3; ++i)
-    places.push_back(table.reserve(acme, 3).value());
-  CHECK(table.reserve(acme, 3).error().code == errc::quota_exceeded);
-  CHECK(table.reserve(scope::parse("org_other").value(), 3).value() == 3);
+    places.push_back(table.reserve(acme, 3, 10).value());
+  CHECK(table.reserve(acme, 3, 10).error().code == errc::quota_exceeded);
+  CHECK(table.reserve(scope::parse("org_other").value(), 3, 10).value() == 3);
   table.release(acme, places[1]);
-  CHECK(table.reserve(acme, 3).value() == places[1]);
+  CHECK(table.reserve(acme, 3, 10).value() == places[1]);
 }
