@@ -42,6 +42,11 @@ struct runtime_options {
   std::chrono::milliseconds scope_idle = limits::scope_idle_default;
   /// How often expired memories are looked for; 0 for only when told to.
   std::chrono::milliseconds sweep_interval{5000};
+  /// A command of the shell that keeps checkpoints elsewhere: it gets one as a
+  /// JSON document on its standard input at once, and then every so often. One
+  /// that fails, or takes longer than 30 seconds, is logged and tried again.
+  std::optional<std::string> checkpoint_command = {};
+  std::chrono::milliseconds checkpoint_interval = std::chrono::minutes{5};
   std::size_t loader_threads = 2;
   std::size_t scheduler_threads = 0;
   std::shared_ptr<const clock> time = {};

@@ -7,6 +7,7 @@
 #include "actors/gateway.hpp"
 #include "actors/wait_for.hpp"
 #include "persistence/node_store.hpp"
+#include "runtime/checkpoint_shipper.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/unfinished.hpp"
 
@@ -22,6 +23,8 @@ struct runtime::impl {
   /// None while it is sealed.
   std::unique_ptr<actors::gateway> gateway;
   std::optional<error> sealed;
+  /// None unless it is asked for. Ends before the actors, which it asks.
+  std::unique_ptr<checkpoint_shipper> shipper;
 
   // -- what the operator does (operator_calls.cpp) --
   using opening = engine::create_organization::mode;
