@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 43> names{{
+constexpr std::array<entry, 44> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -45,6 +45,7 @@ constexpr std::array<entry, 43> names{{
   {operation::end_session, "session.end"},
   {operation::list_sessions, "session.list"},
   {operation::promote_memory, "memory.promote"},
+  {operation::prune_audit, "audit.prune"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},

@@ -54,6 +54,8 @@ enum class operation : std::uint8_t {
   list_sessions = 31,
   /// Reading the source of a copy that stays when a session ends.
   promote_memory = 32,
+  /// Removing the oldest entries of a trail.
+  prune_audit = 41,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,
