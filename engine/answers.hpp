@@ -12,6 +12,7 @@
 #include "auth/api_key.hpp"
 #include "auth/audit_chain.hpp"
 #include "auth/audit_entry.hpp"
+#include "auth/audit_stub.hpp"
 #include "auth/authority.hpp"
 #include "core/memory.hpp"
 #include "engine/session_requests.hpp"
@@ -26,6 +27,26 @@ struct chain_head {
   persistence::scope_tag tag{};
   std::uint64_t length = 0;
   crypto::digest head{};
+};
+
+/// A chain that ended, by one above.
+struct ended_chain {
+  persistence::scope_tag tag{};
+  std::uint64_t length = 0;
+  crypto::digest head{};
+  /// Of the node: the organization that it was part of, which was erased.
+  std::optional<persistence::scope_tag> former;
+};
+
+struct ended_chains {
+  std::vector<ended_chain> list;
+};
+
+/// How many entries one batch has pruned.
+struct pruned_entries {
+  std::uint64_t entries = 0;
+  /// Whether others may go, too.
+  bool more = false;
 };
 
 struct nothing {};
@@ -159,6 +180,8 @@ struct exported_entry {
 };
 
 struct exported_page {
+  /// With the beginning of a chain: what stands for entries that were pruned.
+  std::optional<auth::audit_stub> stub;
   std::vector<exported_entry> entries;
 };
 
@@ -171,19 +194,22 @@ struct chain_heads {
 struct audit_report {
   std::uint64_t entries = 0;
   std::uint64_t chains = 0;
+  /// Of the chains, those whose oldest entries were pruned.
+  std::uint64_t pruned = 0;
+  /// Ends that were expected among what was pruned since.
+  std::uint64_t passed_over = 0;
   bool intact = true;
   /// Where the first break is, e.g. "org_acme/user_sarah#17".
   std::string first_broken;
   std::string reason;
 };
 
-using answer
-  = std::variant<nothing, memory, shared_memory, stored_memories, memory_page,
-                 memory_hits, search::corpus_statistics, deleted_count,
-                 created_key, key_list, auth::authority_ptr,
-                 persistence::identity_ptr, erased_child, unfinished_erasures,
-                 disabled_organizations, opened_session, session_list,
-                 scope_info, scope_list, audit_page, chain_heads, exported_page,
-                 audit_report, persistence::organization_settings>;
+using answer = std::variant<
+  nothing, memory, shared_memory, stored_memories, memory_page, memory_hits,
+  search::corpus_statistics, deleted_count, created_key, key_list,
+  auth::authority_ptr, persistence::identity_ptr, erased_child,
+  unfinished_erasures, disabled_organizations, opened_session, session_list,
+  scope_info, scope_list, audit_page, chain_heads, exported_page, audit_report,
+  persistence::organization_settings, ended_chains, pruned_entries>;
 
 } // namespace cloister::engine

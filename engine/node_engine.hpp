@@ -7,6 +7,7 @@
 
 #include "engine/erasures.hpp"
 #include "engine/ledger.hpp"
+#include "engine/pruner.hpp"
 #include "engine/refusal_counter.hpp"
 #include "engine/requests.hpp"
 #include "engine/services.hpp"
@@ -61,6 +62,14 @@ struct export_node_chain {
   export_chain wanted;
 };
 
+/// The same for the node's own chain as for a scope's.
+struct prune_node_chain {
+  prune_chain wanted;
+};
+struct list_node_ended_chains {
+  list_ended_chains wanted;
+};
+
 /// Something that happened to the node or at its door.
 struct note_node {
   auth::operation what = auth::operation::start_node;
@@ -93,7 +102,8 @@ using node_operation = std::variant<
   start_node, create_organization, list_organizations, disable_organization,
   keep_organization, list_disabled, erase_organization, reinstate_organization,
   finish_erasure, list_node_audit, verify_node_audit, list_node_heads,
-  export_node_chain, list_erasures, reclaim_space, update_sessions, note_node>;
+  export_node_chain, list_erasures, reclaim_space, update_sessions,
+  prune_node_chain, list_node_ended_chains, note_node>;
 
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)
@@ -105,7 +115,8 @@ inline bool is_change(const node_operation& what) {
          || std::holds_alternative<finish_erasure>(what)
          || std::holds_alternative<list_erasures>(what)
          || std::holds_alternative<reclaim_space>(what)
-         || std::holds_alternative<update_sessions>(what);
+         || std::holds_alternative<update_sessions>(what)
+         || std::holds_alternative<prune_node_chain>(what);
 }
 
 /// What the store says of the node itself.
@@ -195,6 +206,7 @@ private:
   std::uint64_t load_ = next_load();
   bool stale_ = false;
   erasures erasures_;
+  pruner pruner_;
 };
 
 } // namespace cloister::engine

@@ -240,6 +240,7 @@ std::optional<session_remains> scope_engine::close_session() {
     left = remains_of(ledger_, identity_->pseudonym);
   // Nobody else has it by now: with it the keys are wiped.
   erasures_.forget_identity();
+  pruner_.forget_identity();
   identity_.reset();
   return left;
 }

@@ -153,6 +153,18 @@ public:
   void export_audit(audit_line_sink sink,
                     completion_handler<audit_export_summary> done) const;
 
+  /// Removes entries from before a time from the beginning of a scope's audit
+  /// trail, which is named in full, and from those of scopes below that were
+  /// erased; for an empty name, of the node's own trail and of organizations
+  /// that were erased. A signed stub stands for what went, and the rest still
+  /// verifies. What was interrupted is gone on with by the next call. Fails
+  /// with `not_found`, or with `corrupted` where the trail does not verify.
+  result<audit_pruning> prune_audit(std::string_view scope,
+                                    timestamp before) const;
+  /// The same, completed by a handler.
+  void prune_audit(std::string_view scope, timestamp before,
+                   completion_handler<audit_pruning> done) const;
+
   /// Verifies every chain of the store; against a checkpoint, if one is given.
   result<audit_verification>
   verify_all(const std::optional<audit_checkpoint>& against = {}) const;

@@ -56,6 +56,9 @@ struct runtime::impl {
   call<audit_checkpoint> checkpoint();
   static call<audit_export_summary> export_audit(std::shared_ptr<impl> self,
                                                  audit_line_sink sink);
+  // (pruning_calls.cpp)
+  static call<audit_pruning> prune_audit(std::shared_ptr<impl> self,
+                                         std::string name, timestamp before);
   call<engine::exported_page> exported(engine::export_chain wanted);
   call<audit_verification> verify(std::optional<audit_checkpoint> against);
 
