@@ -161,7 +161,7 @@ row measure_verification(const data_folder& in) {
           better::higher,
           1,
           spread(rates, "/s") + "; " + counted(entries_wanted)
-            + " entries, each hashed and opened"};
+            + " entries of reads, each hashed"};
 }
 
 } // namespace
