@@ -47,6 +47,9 @@ class chain_verifier {
 public:
   explicit chain_verifier(bytes_view scope_tag)
     : head_(first_head(scope_tag)) {}
+  /// Goes on with a chain of which entries were pruned.
+  chain_verifier(std::uint64_t length, const crypto::digest& head)
+    : head_(head), length_(length) {}
 
   /// Whether `link` follows what was seen before. After a break, later links
   /// are not trusted.

@@ -4,6 +4,7 @@
 #include "auth/audit_entry.hpp"
 
 #include "core/encoding.hpp"
+#include "crypto/aead.hpp"
 
 namespace cloister::auth {
 
@@ -16,8 +17,16 @@ constexpr std::uint8_t flag_wanted = 4;
 constexpr std::uint8_t flag_narrowings = 8;
 constexpr std::uint8_t flag_ended = 16;
 constexpr std::uint8_t flag_refused = 32;
-constexpr std::uint8_t known_flags = 63;
+constexpr std::uint8_t flag_carried = 64;
+constexpr std::uint8_t known_flags = 127;
 constexpr std::size_t effect_bytes = 1 + 8 + 4 + 16;
+/// What each entry has, without a reason and targets.
+constexpr std::size_t shortest_bytes
+  = 1 + 1 + 8 + 16 + 1 + 15 + 1 + 1 + 16 + 4 + 4 + 4;
+constexpr std::size_t anchor_bytes = 16 + 8 + 32;
+/// Whatever is taken over is an entry itself.
+constexpr std::size_t carried_bytes_min = 4 + 8 + 4 + shortest_bytes;
+static_assert(carried_bytes_min >= anchor_bytes);
 
 std::uint8_t flags_of(const audit_entry& entry) {
   unsigned flags = 0;
@@ -27,6 +36,7 @@ std::uint8_t flags_of(const audit_entry& entry) {
   flags |= entry.narrowings.empty() ? 0u : flag_narrowings;
   flags |= entry.ended ? flag_ended : 0u;
   flags |= entry.refused ? flag_refused : 0u;
+  flags |= entry.carried.empty() ? 0u : flag_carried;
   return static_cast<std::uint8_t>(flags);
 }
 
@@ -41,6 +51,14 @@ void read_effects(byte_reader& reader, audit_entry& entry) {
     effect.revision = reader.u32();
     effect.tag = reader.array<16>();
     entry.effects.push_back(effect);
+  }
+}
+
+void read_carried(byte_reader& reader, audit_entry& entry) {
+  auto count = reader.u32();
+  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
+    auto index = reader.u64();
+    entry.carried.push_back({index, bytes{reader.string()}});
   }
 }
 
@@ -70,9 +88,16 @@ void read_optional_parts(byte_reader& reader, std::uint8_t flags,
     refused.incarnation = reader.u32();
     entry.refused = refused;
   }
+  if ((flags & flag_carried) != 0)
+    read_carried(reader, entry);
 }
 
 } // namespace
+
+bool may_tell_of_chains(std::size_t sealed_bytes) {
+  return sealed_bytes
+         >= crypto::sealed_overhead_bytes + shortest_bytes + anchor_bytes;
+}
 
 bytes encode_audit_entry(const audit_entry& entry) {
   bytes out;
@@ -120,6 +145,13 @@ bytes encode_audit_entry(const audit_entry& entry) {
     writer.raw(entry.refused->name);
     writer.u32(entry.refused->incarnation);
   }
+  if (!entry.carried.empty()) {
+    writer.u32(static_cast<std::uint32_t>(entry.carried.size()));
+    for (const auto& each : entry.carried) {
+      writer.u64(each.index);
+      writer.string(each.entry);
+    }
+  }
   return out;
 }
 
@@ -150,6 +182,19 @@ result<audit_entry> decode_audit_entry(bytes_view data) {
   if (!reader.complete())
     return malformed;
   return entry;
+}
+
+result<void> visit_told(
+  const audit_entry& entry, std::uint64_t index,
+  const std::function<void(const audit_entry&, std::uint64_t)>& visit) {
+  for (const auto& each : entry.carried) {
+    auto known = decode_audit_entry(each.entry);
+    if (known.has_error())
+      return known.error();
+    visit(*known, each.index);
+  }
+  visit(entry, index);
+  return {};
 }
 
 audit_entry entry_for(const authority& who, operation what,

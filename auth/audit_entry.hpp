@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,6 +48,15 @@ struct refused_name {
   friend bool operator==(const refused_name&, const refused_name&) = default;
 };
 
+/// What is needed of an entry that was pruned, with the index that it had: of
+/// two that tell of one thing the later counts.
+struct carried_entry {
+  std::uint64_t index = 0;
+  bytes entry;
+
+  friend bool operator==(const carried_entry&, const carried_entry&) = default;
+};
+
 // One line of the audit trail. Never any content.
 //
 //   entry   := version:u8 flags:u8 time:be64 request:16 principal:u8 key:15
@@ -59,6 +69,7 @@ struct refused_name {
 //              [narrowings:u8 (digest:16)*]                          flag 8
 //              [ended:16]                                            flag 16
 //              [name:16 incarnation:be32]                            flag 32
+//              [carried:be32 (index:be64 entry:string)*]             flag 64
 //
 // Flags are part of the format: never renumber, only append.
 struct audit_entry {
@@ -86,13 +97,26 @@ struct audit_entry {
   std::optional<std::array<std::uint8_t, 16>> ended;
   /// Of a scope that was erased.
   std::optional<refused_name> refused;
+  /// What it takes over from entries that were pruned.
+  std::vector<carried_entry> carried;
 
   friend bool operator==(const audit_entry&, const audit_entry&) = default;
 };
 
+/// Whether an entry that was sealed to so many bytes may be one that tells of
+/// other chains: most tell of reads, and are shorter. Their contents are
+/// authenticated by the chain, opened or not.
+bool may_tell_of_chains(std::size_t sealed_bytes);
+
 bytes encode_audit_entry(const audit_entry& entry);
 /// Fails with `corrupted`.
 result<audit_entry> decode_audit_entry(bytes_view data);
+
+/// Calls `visit` for what an entry has taken over from others, with the indexes
+/// that those had, and then for itself. Fails with `corrupted`.
+result<void>
+visit_told(const audit_entry& entry, std::uint64_t index,
+           const std::function<void(const audit_entry&, std::uint64_t)>& visit);
 
 /// An entry that says who asked for what; the rest is up to the caller.
 audit_entry entry_for(const authority& who, operation what,

@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 49> names{{
+constexpr std::array<entry, 50> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -46,6 +46,7 @@ constexpr std::array<entry, 49> names{{
   {operation::list_sessions, "session.list"},
   {operation::promote_memory, "memory.promote"},
   {operation::configure_scope, "scope.configure"},
+  {operation::prune_audit, "audit.prune"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},

@@ -56,6 +56,8 @@ enum class operation : std::uint8_t {
   promote_memory = 32,
   /// Changing the limits of one scope.
   configure_scope = 40,
+  /// Removing the oldest entries of a trail.
+  prune_audit = 41,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,

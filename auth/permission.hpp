@@ -103,6 +103,7 @@ constexpr permission required_for(operation what) {
     case operation::configure_scope:
     case operation::erase_scope:
     case operation::reinstate_scope:
+    case operation::prune_audit:
     // What nobody may ask for is the administrator's at least.
     case operation::authenticate:
     case operation::bind_client:

@@ -27,4 +27,7 @@ std::vector<row> measure_searches(const options& with, const data_folder& in);
 /// Rows 12 to 14: sessions.
 std::vector<row> measure_sessions(const options& with, const data_folder& in);
 
+/// Rows 15 to 17: what auditing costs, erasures, and verification.
+std::vector<row> measure_trails(const options& with, const data_folder& in);
+
 } // namespace cloister::bench

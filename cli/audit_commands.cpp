@@ -155,6 +155,7 @@ exit_code run_verify(context& shared, const verify_arguments& asked) {
     print_json(json::object{
       {"entries", report->entries},
       {"chains", report->chains},
+      {"pruned", report->pruned},
       {"intact", report->intact},
       {"first_broken", report->intact ? json::value(nullptr)
                                       : json::value(report->first_broken)},
@@ -164,6 +165,9 @@ exit_code run_verify(context& shared, const verify_arguments& asked) {
   else if (report->intact)
     std::cout << "Intact: " << counted(report->entries, "entry", "entries")
               << " in " << counted(report->chains, "chain", "chains")
+              << (report->pruned > 0
+                    ? " (" + std::to_string(report->pruned) + " pruned)"
+                    : std::string{})
               << ", checked against " << report->checked_against << ".\n";
   else
     std::cout << "BROKEN at " << report->first_broken << ": " << report->reason
@@ -224,6 +228,7 @@ void add_audit_commands(CLI::App& app, context& shared) {
     shared.run = [wanted](context& c) { return run_verify(c, *wanted); };
   });
   add_audit_evidence_commands(*audit, shared);
+  add_audit_prune_command(*audit, shared);
 }
 
 } // namespace cloister::cli

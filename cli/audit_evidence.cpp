@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <thread>
 
 #include <boost/json.hpp>
 
@@ -13,6 +14,8 @@
 #include "cli/interruption.hpp"
 #include "cli/output_file.hpp"
 #include "cli/receipt.hpp"
+#include "core/rfc3339.hpp"
+#include "runtime/checkpoint_command.hpp"
 
 namespace cloister::cli {
 
@@ -51,15 +54,84 @@ result<std::string> read_file(const std::string& path) {
   return std::string{std::istreambuf_iterator<char>{file}, {}};
 }
 
-exit_code run_checkpoint(context& shared, const std::string& scope_name) {
-  auto made = ask(
+struct checkpoint_arguments {
+  std::string scope;
+  std::string command;
+  std::string every;
+};
+
+result<audit_checkpoint> make_one(const context& shared,
+                                  const std::string& scope_name) {
+  return ask(
     shared, scope_name,
     [](const client& bound) { return bound.make_checkpoint(); },
     [](const runtime& opened) { return opened.make_checkpoint(); });
+}
+
+/// The store is held only while the checkpoint is made: others may use it while
+/// the command runs, and until the next one is due.
+result<void> ship_one(const context& shared,
+                      const checkpoint_arguments& asked) {
+  auto made = make_one(shared, asked.scope);
   if (made.has_error())
-    return fail(made.error());
-  std::cout << to_json_text(*made) << '\n';
+    return made.error();
+  auto done
+    = give_to_command(asked.command, to_json_text(*made),
+                      {checkpoint_command_time_max, interruption::has_come});
+  if (done.has_error())
+    return error{done.error().code,
+                 "the checkpoint command failed: " + done.error().detail};
+  if (shared.style.json)
+    print_json(json::object{{"made_at", to_rfc3339(made->made_at)},
+                            {"chains", made->chains.size()}});
+  else if (!shared.style.quiet)
+    std::cout << "Shipped: the ends of "
+              << counted(made->chains.size(), "chain", "chains") << " by "
+              << to_rfc3339(made->made_at) << ".\n"
+              << std::flush;
+  return {};
+}
+
+/// False if it was interrupted.
+bool wait_for_next(std::chrono::milliseconds interval) {
+  constexpr std::chrono::milliseconds look_interval{50};
+  auto until = std::chrono::steady_clock::now() + interval;
+  while (!interruption::has_come() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(look_interval);
+  return !interruption::has_come();
+}
+
+exit_code ship_every(const context& shared, const checkpoint_arguments& asked,
+                     std::chrono::milliseconds interval) {
+  do {
+    auto done = ship_one(shared, asked);
+    // A store in use, or a network that is away, is met again later.
+    if (done.has_error() && !interruption::has_come())
+      print_error(done.error());
+  } while (wait_for_next(interval));
   return exit_code::done;
+}
+
+exit_code run_checkpoint(context& shared, const checkpoint_arguments& asked) {
+  if (asked.command.empty() && !asked.every.empty())
+    return fail({errc::invalid_argument,
+                 "--every goes with --checkpoint-command, which says where "
+                 "checkpoints go"});
+  if (asked.command.empty()) {
+    auto made = make_one(shared, asked.scope);
+    if (made.has_error())
+      return fail(made.error());
+    std::cout << to_json_text(*made) << '\n';
+    return exit_code::done;
+  }
+  interruption watched;
+  if (!asked.every.empty()) {
+    auto interval = parse_duration(asked.every);
+    return interval ? ship_every(shared, asked, *interval)
+                    : fail(interval.error());
+  }
+  auto done = ship_one(shared, asked);
+  return done ? exit_code::done : fail(done.error());
 }
 
 exit_code run_export(context& shared, const std::string& scope_name,
@@ -146,12 +218,18 @@ void add_audit_evidence_commands(CLI::App& audit, context& shared) {
     "Kept elsewhere, it proves later that nothing before it was changed, cut "
     "off or left\naway by whoever can write to the store.\nExample:\n"
     "  cloister audit checkpoint > today.checkpoint\n"
-    "  cloister audit verify --checkpoint today.checkpoint");
-  auto scope_name = std::make_shared<std::string>();
-  checkpoint->add_option("--scope", *scope_name, "Where to begin");
-  checkpoint->callback([&shared, scope_name] {
-    shared.run
-      = [scope_name](context& c) { return run_checkpoint(c, *scope_name); };
+    "  cloister audit verify --checkpoint today.checkpoint\n"
+    "  cloister audit checkpoint --every 5m --checkpoint-command \\\n"
+    "    'ssh elsewhere tee -a checkpoints'");
+  auto asked = std::make_shared<checkpoint_arguments>();
+  checkpoint->add_option("--scope", asked->scope, "Where to begin");
+  checkpoint->add_option("--checkpoint-command", asked->command,
+                         "Give it to this command of the shell, on its "
+                         "standard input, instead of printing it");
+  checkpoint->add_option("--every", asked->every,
+                         "And again this often, e.g. 5m, until interrupted");
+  checkpoint->callback([&shared, asked] {
+    shared.run = [asked](context& c) { return run_checkpoint(c, *asked); };
   });
 
   auto exported = audit.add_subcommand(

@@ -28,6 +28,9 @@ result<audit_verification> verify_export(const verify_arguments& asked);
 result<std::optional<audit_checkpoint>>
 read_checkpoint(const std::string& path);
 
+/// Adds `audit prune`.
+void add_audit_prune_command(CLI::App& audit, context& shared);
+
 /// Adds `audit checkpoint` and `audit export`.
 void add_audit_evidence_commands(CLI::App& audit, context& shared);
 

@@ -12,6 +12,7 @@
 #include "auth/api_key.hpp"
 #include "auth/audit_chain.hpp"
 #include "auth/audit_entry.hpp"
+#include "auth/audit_stub.hpp"
 #include "auth/authority.hpp"
 #include "core/memory.hpp"
 #include "engine/session_requests.hpp"
@@ -28,6 +29,26 @@ struct chain_head {
   persistence::scope_tag tag{};
   std::uint64_t length = 0;
   crypto::digest head{};
+};
+
+/// A chain that ended, by one above.
+struct ended_chain {
+  persistence::scope_tag tag{};
+  std::uint64_t length = 0;
+  crypto::digest head{};
+  /// Of the node: the organization that it was part of, which was erased.
+  std::optional<persistence::scope_tag> former;
+};
+
+struct ended_chains {
+  std::vector<ended_chain> list;
+};
+
+/// How many entries one batch has pruned.
+struct pruned_entries {
+  std::uint64_t entries = 0;
+  /// Whether others may go, too.
+  bool more = false;
 };
 
 struct nothing {};
@@ -177,6 +198,8 @@ struct exported_entry {
 };
 
 struct exported_page {
+  /// With the beginning of a chain: what stands for entries that were pruned.
+  std::optional<auth::audit_stub> stub;
   std::vector<exported_entry> entries;
 };
 
@@ -189,6 +212,10 @@ struct chain_heads {
 struct audit_report {
   std::uint64_t entries = 0;
   std::uint64_t chains = 0;
+  /// Of the chains, those whose oldest entries were pruned.
+  std::uint64_t pruned = 0;
+  /// Ends that were expected among what was pruned since.
+  std::uint64_t passed_over = 0;
   bool intact = true;
   /// Where the first break is, e.g. "org_acme/user_sarah#17".
   std::string first_broken;
@@ -201,6 +228,7 @@ using answer = std::variant<
   auth::authority_ptr, persistence::identity_ptr, erased_child,
   unfinished_erasures, disabled_organizations, erased_names, opened_session,
   session_list, scope_info, scope_list, audit_page, chain_heads, exported_page,
-  audit_report, persistence::organization_settings>;
+  audit_report, persistence::organization_settings, ended_chains,
+  pruned_entries>;
 
 } // namespace cloister::engine

@@ -9,6 +9,7 @@
 #include "auth/audit_chain.hpp"
 #include "crypto/aead.hpp"
 #include "engine/chain_checker.hpp"
+#include "engine/chain_start.hpp"
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
 #include "persistence/locator.hpp"
@@ -294,6 +295,12 @@ result<exported_page> read_chain(const services& with,
   if (done.has_error())
     return done.error();
   exported_page page;
+  if (wanted.from == 0) {
+    auto stub = read_stub(with, context);
+    if (stub.has_error())
+      return stub.error();
+    page.stub = *stub;
+  }
   name_resolver names{with, identity};
   for (const auto& [index, value] : found) {
     auto link = auth::decode_link(index, value);

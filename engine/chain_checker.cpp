@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "core/encoding.hpp"
+#include "engine/chain_start.hpp"
 #include "persistence/session_record.hpp"
 
 namespace cloister::engine {
@@ -65,25 +66,61 @@ void chain_checker::compare_expected(const chain& of) {
     expected_.erase(wanted);
 }
 
+/// What is from before the stub was compared when it went, by who signed that.
+void chain_checker::begin_at(chain& of,
+                             const std::optional<auth::audit_stub>& stub) {
+  of.is_begun = false;
+  of.verifier = verifier_from(of.context, stub);
+  auto wanted = expected_.find(of.context.tag);
+  if (!stub || wanted == expected_.end()
+      || wanted->second->length >= stub->from)
+    return;
+  expected_.erase(wanted);
+  ++report_.passed_over;
+}
+
+/// Where what stands for pruned entries is wrong, `reason` says so.
+result<std::optional<auth::audit_stub>>
+chain_checker::stub_of(const chain& of, std::string& reason) const {
+  auto stub = read_stub(with_, of.context);
+  if (stub.has_error() && stub.error().code == errc::unavailable)
+    return stub.error();
+  if (stub)
+    return stub;
+  reason = stub.error().detail;
+  return std::optional<auth::audit_stub>{};
+}
+
+/// Remembers where a chain below ended.
+void chain_checker::note_end(const auth::audit_entry& entry, const chain& of,
+                             std::size_t number, std::uint64_t index) {
+  // Nothing was left of it, not even its tag.
+  if (*entry.ended == scope_tag{}) {
+    known_.insert(entry.anchor->head);
+    return;
+  }
+  auto former = entry.wanted.value_or(*entry.ended);
+  if (of.identity)
+    former = {};
+  else if (of.former != scope_tag{})
+    former = of.former;
+  known_.insert(beginning_of(*entry.ended));
+  // A later one counts: an erasure that was interrupted tells it again. What
+  // was taken over from pruned entries is told behind what is later.
+  auto known = ended_.find(*entry.ended);
+  if (known != ended_.end() && known->second.teller == number
+      && known->second.index > index)
+    return;
+  ended_[*entry.ended] = {*entry.anchor, of.identity, former, number, index};
+}
+
 /// Remembers what an entry says of a chain below.
 void chain_checker::note_told(const auth::audit_entry& entry, chain& of,
-                              std::size_t number) {
+                              std::size_t number, std::uint64_t index) {
   if (!entry.anchor)
     return;
   if (entry.ended) {
-    // A later one counts: an erasure that was interrupted tells it again.
-    // Nothing was left of it, not even its tag.
-    if (*entry.ended == scope_tag{}) {
-      known_.insert(entry.anchor->head);
-      return;
-    }
-    auto former = entry.wanted.value_or(*entry.ended);
-    if (of.identity)
-      former = {};
-    else if (of.former != scope_tag{})
-      former = of.former;
-    ended_[*entry.ended] = {*entry.anchor, of.identity, former};
-    known_.insert(beginning_of(*entry.ended));
+    note_end(entry, of, number, index);
     return;
   }
   of.anchors[entry.anchor->child] = *entry.anchor;
@@ -91,31 +128,48 @@ void chain_checker::note_told(const auth::audit_entry& entry, chain& of,
     told_[entry.anchor->head] = {entry.anchor->child, number};
 }
 
+/// False where the chain breaks, for a reason, or has come to its end.
+bool chain_checker::check_link(chain& of, std::size_t number, bytes_view key,
+                               bytes_view value, std::string& reason) {
+  auto index = byte_reader{persistence::rest_of(key)}.u64();
+  // What lies behind the end is nobody's: it may be what was damaged.
+  if (index >= of.until)
+    return false;
+  auto link = auth::decode_link(index, value);
+  if (link.has_error() || !of.verifier.follow(*link)) {
+    reason = "an entry is missing, altered or out of order";
+    return false;
+  }
+  if (!of.opens || !auth::may_tell_of_chains(link->sealed.size()))
+    return true;
+  auto entry = open_entry(of.context, link->sealed);
+  auto told = entry ? auth::visit_told(
+                *entry, index,
+                [&](const auth::audit_entry& each, std::uint64_t at) {
+                  note_told(each, of, number, at);
+                })
+                    : result<void>{entry.error()};
+  if (told.has_error())
+    reason = "an entry does not open";
+  return told.has_value();
+}
+
 result<void> chain_checker::follow(chain& of, std::size_t number,
                                    const std::function<void()>& met,
                                    std::string& reason) {
   bytes from;
-  byte_writer{from}.u64(of.verifier.length());
-  auto done = with_.records.scan(
-    of.context.space.range(record_kind::audit_entry), from,
-    [&](bytes_view key, bytes_view value) {
-      auto index = byte_reader{persistence::rest_of(key)}.u64();
-      auto link = auth::decode_link(index, value);
-      if (link.has_error() || !of.verifier.follow(*link)) {
-        reason = "an entry is missing, altered or out of order";
-        return false;
-      }
-      if (of.opens) {
-        auto entry = open_entry(of.context, link->sealed);
-        if (entry.has_error()) {
-          reason = "an entry does not open";
-          return false;
-        }
-        note_told(*entry, of, number);
-      }
-      met();
-      return of.verifier.length() < of.until;
-    });
+  // From the very beginning: what was pruned must not be there any more.
+  if (of.is_begun)
+    byte_writer{from}.u64(of.verifier.length());
+  of.is_begun = true;
+  auto done
+    = with_.records.scan(of.context.space.range(record_kind::audit_entry), from,
+                         [&](bytes_view key, bytes_view value) {
+                           if (!check_link(of, number, key, value, reason))
+                             return false;
+                           met();
+                           return of.verifier.length() < of.until;
+                         });
   if (done.has_error() && done.error().code != errc::corrupted)
     return done;
   if (done.has_error())
@@ -196,6 +250,43 @@ result<void> chain_checker::check_child(const identity_ptr& parent,
   return {};
 }
 
+/// Follows a chain to its end; answers why that is not as it should be.
+result<chain_checker::finding>
+chain_checker::follow_own(chain& made, std::size_t number,
+                          const auth::audit_anchor* anchor,
+                          const std::optional<auth::audit_stub>& stub) {
+  // The head first: entries are only ever added, so the scan comes past the
+  // end that the head tells of, whatever is added meanwhile.
+  auto head = read_head(made.context, with_.records);
+  if (head.has_error() && head.error().code == errc::unavailable)
+    return head.error();
+  bool head_met = false;
+  // The stub is of this chain, so where it began is known.
+  bool anchor_met = anchor == nullptr
+                    || (stub && anchor->length == 0
+                        && anchor->head == beginning_of(made.context.tag));
+  auto compare = [&] {
+    compare_expected(made);
+    if (anchor != nullptr && made.verifier.length() == anchor->length)
+      anchor_met = made.verifier.head() == anchor->head;
+    if (head && made.verifier.length() == head->audit_length)
+      head_met = made.verifier.head() == head->audit_head;
+  };
+  begin_at(made, stub);
+  compare();
+  finding out;
+  if (auto done = follow(made, number, compare, out.reason); done.has_error())
+    return done.error();
+  out.index = made.verifier.length();
+  if (out.reason.empty() && !head)
+    out.reason = "the scope's head is missing or damaged";
+  else if (out.reason.empty() && !head_met)
+    out.reason = "the chain does not end as the scope's head says";
+  if (out.reason.empty() && !anchor_met)
+    out = {"the parent's chain does not anchor this one", 0};
+  return out;
+}
+
 /// Verifies one chain against its own head and its parent's anchor.
 result<std::size_t> chain_checker::check_own(const identity_ptr& identity,
                                              const auth::audit_anchor* anchor) {
@@ -205,37 +296,27 @@ result<std::size_t> chain_checker::check_own(const identity_ptr& identity,
   auto number = chains_.size();
   chain made{context, identity, name,
              {},      true,     auth::chain_verifier{view_of(context.tag)}};
-  // The head first: entries are only ever added, so the scan comes past the
-  // end that the head tells of, whatever is added meanwhile.
-  auto head = read_head(context, with_.records);
-  if (head.has_error() && head.error().code == errc::unavailable)
-    return head.error();
-  bool head_met = false;
-  bool anchor_met = anchor == nullptr;
-  auto compare = [&] {
-    compare_expected(made);
-    if (anchor != nullptr && made.verifier.length() == anchor->length)
-      anchor_met = made.verifier.head() == anchor->head;
-    if (head && made.verifier.length() == head->audit_length)
-      head_met = made.verifier.head() == head->audit_head;
-  };
-  compare();
-  std::string reason;
-  if (auto done = follow(made, number, compare, reason); done.has_error())
-    return done.error();
-  auto broken = made.verifier.length();
-  if (reason.empty() && !head)
-    reason = "the scope's head is missing or damaged";
-  else if (reason.empty() && !head_met)
-    reason = "the chain does not end as the scope's head says";
-  if (reason.empty() && !anchor_met) {
-    broken = 0;
-    reason = "the parent's chain does not anchor this one";
+  finding found;
+  auto stub = stub_of(made, found.reason);
+  while (stub && found.reason.empty()) {
+    auto followed = follow_own(made, number, anchor, *stub);
+    if (followed.has_error())
+      return followed.error();
+    if (followed->reason.empty())
+      break;
+    // What was pruned meanwhile could not be followed.
+    auto now = stub_of(made, found.reason);
+    if (now && found.reason.empty() && *now == *stub)
+      found = std::move(*followed);
+    stub = std::move(now);
   }
+  if (stub.has_error())
+    return stub.error();
+  report_.pruned += stub->has_value() ? 1u : 0u;
   ++report_.chains;
-  report_.entries += made.verifier.length();
-  if (!reason.empty())
-    note_break(name + '#' + std::to_string(broken), reason);
+  report_.entries += made.verifier.length() - (*stub ? (*stub)->from : 0);
+  if (!found.reason.empty())
+    note_break(name + '#' + std::to_string(found.index), found.reason);
   verified_.insert(context.tag);
   verified_in_order_.push_back(context.tag);
   known_.insert(beginning_of(context.tag));
@@ -257,9 +338,35 @@ chain_checker::former_of(const scope_tag& tag) {
   return &former_.emplace(tag, std::move(value)).first->second;
 }
 
+/// Follows a chain to where it ended; answers why it does not end so.
+result<std::string> chain_checker::follow_ended(chain& made, std::size_t number,
+                                                const known_end& known) {
+  std::string reason;
+  auto stub = stub_of(made, reason);
+  if (stub.has_error())
+    return stub.error();
+  begin_at(made, *stub);
+  report_.pruned += stub->has_value() ? 1u : 0u;
+  auto began = made.verifier.length();
+  bool met = false;
+  auto compare = [&] {
+    compare_expected(made);
+    met = made.verifier.length() == known.anchor.length
+          && made.verifier.head() == known.anchor.head;
+  };
+  compare();
+  if (made.until > 0 && reason.empty())
+    if (auto done = follow(made, number, compare, reason); done.has_error())
+      return done.error();
+  report_.entries += made.verifier.length() - began;
+  if (reason.empty() && !met)
+    reason = "the chain does not end as the one above says";
+  return reason;
+}
+
 /// A chain that ended is verified up to there, and tells of more.
 result<void> chain_checker::check_ended(const scope_tag& tag,
-                                        const ended_chain& known) {
+                                        const known_end& known) {
   persistence::partition_id partition
     = known.above ? known.above->partition : persistence::partition_id{0};
   auto audit = known.above ? &known.above->organization->audit : nullptr;
@@ -273,32 +380,17 @@ result<void> chain_checker::check_ended(const scope_tag& tag,
   ledger_context context{{partition, tag}, tag,     {},   {},
                          nullptr,          nullptr, audit};
   auto number = chains_.size();
-  chain made{context,
-             known.above,
-             erased_name(tag),
-             known.former,
-             audit != nullptr,
-             auth::chain_verifier{view_of(tag)},
-             known.anchor.length};
-  bool met = false;
-  auto compare = [&] {
-    compare_expected(made);
-    met = made.verifier.length() == known.anchor.length
-          && made.verifier.head() == known.anchor.head;
-  };
-  compare();
-  std::string reason;
-  // What lies behind the end is nobody's: it may be what was damaged.
-  if (made.until > 0)
-    if (auto done = follow(made, number, compare, reason); done.has_error())
-      return done.error();
-  if (reason.empty() && !met)
-    reason = "the chain does not end as the one above says";
+  chain made{
+    context,      known.above,         erased_name(tag),
+    known.former, audit != nullptr,    auth::chain_verifier{view_of(tag)},
+    false,        known.anchor.length, {}};
+  auto reason = follow_ended(made, number, known);
+  if (reason.has_error())
+    return reason.error();
   ++report_.chains;
-  report_.entries += made.verifier.length();
-  if (!reason.empty() || !met)
+  if (!reason->empty())
     note_break(made.name + '#' + std::to_string(made.verifier.length()),
-               reason);
+               *reason);
   verified_.insert(tag);
   chains_.push_back(std::move(made));
   return {};

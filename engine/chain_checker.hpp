@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "auth/audit_chain.hpp"
+#include "auth/audit_stub.hpp"
 #include "engine/ledger.hpp"
 #include "engine/requests.hpp"
 #include "engine/services.hpp"
@@ -47,6 +48,8 @@ private:
     /// them.
     bool opens = true;
     auth::chain_verifier verifier;
+    /// Whether following it has begun.
+    bool is_begun = false;
     /// Where it ended, if it has.
     std::uint64_t until = std::numeric_limits<std::uint64_t>::max();
     /// What it says of chains below, by pseudonym.
@@ -54,11 +57,14 @@ private:
   };
 
   /// The end of a chain, by the one above.
-  struct ended_chain {
+  struct known_end {
     auth::audit_anchor anchor;
     /// None where the node tells of it: then its organization was erased.
     persistence::identity_ptr above;
     persistence::scope_tag former{};
+    /// Which entry of which chain says so.
+    std::size_t teller = 0;
+    std::uint64_t index = 0;
   };
 
   /// A chain below that one has told of, and is not known to have been met.
@@ -74,8 +80,18 @@ private:
                            std::size_t teller);
   result<std::size_t> check_own(const persistence::identity_ptr& identity,
                                 const auth::audit_anchor* anchor);
+  /// What is wrong with a chain, and where; no reason if all is well.
+  struct finding {
+    std::string reason;
+    std::uint64_t index = 0;
+  };
+  result<finding> follow_own(chain& made, std::size_t number,
+                             const auth::audit_anchor* anchor,
+                             const std::optional<auth::audit_stub>& stub);
+  result<std::string> follow_ended(chain& made, std::size_t number,
+                                   const known_end& known);
   result<void> check_ended(const persistence::scope_tag& tag,
-                           const ended_chain& known);
+                           const known_end& known);
   result<const persistence::former_organization*>
   former_of(const persistence::scope_tag& tag);
   result<void> check_all_ended();
@@ -87,7 +103,15 @@ private:
   result<void> follow(chain& of, std::size_t number,
                       const std::function<void()>& met, std::string& reason);
   result<void> follow_above(persistence::identity_ptr identity);
-  void note_told(const auth::audit_entry& entry, chain& of, std::size_t number);
+  void note_told(const auth::audit_entry& entry, chain& of, std::size_t number,
+                 std::uint64_t index);
+  void note_end(const auth::audit_entry& entry, const chain& of,
+                std::size_t number, std::uint64_t index);
+  void begin_at(chain& of, const std::optional<auth::audit_stub>& stub);
+  result<std::optional<auth::audit_stub>> stub_of(const chain& of,
+                                                  std::string& reason) const;
+  bool check_link(chain& of, std::size_t number, bytes_view key,
+                  bytes_view value, std::string& reason);
   void compare_expected(const chain& of);
   result<std::vector<persistence::identity_ptr>>
   children_of(const persistence::identity_ptr& parent, const std::string& name);
@@ -100,7 +124,7 @@ private:
   std::vector<chain> chains_;
   /// Those of scopes that are there, by tag.
   std::map<persistence::scope_tag, std::size_t> live_;
-  std::map<persistence::scope_tag, ended_chain> ended_;
+  std::map<persistence::scope_tag, known_end> ended_;
   std::map<persistence::scope_tag, persistence::former_organization> former_;
   std::map<crypto::digest, told_chain> told_;
   /// The beginnings of chains that were verified, or that one above has ended.

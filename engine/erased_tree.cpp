@@ -5,6 +5,7 @@
 
 #include "auth/audit_chain.hpp"
 #include "crypto/aead.hpp"
+#include "engine/chain_start.hpp"
 #include "engine/erasures.hpp"
 #include "engine/ledger.hpp"
 #include "persistence/catalog_records.hpp"
@@ -31,11 +32,14 @@ const crypto::secret_key& node_control(const services& with) {
 result<auth::audit_anchor>
 surviving_end(const services& with, persistence::partition_id partition,
               const scope_tag& tag, const persistence::scope_pseudonym& name) {
-  auth::chain_verifier chain{view_of(tag)};
+  ledger_context context{{partition, tag}, tag};
+  auto stub = read_stub(with, context);
+  if (stub.has_error() && stub.error().code == errc::unavailable)
+    return stub.error();
+  auto chain = verifier_from(context, stub ? *stub : std::nullopt);
   auto end = auth::audit_anchor{name, chain.length(), chain.head()};
-  persistence::key_space space{partition, tag};
   auto done = with.records.scan(
-    space.range(record_kind::audit_entry), {},
+    context.space.range(record_kind::audit_entry), {},
     [&](bytes_view key, bytes_view value) {
       auto link = auth::decode_link(
         byte_reader{persistence::rest_of(key)}.u64(), value);

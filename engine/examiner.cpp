@@ -130,7 +130,8 @@ private:
       auto kind = static_cast<record_kind>(reader.u8());
       // Of what was erased the chains stay.
       auto is_of_chain
-        = kind == record_kind::audit_entry && chain_tags_.contains(tag);
+        = (kind == record_kind::audit_entry || kind == record_kind::audit_stub)
+          && chain_tags_.contains(tag);
       if (known_tags_.contains(tag) || is_of_chain)
         return true;
       ++out_.orphaned_records;

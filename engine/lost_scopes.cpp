@@ -57,7 +57,7 @@ lost_scopes::told_by(const persistence::scope_tag& tag) const {
   context.space = {above_->partition, tag};
   context.tag = tag;
   surviving_chain chain;
-  if (auto done = chain.read(with_.records, context, 0); done.has_error())
+  if (auto done = chain.read(with_, context, 0); done.has_error())
     return done.error();
   return chain.without_end();
 }

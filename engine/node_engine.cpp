@@ -27,7 +27,10 @@ node_engine::node_engine(services with, const loaded_node& state)
   : with_(std::move(with)),
     ledger_(context_of(with_.catalog.node()), state.head, with_.journal),
     generation_(state.generation),
-    erasures_(lend_for_erasures()) {}
+    erasures_(lend_for_erasures()),
+    // The node has no records that entries prove.
+    pruner_(lend_for_erasures(),
+            [](std::uint64_t) { return std::optional<record_tag>{}; }) {}
 
 void node_engine::reload(const loaded_node& state) {
   CLOISTER_ASSERT(in_flight_ == 0);
@@ -96,6 +99,14 @@ step node_engine::begin(node_operation what) {
       [&](const list_erasures&) { return list_unfinished(); },
       [&](const reclaim_space& op) { return reclaim(op); },
       [&](const update_sessions& op) { return update(op); },
+      [&](const prune_node_chain& op) {
+        return pruner_.prune(op.wanted, entry_of(auth::operation::prune_audit),
+                             [] { return true; });
+      },
+      [&](const list_node_ended_chains& op) {
+        return pruner_.list_ended(op.wanted,
+                                  entry_of(auth::operation::prune_audit));
+      },
       [&](const note_node& op) { return note(op); },
       [&](const note_refusals& op) -> step {
         if (auto noted = note_counted(op.entries); noted.has_error())

@@ -7,6 +7,7 @@
 
 #include "engine/erasures.hpp"
 #include "engine/ledger.hpp"
+#include "engine/pruner.hpp"
 #include "engine/refusal_counter.hpp"
 #include "engine/requests.hpp"
 #include "engine/services.hpp"
@@ -59,6 +60,14 @@ struct list_node_heads {};
 /// The node's own chain, as `export_chain`.
 struct export_node_chain {
   export_chain wanted;
+};
+
+/// The same for the node's own chain as for a scope's.
+struct prune_node_chain {
+  prune_chain wanted;
+};
+struct list_node_ended_chains {
+  list_ended_chains wanted;
 };
 
 /// Something that happened to the node or at its door.
@@ -114,14 +123,13 @@ struct update_sessions {
   std::vector<std::uint64_t> gone;
 };
 
-using node_operation
-  = std::variant<start_node, create_organization, list_organizations,
-                 disable_organization, keep_organization, list_disabled,
-                 erase_organization, reinstate_organization, finish_erasure,
-                 list_node_audit, verify_node_audit, list_node_heads,
-                 export_node_chain, list_erased_names, adopt_erased_names,
-                 begin_rotation, rewrap_keys, finish_rotation, list_erasures,
-                 reclaim_space, update_sessions, note_node, note_refusals>;
+using node_operation = std::variant<
+  start_node, create_organization, list_organizations, disable_organization,
+  keep_organization, list_disabled, erase_organization, reinstate_organization,
+  finish_erasure, list_node_audit, verify_node_audit, list_node_heads,
+  export_node_chain, list_erased_names, adopt_erased_names, begin_rotation,
+  rewrap_keys, finish_rotation, list_erasures, reclaim_space, update_sessions,
+  prune_node_chain, list_node_ended_chains, note_node, note_refusals>;
 
 inline bool is_change(const node_operation& what) {
   return std::holds_alternative<create_organization>(what)
@@ -137,7 +145,8 @@ inline bool is_change(const node_operation& what) {
          || std::holds_alternative<finish_rotation>(what)
          || std::holds_alternative<list_erasures>(what)
          || std::holds_alternative<reclaim_space>(what)
-         || std::holds_alternative<update_sessions>(what);
+         || std::holds_alternative<update_sessions>(what)
+         || std::holds_alternative<prune_node_chain>(what);
 }
 
 /// What the store says of the node itself.
@@ -234,6 +243,7 @@ private:
   std::uint64_t load_ = next_load();
   bool stale_ = false;
   erasures erasures_;
+  pruner pruner_;
 };
 
 } // namespace cloister::engine

@@ -10,6 +10,7 @@
 #include "core/limits.hpp"
 #include "core/rfc3339.hpp"
 #include "crypto/aead.hpp"
+#include "engine/chain_start.hpp"
 #include "engine/examiner.hpp"
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
@@ -55,8 +56,7 @@ public:
     auto old = read_head(context_, records_);
     if (old)
       head_ = *old;
-    if (auto done
-        = chain_.read(records_, context_, old ? old->audit_length : 0);
+    if (auto done = chain_.read(with_, context_, old ? old->audit_length : 0);
         done.has_error())
       return done;
     // Without its head, or where that may be an older one, nobody knows how
@@ -360,8 +360,13 @@ private:
 
   /// Puts the surviving entries one behind the other again.
   void join_chain() {
-    head_.audit_length = 0;
-    head_.audit_head = auth::first_head(view_of(context_.tag));
+    auto begin = verifier_from(context_, chain_.stub());
+    head_.audit_length = begin.length();
+    head_.audit_head = begin.head();
+    for (auto index : chain_.stale())
+      batch_->erase(context_.space.key(record_kind::audit_entry, index));
+    if (!chain_.stub())
+      drop_stub();
     for (const auto& link : chain_.links()) {
       auto key
         = context_.space.key(record_kind::audit_entry, head_.audit_length);
@@ -373,6 +378,17 @@ private:
     }
     for (auto index = head_.audit_length; index < chain_.end(); ++index)
       batch_->erase(context_.space.key(record_kind::audit_entry, index));
+  }
+
+  /// One that is not genuine: what it stood for counts as missing.
+  void drop_stub() {
+    static_cast<void>(
+      records_.scan(context_.space.range(record_kind::audit_stub), {},
+                    [this](bytes_view key, bytes_view) {
+                      batch_->erase(context_.space.key(
+                        record_kind::audit_stub, persistence::rest_of(key)));
+                      return true;
+                    }));
   }
 
   /// Chains below whose anchor was lost get a new one, or `audit verify` would
@@ -459,8 +475,13 @@ bool verifies(const services& with, const ledger_context& context,
   auto registry = count_registry(with, context);
   if (head.has_error() || registry.has_error() || *registry != head->registry)
     return false;
-  auth::chain_verifier chain{view_of(context.tag)};
-  bool met = head->audit_length == 0;
+  auto stub = read_stub(with, context);
+  if (stub.has_error())
+    return false;
+  auto chain = verifier_from(context, *stub);
+  bool met = head->audit_length == 0
+             || (chain.length() == head->audit_length
+                 && chain.head() == head->audit_head);
   auto done
     = with.records.scan(context.space.range(record_kind::audit_entry), {},
                         [&](bytes_view key, bytes_view value) {

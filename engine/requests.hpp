@@ -228,6 +228,19 @@ struct export_chain {
   std::optional<persistence::scope_tag> former = {};
 };
 
+/// Removes some of the entries from before a time from the beginning of this
+/// scope's chain, or of one whose end it tells. Answers `pruned_entries`.
+struct prune_chain {
+  timestamp before;
+  std::optional<ended_chain> ended;
+};
+
+/// The chains whose ends this scope's chain tells, or the one of those that is
+/// given. Answers `ended_chains`.
+struct list_ended_chains {
+  std::optional<ended_chain> of;
+};
+
 /// Puts an entry into the chain for something that was decided elsewhere: a
 /// refusal, or a read of a scope that does not exist.
 struct note_access {
@@ -250,7 +263,7 @@ using operation = std::variant<
   forget_keys, revoke_key, authenticate, open_child, erase_child,
   reinstate_child, finish_erasure, open_session, renew_session, list_sessions,
   finish_session, show_scope, list_scopes, list_audit, verify_audit,
-  list_chain_heads, export_chain, note_access>;
+  list_chain_heads, export_chain, prune_chain, list_ended_chains, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {
@@ -271,7 +284,8 @@ inline bool is_change(const operation& what) {
          || std::holds_alternative<finish_erasure>(what)
          || std::holds_alternative<open_session>(what)
          || std::holds_alternative<renew_session>(what)
-         || std::holds_alternative<finish_session>(what);
+         || std::holds_alternative<finish_session>(what)
+         || std::holds_alternative<prune_chain>(what);
 }
 
 /// Whether an operation looks at a scope's index.

@@ -161,6 +161,8 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const verify_audit&) { return verify(asked); },
       [&](const list_chain_heads&) { return chain_ends(asked); },
       [&](const export_chain&) { return exported(asked); },
+      [&](const prune_chain&) { return prune(asked); },
+      [&](const list_ended_chains&) { return ended_below(asked); },
       [&](const note_access&) { return note(asked); },
     },
     asked->what);

@@ -15,6 +15,7 @@
 #include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
 #include "engine/memory_table.hpp"
+#include "engine/pruner.hpp"
 #include "engine/refusal_counter.hpp"
 #include "engine/requests.hpp"
 #include "engine/services.hpp"
@@ -425,6 +426,10 @@ private:
   step exported(const std::shared_ptr<request>& asked);
   step chain_ends(const std::shared_ptr<request>& asked);
   step note(const std::shared_ptr<request>& asked);
+  // (scope_pruning.cpp)
+  step prune(const std::shared_ptr<request>& asked);
+  step ended_below(const std::shared_ptr<request>& asked);
+  pruner make_pruner();
   /// Flushes the chain, then does `work` on a loader and answers with it.
   step flushed_then(const std::shared_ptr<request>& asked,
                     std::function<result<answer>()> work);
@@ -482,6 +487,7 @@ private:
   std::size_t checkpoint_documents_ = 0;
 
   erasures erasures_{lend_for_erasures()};
+  pruner pruner_{make_pruner()};
 
   // What is in flight.
   std::unordered_map<memory_id, tentative> tentative_;

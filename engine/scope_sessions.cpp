@@ -249,6 +249,7 @@ std::optional<session_remains> scope_engine::close_session() {
   leave_quotas();
   // Nobody else has it by now: with it the keys are wiped.
   erasures_.forget_identity();
+  pruner_.forget_identity();
   identity_.reset();
   return left;
 }

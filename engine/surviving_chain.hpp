@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "auth/audit_chain.hpp"
+#include "auth/audit_stub.hpp"
 #include "engine/ledger.hpp"
 #include "engine/memory_table.hpp"
+#include "engine/services.hpp"
 
 namespace cloister::engine {
 
@@ -29,13 +31,20 @@ public:
 
   /// Reads the entries there are; `expected_length` is what the head tells of.
   /// May read the disk for long.
-  result<void> read(const persistence::store& records,
-                    const ledger_context& context,
+  result<void> read(const services& with, const ledger_context& context,
                     std::uint64_t expected_length);
 
   /// Entries are missing here: nothing before is proven any more.
   void note_gap(std::uint64_t entries);
 
+  /// What stands for entries that were pruned, if that is genuine.
+  const std::optional<auth::audit_stub>& stub() const {
+    return stub_;
+  }
+  /// Pruned entries that are back.
+  const std::vector<std::uint64_t>& stale() const {
+    return stale_;
+  }
   const std::vector<auth::audit_link>& links() const {
     return links_;
   }
@@ -77,7 +86,13 @@ public:
   }
 
 private:
-  void take(const auth::audit_entry& entry);
+  void take_effects(const auth::audit_entry& entry);
+  void take_facts();
+
+  std::optional<auth::audit_stub> stub_;
+  std::vector<std::uint64_t> stale_;
+  /// What tells of chains, names and revocations, with its index.
+  std::vector<std::pair<std::uint64_t, auth::audit_entry>> facts_;
 
   std::vector<auth::audit_link> links_;
   std::map<std::uint64_t, evidence> live_;

@@ -19,6 +19,7 @@ namespace cloister::persistence {
 //
 //   key  := partition:be16 tag:16 kind:1 rest
 //   kind := 'a' audit entry    rest = index:be64
+//         | 'b' audit stub     rest = (nothing)
 //         | 'c' child          rest = child's tag:16
 //         | 'd' disabled       rest = organization's tag:16            (node)
 //         | 'e' erasure        rest = erased scope's tag:16
@@ -45,6 +46,7 @@ namespace cloister::persistence {
 
 enum class record_kind : char {
   audit_entry = 'a',
+  audit_stub = 'b',
   child = 'c',
   disabled = 'd',
   erasure = 'e',

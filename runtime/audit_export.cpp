@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "auth/audit_chain.hpp"
+#include "auth/audit_stub.hpp"
 #include "core/encoding.hpp"
 #include "core/rfc3339.hpp"
 #include "runtime/export_lines.hpp"
@@ -95,6 +96,23 @@ std::optional<audit_checkpoint> to_checkpoint(const json::object& from) {
   return out;
 }
 
+std::optional<auth::audit_stub> to_stub(const json::object& line) {
+  auto found = line.if_contains("stub");
+  auto fields = found ? found->if_object() : nullptr;
+  auto tag = hex_of<16>(line, "chain");
+  auto proof = hex_of<64>(line, "signature");
+  if (fields == nullptr || !tag || !proof)
+    return std::nullopt;
+  auto head = hex_of<32>(*fields, "head");
+  auto from = number_of(*fields, "from");
+  auto pruned = number_of(*fields, "pruned");
+  auto at = parse_rfc3339(text_of(*fields, "at"));
+  auto before = parse_rfc3339(text_of(*fields, "before"));
+  if (!head || !from || !pruned || !at || !before)
+    return std::nullopt;
+  return auth::audit_stub{*tag, *from, *head, *pruned, *at, *before, *proof};
+}
+
 /// Follows the chains of an export, in whatever order they come.
 class export_verifier {
 public:
@@ -118,15 +136,45 @@ public:
     if (chain.intact() && !chain.follow({*index, *previous, *sealed}))
       note_break(name, chain.length(),
                  "an entry is missing, altered or out of order");
-    auto wanted = unmet_.find(name);
-    if (wanted != unmet_.end() && is_at(chain, wanted->second))
-      unmet_.erase(wanted);
+    meet(name, chain);
     if (auto ended = entry.if_contains("ended"); ended && ended->is_object())
-      note_ended(ended->get_object());
+      note_ended(ended->get_object(), name, *index);
+    note_carried(entry, name);
     return true;
   }
 
-  audit_verification finish(const audit_checkpoint& own) {
+  /// What stands for pruned entries; false if it is not that.
+  bool take_stub(const json::object& line) {
+    auto stub = to_stub(line);
+    if (!stub)
+      return false;
+    auto name = to_hex(view_of(stub->chain));
+    auto [chain, fresh]
+      = chains_.try_emplace(name, auth::verifier_behind(*stub));
+    if (!fresh)
+      note_break(name, chain->second.length(),
+                 "entries follow that were pruned");
+    stubs_.push_back(*stub);
+    auto wanted = unmet_.find(name);
+    if (wanted != unmet_.end() && wanted->second.length < stub->from) {
+      unmet_.erase(wanted);
+      ++passed_over_;
+    }
+    meet(name, chain->second);
+    return true;
+  }
+
+  std::uint64_t passed_over() const {
+    return passed_over_;
+  }
+
+  audit_verification finish(const audit_checkpoint& own,
+                            const std::string& public_key) {
+    for (const auto& stub : stubs_)
+      if (!is_signed(stub, public_key))
+        note_break(to_hex(view_of(stub.chain)), stub.from,
+                   "what stands for pruned entries was signed by another key");
+    report_.pruned = stubs_.size();
     for (const auto& end : own.chains)
       ends_[end.tag] = end;
     for (const auto& [tag, end] : ends_)
@@ -159,10 +207,42 @@ private:
     return tag && is_at(auth::chain_verifier{*tag}, end);
   }
 
-  void note_ended(const json::object& ended) {
-    if (auto length = number_of(ended, "length"))
-      ends_[text_of(ended, "tag")]
-        = {text_of(ended, "tag"), *length, text_of(ended, "head")};
+  static bool is_signed(const auth::audit_stub& stub,
+                        const std::string& public_key) {
+    auto key = from_hex(public_key);
+    return key && key->size() == crypto::public_key{}.size()
+           && auth::is_signed_by(stub, byte_reader{*key}.array<32>());
+  }
+
+  /// Notices where a chain is as a checkpoint says.
+  void meet(const std::string& name, const auth::chain_verifier& chain) {
+    auto wanted = unmet_.find(name);
+    if (wanted != unmet_.end() && is_at(chain, wanted->second))
+      unmet_.erase(wanted);
+  }
+
+  void note_ended(const json::object& ended, const std::string& teller,
+                  std::uint64_t index) {
+    auto length = number_of(ended, "length");
+    if (!length)
+      return;
+    auto tag = text_of(ended, "tag");
+    auto [told, fresh] = told_by_.try_emplace(tag, teller, index);
+    // What was taken over from pruned entries is told behind what is later.
+    if (!fresh && told->second.first == teller && told->second.second > index)
+      return;
+    told->second = {teller, index};
+    ends_[tag] = {tag, *length, text_of(ended, "head")};
+  }
+
+  void note_carried(const json::object& entry, const std::string& teller) {
+    auto carried = entry.if_contains("carried");
+    if (carried == nullptr || !carried->is_array())
+      return;
+    for (const auto& each : carried->get_array())
+      if (auto object = each.if_object())
+        if (auto index = number_of(*object, "index"))
+          note_ended(*object, teller, *index);
   }
 
   void note_break(const std::string& tag, std::uint64_t at,
@@ -178,6 +258,10 @@ private:
   /// Where each chain must end, by the entries and by the last line.
   std::map<std::string, end_of_chain> ends_;
   std::map<std::string, end_of_chain> unmet_;
+  /// Which entry of which chain has told where one ends.
+  std::map<std::string, std::pair<std::string, std::uint64_t>> told_by_;
+  std::vector<auth::audit_stub> stubs_;
+  std::uint64_t passed_over_ = 0;
   audit_verification report_;
 };
 
@@ -211,6 +295,43 @@ result<audit_checkpoint> check_last(const json::object& last,
 
 crypto::digest next_digest(const crypto::digest& before, bytes_view line) {
   return crypto::hash({"cloister audit export", view_of(before), line});
+}
+
+namespace {
+
+/// What an entry has taken over of ends, from entries that were pruned.
+json::array carried_ends(const auth::audit_entry& entry) {
+  json::array out;
+  for (const auto& each : entry.carried) {
+    auto what = auth::decode_audit_entry(each.entry);
+    if (what.has_error() || !what->ended || !what->anchor
+        || *what->ended == std::array<std::uint8_t, 16>{})
+      continue;
+    out.push_back(json::object{{"index", each.index},
+                               {"tag", to_hex(view_of(*what->ended))},
+                               {"length", what->anchor->length},
+                               {"head", to_hex(view_of(what->anchor->head))}});
+  }
+  return out;
+}
+
+} // namespace
+
+std::string stub_line(const auth::audit_stub& stub) {
+  return json::serialize(
+    json::object{{"chain", to_hex(view_of(stub.chain))},
+                 {"stub", json::object{{"from", stub.from},
+                                       {"head", to_hex(view_of(stub.head))},
+                                       {"pruned", stub.pruned},
+                                       {"at", to_rfc3339(stub.at)},
+                                       {"before", to_rfc3339(stub.before)}}},
+                 {"signature", to_hex(view_of(stub.proof))}});
+}
+
+std::string passed_over_text(std::uint64_t ends) {
+  return " (but for " + std::to_string(ends)
+         + (ends == 1 ? " chain, which was" : " chains, which were")
+         + " pruned beyond it since)";
 }
 
 std::string export_line(const engine::exported_entry& entry,
@@ -247,6 +368,8 @@ std::string export_line(const engine::exported_entry& entry,
     out["ended"] = json::object{{"tag", to_hex(view_of(*what.ended))},
                                 {"length", what.anchor->length},
                                 {"head", to_hex(view_of(what.anchor->head))}};
+  if (auto carried = carried_ends(entry.line.entry); !carried.empty())
+    out["carried"] = std::move(carried);
   out["previous"] = to_hex(view_of(entry.link.previous));
   out["sealed"] = to_hex(entry.link.sealed);
   return json::serialize(out);
@@ -281,7 +404,9 @@ verify_audit_export(const audit_line_source& lines,
     if (failed || object == nullptr)
       return no_export();
     if (!object->contains("checkpoint")) {
-      if (!verifier.take(*object))
+      auto taken = object->contains("stub") ? verifier.take_stub(*object)
+                                            : verifier.take(*object);
+      if (!taken)
         return no_export();
       digest = next_digest(digest, *line);
       ++count;
@@ -297,7 +422,7 @@ verify_audit_export(const audit_line_source& lines,
       if (auto genuine = verify_checkpoint(*against, brought);
           genuine.has_error())
         return genuine.error();
-    auto report = verifier.finish(*own);
+    auto report = verifier.finish(*own, public_key.value_or(brought));
     report.checked_against
       = (public_key ? "the given public key"
                     : "the public key that the export brings along")
@@ -306,6 +431,8 @@ verify_audit_export(const audit_line_source& lines,
     if (against)
       report.checked_against
         += ", and the checkpoint of " + to_rfc3339(against->made_at);
+    if (verifier.passed_over() > 0)
+      report.checked_against += passed_over_text(verifier.passed_over());
     return report;
   }
   return no_export();

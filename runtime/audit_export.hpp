@@ -18,7 +18,11 @@ namespace cloister {
 // the last line is signed.
 //
 //   entry := {"chain": tag, "index": n, "previous": head, "sealed": hex,
-//             "ended"?: {"tag", "length", "head"}, and what `audit list` has}
+//             "ended"?: {"tag", "length", "head"}, "carried"?: the same with
+//             the "index" of an entry that was pruned, in a list, and what
+//             `audit list` has}
+//   stub  := {"chain": tag, "stub": {"from", "head", "pruned", "at", "before"},
+//             "signature"}, before the first entry of a chain that was pruned
 //   last  := {"lines": n, "digest": hex, "checkpoint": audit checkpoint,
 //             "public_key", "signature"}
 //

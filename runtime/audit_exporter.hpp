@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <map>
 #include <set>
 
 #include "runtime/audit_export.hpp"
@@ -38,6 +39,12 @@ private:
     std::uint64_t length = 0;
     std::optional<persistence::scope_tag> former = {};
   };
+  using told_ends
+    = std::map<persistence::scope_tag, std::pair<std::uint64_t, wanted_chain>>;
+  static void note_ends(const engine::exported_entry& entry,
+                        const wanted_chain& teller, told_ends& ended);
+  /// False if nobody wants more.
+  bool put(const std::string& line);
   call<bool> write_one(reader ask, wanted_chain chain,
                        std::vector<wanted_chain>& ended);
 
@@ -45,6 +52,7 @@ private:
   audit_checkpoint until_;
   std::set<persistence::scope_tag> written_;
   std::uint64_t lines_ = 0;
+  std::uint64_t entries_ = 0;
   crypto::digest digest_{};
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/encoding.hpp"
 #include "core/rfc3339.hpp"
+#include "runtime/export_lines.hpp"
 #include "runtime/runtime_impl.hpp"
 
 namespace cloister {
@@ -139,7 +140,9 @@ to_verification(const engine::audit_report& report,
   auto compared = std::string{own_heads};
   if (against)
     compared += ", and the checkpoint of " + to_rfc3339(against->made_at);
-  return {report.entries,      report.chains, report.intact,
+  if (report.passed_over > 0)
+    compared += passed_over_text(report.passed_over);
+  return {report.entries,      report.chains, report.pruned,      report.intact,
           report.first_broken, report.reason, std::move(compared)};
 }
 

@@ -21,4 +21,10 @@ std::string last_line(std::uint64_t lines, const crypto::digest& digest,
                       const audit_checkpoint& checkpoint,
                       const crypto::secret_key& seed);
 
+/// Where entries were pruned.
+std::string stub_line(const auth::audit_stub& stub);
+
+/// What a checkpoint says that nothing can be held against any more.
+std::string passed_over_text(std::uint64_t ends);
+
 } // namespace cloister

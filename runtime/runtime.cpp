@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "crypto/key_slab.hpp"
+#include "runtime/audit_export.hpp"
 #include "runtime/init.hpp"
 #include "runtime/master_key_source.hpp"
 #include "runtime/open_parts.hpp"
@@ -77,6 +78,26 @@ actors::gateway_options to_gateway_options(const runtime_options& options) {
   return out;
 }
 
+/// Its thread must not hold the runtime, or it would never close.
+std::unique_ptr<checkpoint_shipper>
+ship_checkpoints(runtime::impl& of, const runtime_options& options) {
+  auto make = [&of]() -> result<std::string> {
+    auto made = wait(of.checkpoint());
+    if (made.has_error())
+      return made.error();
+    return to_json_text(*made);
+  };
+  // Neither the command nor what it printed: both may hold secrets.
+  auto warn = [](const error& failure) {
+    spdlog::warn("a checkpoint could not be shipped: {}; it is tried again "
+                 "when the next one is due",
+                 failure.detail);
+  };
+  return std::make_unique<checkpoint_shipper>(checkpoint_shipper::parts{
+    make, ship_by_command(*options.checkpoint_command),
+    wait_between(options.checkpoint_interval), warn});
+}
+
 /// A runtime may end where its last handle is dropped, but not on one of its
 /// own threads, which it waits for.
 void end(runtime::impl* parts) {
@@ -101,6 +122,10 @@ result<runtime> runtime::open(const runtime_options& options) {
     return error{errc::invalid_argument,
                  "a runtime is opened by a thread of its own: this one runs "
                  "actors, which opening would wait for"};
+  if (options.checkpoint_command && options.checkpoint_interval.count() <= 0)
+    return error{errc::invalid_argument,
+                 "checkpoint_interval is how often one is shipped; give a time "
+                 "of more than 0"};
   if (options.data_dir.empty())
     return error{errc::invalid_argument,
                  "data_dir is empty; name the folder of the store"};
@@ -110,8 +135,11 @@ result<runtime> runtime::open(const runtime_options& options) {
     return runtime{std::shared_ptr<impl>{sealed_parts(store.error()), end}};
   if (store.has_error())
     return store.error();
-  return make_runtime(std::move(*store), to_gateway_options(options),
-                      std::move(place));
+  auto opened = make_runtime(std::move(*store), to_gateway_options(options),
+                             std::move(place));
+  if (opened && options.checkpoint_command)
+    opened->impl_->shipper = ship_checkpoints(*opened->impl_, options);
+  return opened;
 }
 
 result<runtime> make_runtime(persistence::node_store store,

@@ -48,6 +48,11 @@ struct runtime_options {
   /// master key and what LevelDB has not compacted: the records that stay are
   /// moved to another key, and the former one is destroyed.
   std::chrono::milliseconds purge_within = limits::purge_within_default;
+  /// A command of the shell that keeps checkpoints elsewhere: it gets one as a
+  /// JSON document on its standard input at once, and then every so often. One
+  /// that fails, or takes longer than 30 seconds, is logged and tried again.
+  std::optional<std::string> checkpoint_command = {};
+  std::chrono::milliseconds checkpoint_interval = std::chrono::minutes{5};
   std::size_t loader_threads = 2;
   std::size_t scheduler_threads = 0;
   std::shared_ptr<const clock> time = {};
@@ -153,6 +158,18 @@ public:
   /// The same, completed by a handler.
   void export_audit(audit_line_sink sink,
                     completion_handler<audit_export_summary> done) const;
+
+  /// Removes entries from before a time from the beginning of a scope's audit
+  /// trail, which is named in full, and from those of scopes below that were
+  /// erased; for an empty name, of the node's own trail and of organizations
+  /// that were erased. A signed stub stands for what went, and the rest still
+  /// verifies. What was interrupted is gone on with by the next call. Fails
+  /// with `not_found`, or with `corrupted` where the trail does not verify.
+  result<audit_pruning> prune_audit(std::string_view scope,
+                                    timestamp before) const;
+  /// The same, completed by a handler.
+  void prune_audit(std::string_view scope, timestamp before,
+                   completion_handler<audit_pruning> done) const;
 
   /// Verifies every chain of the store; against a checkpoint, if one is given.
   result<audit_verification>

@@ -9,6 +9,7 @@
 #include "actors/gateway.hpp"
 #include "actors/wait_for.hpp"
 #include "persistence/node_store.hpp"
+#include "runtime/checkpoint_shipper.hpp"
 #include "runtime/master_key_source.hpp"
 #include "runtime/runtime.hpp"
 #include "runtime/unfinished.hpp"
@@ -29,6 +30,8 @@ struct runtime::impl {
   /// None while it is sealed.
   std::unique_ptr<actors::gateway> gateway;
   std::optional<error> sealed;
+  /// None unless it is asked for. Ends before the actors, which it asks.
+  std::unique_ptr<checkpoint_shipper> shipper;
 
   // -- what the operator does (operator_calls.cpp) --
   using opening = engine::create_organization::mode;
@@ -63,6 +66,9 @@ struct runtime::impl {
   call<audit_checkpoint> checkpoint();
   static call<audit_export_summary> export_audit(std::shared_ptr<impl> self,
                                                  audit_line_sink sink);
+  // (pruning_calls.cpp)
+  static call<audit_pruning> prune_audit(std::shared_ptr<impl> self,
+                                         std::string name, timestamp before);
   call<engine::exported_page> exported(engine::export_chain wanted);
   call<audit_verification> verify(std::optional<audit_checkpoint> against);
 

@@ -274,10 +274,18 @@ struct audit_list {
   std::optional<std::string> cursor;
 };
 
+/// What was pruned from audit trails.
+struct audit_pruning {
+  std::uint64_t entries = 0;
+  std::uint64_t chains = 0;
+};
+
 /// Whether audit trails are whole.
 struct audit_verification {
   std::uint64_t entries = 0;
   std::uint64_t chains = 0;
+  /// Of the chains, those whose oldest entries were pruned.
+  std::uint64_t pruned = 0;
   bool intact = true;
   /// "scope#index" of the first break, and what is wrong there.
   std::string first_broken;
