@@ -3,12 +3,20 @@
 
 #pragma once
 
+#include <boost/json.hpp>
+
 #include "cli/context.hpp"
 
 namespace cloister::cli {
 
 /// Prints a receipt: the whole of it as JSON, else what it says.
 exit_code show_receipt(const context& shared, const erasure_receipt& receipt);
+
+boost::json::object to_json(const erasure_receipt& receipt);
+
+/// Erases every scope within the key's reach whose name ends with a segment.
+exit_code erase_everywhere(context& shared, const std::string& segment,
+                           bool yes);
 
 /// A store's public key from a file, as `receipt key` prints it.
 result<std::string> read_public_key(const std::string& path);

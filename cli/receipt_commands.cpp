@@ -152,24 +152,27 @@ result<std::string> read_public_key(const std::string& path) {
   return text;
 }
 
+json::object to_json(const erasure_receipt& receipt) {
+  return {{"scope", receipt.scope},
+          {"tag", receipt.tag},
+          {"incarnation", receipt.incarnation},
+          {"erased_at", to_rfc3339(receipt.erased_at)},
+          {"scopes", receipt.scopes},
+          {"memories", receipt.memories},
+          {"unreadable", receipt.unreadable},
+          {"principal", receipt.principal},
+          {"key_id", receipt.key_id.empty() ? json::value(nullptr)
+                                            : json::value(receipt.key_id)},
+          {"audit_chain", receipt.audit_chain},
+          {"audit_index", receipt.audit_index},
+          {"audit_head", receipt.audit_head},
+          {"public_key", receipt.public_key},
+          {"signature", receipt.signature}};
+}
+
 exit_code show_receipt(const context& shared, const erasure_receipt& receipt) {
   if (shared.style.json) {
-    print_json(json::object{{"scope", receipt.scope},
-                            {"tag", receipt.tag},
-                            {"incarnation", receipt.incarnation},
-                            {"erased_at", to_rfc3339(receipt.erased_at)},
-                            {"scopes", receipt.scopes},
-                            {"memories", receipt.memories},
-                            {"unreadable", receipt.unreadable},
-                            {"principal", receipt.principal},
-                            {"key_id", receipt.key_id.empty()
-                                         ? json::value(nullptr)
-                                         : json::value(receipt.key_id)},
-                            {"audit_chain", receipt.audit_chain},
-                            {"audit_index", receipt.audit_index},
-                            {"audit_head", receipt.audit_head},
-                            {"public_key", receipt.public_key},
-                            {"signature", receipt.signature}});
+    print_json(to_json(receipt));
   } else if (!shared.style.quiet) {
     auto memories = counted(receipt.memories, "memory", "memories");
     if (is_session(receipt))

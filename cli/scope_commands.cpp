@@ -217,15 +217,21 @@ void add_scope_commands(CLI::App& app, context& shared) {
     "The key is destroyed first: nothing of it can be read from then "
     "on, also not from a\ncopy of the disk. Its name is refused "
     "afterwards. The audit trail stays, without the name.\nWith "
-    "--json a signed receipt is printed.\nExample:\n  cloister scope "
-    "erase user_sarah --yes --json > sarah.receipt");
+    "--json a signed receipt is printed.\nExamples:\n  cloister scope "
+    "erase user_sarah --yes --json > sarah.receipt\n  cloister scope erase "
+    "user_sarah --everywhere --yes");
   auto erased = std::make_shared<std::string>();
   auto yes = std::make_shared<bool>(false);
   erase->add_option("scope", *erased, "E.g. user_sarah")->required();
   erase->add_flag("--yes", *yes, "It is meant");
-  erase->callback([&shared, erased, yes] {
-    shared.run
-      = [erased, yes](context& c) { return run_erase(c, *erased, *yes); };
+  auto everywhere = std::make_shared<bool>(false);
+  erase->add_flag("--everywhere", *everywhere,
+                  "Every scope with that name that the key reaches");
+  erase->callback([&shared, erased, yes, everywhere] {
+    shared.run = [erased, yes, everywhere](context& c) {
+      return *everywhere ? erase_everywhere(c, *erased, *yes)
+                         : run_erase(c, *erased, *yes);
+    };
   });
   auto list = group->add_subcommand(
     "erased", "What was erased from the store, signed; the operator's");
