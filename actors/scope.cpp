@@ -85,8 +85,12 @@ auto reader_of(engine::services with, persistence::identity_ptr identity) {
           identity = std::move(identity)]() -> adopted_state {
     if (identity->ephemeral)
       return read_chain_end(with, *identity);
+    // A copy of its slot that was written, and of which it is not known whether
+    // it is on the disk, is written again with the other one, and synced.
+    auto mended = with.catalog.mend_slot(*identity);
     auto loaded = std::make_shared<result<engine::loaded_scope>>(
-      engine::load_scope(with, *identity));
+      mended ? engine::load_scope(with, *identity)
+             : result<engine::loaded_scope>{mended.error()});
     return [loaded](engine::scope_engine& engine) -> result<void> {
       if (loaded->has_error())
         return loaded->error();

@@ -140,6 +140,7 @@ struct scope_work {
   scope_actor actor;
   due_entries entries;
   std::size_t done = 0;
+  bool all = true;
 };
 
 void expire_some(sweeper_self self, const std::shared_ptr<scope_work>& work) {
@@ -152,6 +153,14 @@ void expire_some(sweeper_self self, const std::shared_ptr<scope_work>& work) {
     return;
   }
   auto end = std::min(work->done + entries_at_once, work->entries.size());
+  // What is due is removed before its key is replaced, which is asked by
+  // itself.
+  auto is_purge = [&](std::size_t at) {
+    return work->entries[at].sequence == engine::rekey_sequence;
+  };
+  for (auto at = work->done + 1; at < end; ++at)
+    if (is_purge(at) != is_purge(work->done))
+      end = at;
   due_entries some{work->entries.begin()
                      + static_cast<std::ptrdiff_t>(work->done),
                    work->entries.begin() + static_cast<std::ptrdiff_t>(end)};
@@ -161,10 +170,11 @@ void expire_some(sweeper_self self, const std::shared_ptr<scope_work>& work) {
     .then(
       [self, work, end](const performed& done) {
         work->done = end;
-        auto failed = done.outcome->has_error()
-                      || !std::get<engine::deleted_count>(**done.outcome).all;
+        auto failed = done.outcome->has_error();
+        work->all = work->all && !failed
+                    && std::get<engine::deleted_count>(**done.outcome).all;
         if (failed || end == work->entries.size())
-          scope_done(self, !failed);
+          scope_done(self, work->all);
         else
           expire_some(self, work);
       },
@@ -174,6 +184,9 @@ void expire_some(sweeper_self self, const std::shared_ptr<scope_work>& work) {
 void expire_in(sweeper_self self, due_scope& due) {
   auto work = std::make_shared<scope_work>(
     scope_work{*due.name, {}, std::move(due.entries)});
+  std::stable_partition(
+    work->entries.begin(), work->entries.end(),
+    [](const auto& entry) { return entry.sequence != engine::rekey_sequence; });
   self
     ->request(self->state.options->directory, load_timeout,
               find_scope{work->name, if_absent::report})

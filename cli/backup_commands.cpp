@@ -107,7 +107,8 @@ result<std::optional<erasure_list>> read_list(const std::string& path) {
   return std::optional{std::move(*list)};
 }
 
-exit_code show_restored(const context& shared, const restore_report& done) {
+exit_code show_restored(const context& shared, const restore_report& done,
+                        const std::string& list_time) {
   if (shared.style.json) {
     print_json(json::object{{"data", shared.data_dir},
                             {"backup", done.backup.backup},
@@ -116,14 +117,21 @@ exit_code show_restored(const context& shared, const restore_report& done) {
                             {"records", done.backup.records},
                             {"erased_again", done.erased_again},
                             {"names_refused", done.names_refused},
-                            {"sessions_ended", done.sessions_ended}});
+                            {"sessions_ended", done.sessions_ended},
+                            {"erasures_until", list_time.empty()
+                                                 ? json::value(nullptr)
+                                                 : json::value(list_time)}});
   } else if (!shared.style.quiet) {
     std::cout << shared.data_dir << " has the store as it was at "
               << to_rfc3339(done.backup.made_at) << ", and it verifies.\n";
-    print_fields({{"records", std::to_string(done.backup.records)},
-                  {"erased again", std::to_string(done.erased_again)},
-                  {"names refused", std::to_string(done.names_refused)},
-                  {"sessions ended", std::to_string(done.sessions_ended)}});
+    print_fields(
+      {{"records", std::to_string(done.backup.records)},
+       {"erased again", std::to_string(done.erased_again)},
+       {"names refused", std::to_string(done.names_refused)},
+       {"sessions ended", std::to_string(done.sessions_ended)},
+       {"erasures until", list_time.empty()
+                            ? "none"
+                            : list_time + "; later ones have come back"}});
   }
   return exit_code::done;
 }
@@ -149,7 +157,9 @@ exit_code run_restore(context& shared, const restore_arguments& asked) {
     return restore_backup(options);
   }();
   return show(std::move(done), [&](const restore_report& report) {
-    return show_restored(shared, report);
+    return show_restored(shared, report,
+                         options.erased ? to_rfc3339(options.erased->made_at)
+                                        : std::string{});
   });
 }
 

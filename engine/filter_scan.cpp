@@ -23,14 +23,18 @@ std::optional<bool> filter_verdicts::of(std::uint64_t sequence,
   return found->admitted;
 }
 
-result<void> filter_scan::look_at(bytes_view key, bytes_view sealed) {
+result<void> filter_scan::look_at(const persistence::record_source& records,
+                                  bytes_view key, bytes_view sealed) {
+  auto sequence = byte_reader{persistence::rest_of(key)}.u64();
   auto record = open_record(*identity_, key, sealed);
+  // It may have been moved to another data key since its page was read.
+  if (record.has_error())
+    record = read_memory_record(records, *identity_, sequence);
   if (record.has_error())
     return record.error();
   auto value = persistence::decode_memory(*record);
   if (value.has_error())
     return value.error();
-  auto sequence = byte_reader{persistence::rest_of(key)}.u64();
   verdicts_.add(sequence, value->revision, filter_.matches(*value));
   next_.clear();
   byte_writer{next_}.u64(sequence + 1);
@@ -44,7 +48,7 @@ result<bool> filter_scan::read_on(const persistence::record_source& records,
   auto range = identity_->space().range(persistence::record_kind::memory);
   auto done
     = records.scan(range, next_, [&](bytes_view key, bytes_view sealed) {
-        failure = look_at(key, sealed);
+        failure = look_at(records, key, sealed);
         paused = failure && must_pause();
         return failure && !paused;
       });

@@ -52,7 +52,8 @@ public:
   }
 
 private:
-  result<void> look_at(bytes_view key, bytes_view sealed);
+  result<void> look_at(const persistence::record_source& records,
+                       bytes_view key, bytes_view sealed);
 
   persistence::identity_ptr identity_;
   memory_filter filter_;

@@ -77,6 +77,8 @@ void scope_engine::reload(loaded_scope state) {
   barrier_ = nullptr;
   stale_ = false;
   purge_noted_.reset();
+  // What is left of it is found out by the next one.
+  rekey_.reset();
   generation_ = state.generation;
   load_ = next_load();
   limits_ = state.limits;

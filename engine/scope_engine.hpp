@@ -334,8 +334,10 @@ private:
   void reseal_memory(change& to, const rekey_run& run, std::size_t at);
   step reseal_requests(const rekey_ptr& run);
   step rekey_done(const rekey_ptr& run);
-  step rekey_failed(const error& why);
-  bool is_rekey_void(const rekey_run& run) const;
+  step rekey_on(const rekey_ptr& run);
+  step rekey_failed(const rekey_ptr& run, const error& why);
+  step give_up_rekey(const rekey_ptr& run);
+  bool is_rekey_void(const rekey_ptr& run) const;
   step write_data_keys(const persistence::data_keys_ptr& next,
                        const std::shared_ptr<persistence::write_batch>& batch,
                        std::vector<auth::audit_entry> entries,

@@ -43,13 +43,14 @@ struct read_memory {
 result<std::optional<read_record>>
 read_one(const services& with, const persistence::scope_identity& identity,
          const persistence::storage_key& key, std::uint32_t revision) {
+  auto before = identity.keys.data->now();
   auto sealed = with.records.get(key);
   if (sealed.has_error())
     return sealed.error();
   // Removed meanwhile.
   if (!*sealed)
     return std::optional<read_record>{};
-  auto plain = open_record(identity, key.view(), **sealed);
+  auto plain = open_record(identity, *before, key.view(), **sealed);
   if (plain.has_error())
     return plain.error();
   return std::optional{read_record{
@@ -82,7 +83,13 @@ struct scope_engine::rekey_run {
   std::uint32_t epoch = 0;
   /// The entries by which it was due.
   std::vector<bytes> due;
-  bool requests_moved = false;
+  bool is_resumed = false;
+  bool knows_requests = false;
+  bool is_at_memories = false;
+  /// Idempotency records that are still to be moved, and those that somebody
+  /// was changing.
+  std::vector<std::string> requests;
+  std::vector<std::string> requests_again;
   std::vector<std::uint64_t> left;
   std::size_t next = 0;
   /// In this pass, of the former key; those that could not be moved, too.
@@ -144,36 +151,53 @@ step scope_engine::rekey(std::vector<bytes> due) {
   run->due = std::move(due);
   auto now = identity_->keys.data->now();
   run->epoch = now->epoch;
-  // A former run was interrupted.
-  if (now->previous)
+  // A former run was interrupted. It ends with the key of that time: what is
+  // due by now may be of the one after it, and is for another run.
+  if (now->previous) {
+    run->due.clear();
+    run->is_resumed = true;
     return rekey_pass(run);
+  }
   ++run->epoch;
   auto next = std::make_shared<const data_keys>(
     data_keys{crypto::secret_key::random(), run->epoch, now->key.duplicate()});
   return write_data_keys(next, std::make_shared<persistence::write_batch>(), {},
                          [this, run](const result<void>& outcome) -> step {
                            if (outcome.has_error())
-                             return rekey_failed(outcome.error());
+                             return rekey_failed(run, outcome.error());
                            purge_noted_.reset();
                            return rekey_pass(run);
                          });
 }
 
-step scope_engine::rekey_failed(const error& why) {
-  rekey_.reset();
+step scope_engine::rekey_failed(const rekey_ptr& run, const error& why) {
+  if (rekey_ == run)
+    rekey_.reset();
   return why;
 }
 
-/// Whether everything was deleted meanwhile, and the key with it.
-bool scope_engine::is_rekey_void(const rekey_run& run) const {
-  return identity_->keys.data->now()->epoch != run.epoch;
+/// Whether the scope was read again meanwhile, or everything was deleted and
+/// the key with it.
+bool scope_engine::is_rekey_void(const rekey_ptr& run) const {
+  return rekey_ != run || identity_->keys.data->now()->epoch != run->epoch;
+}
+
+step scope_engine::give_up_rekey(const rekey_ptr& run) {
+  if (rekey_ == run)
+    rekey_.reset();
+  return answer{deleted_count{0, false}};
 }
 
 /// Looks at everything, behind what was sealed under the former key and is on
 /// its way.
 step scope_engine::rekey_pass(const rekey_ptr& run) {
+  if (is_rekey_void(run))
+    return give_up_rekey(run);
   if (barrier_ != nullptr || clearing_)
     return wait{[this, run] { return rekey_pass(run); }};
+  if (!std::exchange(run->knows_requests, true))
+    for (const auto& [rest, record] : idempotency_)
+      run->requests.push_back(rest);
   auto batch = std::make_shared<persistence::write_batch>();
   batch->set_effect(persistence::batch_effect::shrinks);
   erase_checkpoint(*identity_, checkpoint_parts_, *batch);
@@ -182,7 +206,8 @@ step scope_engine::rekey_pass(const rekey_ptr& run) {
   return commit_for_erasure(
     batch, {}, [this, run](const result<void>& outcome) -> step {
       if (outcome.has_error())
-        return rekey_failed(outcome.error());
+        return rekey_failed(run, outcome.error());
+      run->is_at_memories = false;
       run->left.clear();
       run->next = 0;
       run->found = 0;
@@ -190,39 +215,53 @@ step scope_engine::rekey_pass(const rekey_ptr& run) {
         run->left.push_back(memories_.at(row).sequence);
         return true;
       });
-      return run->requests_moved ? rekey_some(run) : reseal_requests(run);
+      return reseal_requests(run);
     });
 }
 
-/// Idempotency records are at hand; once is enough, since they are sealed anew
-/// from then on.
+/// Idempotency records are at hand; each is moved once, since it is sealed anew
+/// from then on. What somebody changes is looked at in the next pass: that may
+/// fail.
 step scope_engine::reseal_requests(const rekey_ptr& run) {
+  if (is_rekey_void(run))
+    return give_up_rekey(run);
+  if (barrier_ != nullptr || clearing_)
+    return wait{[this, run] { return reseal_requests(run); }};
   change made;
-  for (const auto& [rest, record] : idempotency_) {
-    if (tentative_requests_.contains(rest))
+  auto& contents = ledger_.head().contents;
+  while (!run->requests.empty()
+         && made.becomes.idempotency_added.size() < requests_at_once) {
+    auto rest = std::move(run->requests.back());
+    run->requests.pop_back();
+    if (tentative_requests_.contains(rest)) {
+      run->requests_again.push_back(std::move(rest));
+      continue;
+    }
+    auto found = idempotency_.find(rest);
+    if (found == idempotency_.end())
       continue;
     auto key = identity_->space().key(record_kind::idempotency, rest);
-    auto sealed = seal_record(*identity_, key, encode_idempotency(record));
-    auto& contents = ledger_.head().contents;
-    ledger_.remove(contents, key.view(), view_of(record.tag));
-    auto again = record;
+    auto sealed
+      = seal_record(*identity_, key, encode_idempotency(found->second));
+    ledger_.remove(contents, key.view(), view_of(found->second.tag));
+    auto again = found->second;
     again.tag = tag_of(sealed);
     ledger_.add(contents, key.view(), view_of(again.tag));
     made.batch->put(key, std::move(sealed));
     ++tentative_requests_[rest];
     made.becomes.idempotency_added.emplace_back(rest, again);
   }
-  run->requests_moved = true;
-  if (made.becomes.idempotency_added.empty())
-    return rekey_some(run);
-  return send_resealed(run, std::move(made));
+  if (!made.becomes.idempotency_added.empty())
+    return send_resealed(run, std::move(made));
+  run->found += run->requests_again.size();
+  run->requests = std::exchange(run->requests_again, {});
+  run->is_at_memories = true;
+  return rekey_some(run);
 }
 
 step scope_engine::rekey_some(const rekey_ptr& run) {
-  if (is_rekey_void(*run)) {
-    rekey_.reset();
-    return answer{deleted_count{0, false}};
-  }
+  if (is_rekey_void(run))
+    return give_up_rekey(run);
   if (barrier_ != nullptr || clearing_)
     return wait{[this, run] { return rekey_some(run); }};
   if (run->next == run->left.size())
@@ -241,14 +280,19 @@ step scope_engine::rekey_some(const rekey_ptr& run) {
   };
   return offload{work, [this, run]() -> step {
                    if (run->read.has_error())
-                     return rekey_failed(run->read.error());
+                     return rekey_failed(run, run->read.error());
                    return reseal(run);
                  }};
 }
 
 step scope_engine::reseal(const rekey_ptr& run) {
-  if (is_rekey_void(*run) || barrier_ != nullptr || clearing_ || needs_reload())
+  if (needs_reload())
+    return rekey_failed(run, being_read_again());
+  // What was read is read again: nothing of it was moved.
+  if (is_rekey_void(run) || barrier_ != nullptr || clearing_) {
+    run->next -= run->some.size();
     return rekey_some(run);
+  }
   change made;
   for (std::size_t at = 0; at < run->some.size(); ++at)
     reseal_memory(made, *run, at);
@@ -319,7 +363,7 @@ step scope_engine::send_resealed(const rekey_ptr& run, change made) {
   if (needs_reload()) {
     stale_ = true;
     settle_tentative(made.becomes);
-    return rekey_failed(being_read_again());
+    return rekey_failed(run, being_read_again());
   }
   auto entry = rekey_entry();
   entry.effects = std::move(made.entry.effects);
@@ -327,17 +371,21 @@ step scope_engine::send_resealed(const rekey_ptr& run, change made) {
   auto sent = send(std::move(made), &entry, nothing{});
   auto committing = std::get_if<commit>(&sent.what);
   if (committing == nullptr)
-    return rekey_failed(being_read_again());
+    return rekey_failed(run, being_read_again());
   return commit{committing->batch,
                 [this, run, settle = std::move(committing->then)](
                   const result<void>& outcome) mutable -> step {
                   auto settled = settle(outcome);
                   if (outcome.has_error())
-                    return rekey_failed(outcome.error());
+                    return rekey_failed(run, outcome.error());
                   if (settled.afterwards)
                     settled.afterwards();
-                  return again{[this, run] { return rekey_some(run); }};
+                  return again{[this, run] { return rekey_on(run); }};
                 }};
+}
+
+step scope_engine::rekey_on(const rekey_ptr& run) {
+  return run->is_at_memories ? rekey_some(run) : reseal_requests(run);
 }
 
 void scope_engine::apply_resealed(effects& becomes) {
@@ -366,11 +414,12 @@ step scope_engine::rekey_done(const rekey_ptr& run) {
   entry.count = run->moved;
   entry.reason = "the former data key was destroyed";
   return write_data_keys(alone, batch, {entry},
-                         [this](const result<void>& outcome) -> step {
-                           rekey_.reset();
+                         [this, run](const result<void>& outcome) -> step {
+                           if (rekey_ == run)
+                             rekey_.reset();
                            if (outcome.has_error())
                              return outcome.error();
-                           return answer{deleted_count{0, true}};
+                           return answer{deleted_count{0, !run->is_resumed}};
                          });
 }
 

@@ -20,13 +20,9 @@ record_tag tag_of(bytes_view sealed) {
   return byte_reader{crypto::tag_of(sealed)}.array<16>();
 }
 
-namespace {
-
-/// With the keys from before it was read: it may have been moved to another one
-/// since, and the former one be gone.
-result<bytes> open_with(const persistence::scope_identity& identity,
-                        const persistence::data_keys& before, bytes_view key,
-                        bytes_view sealed) {
+result<bytes> open_record(const persistence::scope_identity& identity,
+                          const persistence::data_keys& before, bytes_view key,
+                          bytes_view sealed) {
   auto epoch = crypto::epoch_of(sealed);
   if (auto known = before.of_epoch(epoch))
     return crypto::open(*known, key, sealed);
@@ -37,11 +33,9 @@ result<bytes> open_with(const persistence::scope_identity& identity,
                                 "scope does not have"};
 }
 
-} // namespace
-
 result<bytes> open_record(const persistence::scope_identity& identity,
                           bytes_view key, bytes_view sealed) {
-  return open_with(identity, *identity.keys.data->now(), key, sealed);
+  return open_record(identity, *identity.keys.data->now(), key, sealed);
 }
 
 namespace {
@@ -56,7 +50,7 @@ result<bytes> read_record(const persistence::record_source& records,
   if (!*sealed)
     return error{errc::corrupted, "a record of this scope is missing; run "
                                   "`cloister doctor`"};
-  return open_with(identity, *before, key.view(), **sealed);
+  return open_record(identity, *before, key.view(), **sealed);
 }
 
 } // namespace

@@ -22,6 +22,12 @@ record_tag tag_of(bytes_view sealed);
 result<bytes> open_record(const persistence::scope_identity& identity,
                           bytes_view key, bytes_view sealed);
 
+/// The same with the keys from before it was read: it may have been moved to
+/// another one since, and the former one be gone.
+result<bytes> open_record(const persistence::scope_identity& identity,
+                          const persistence::data_keys& before, bytes_view key,
+                          bytes_view sealed);
+
 /// Reads one memory's plaintext record. May read the disk.
 result<bytes> read_memory_record(const persistence::record_source& records,
                                  const persistence::scope_identity& identity,

@@ -160,6 +160,13 @@ result<backup_summary> back_up(const node_store& from, const std::string& path,
 
 namespace {
 
+/// Which file it is that is damaged, and what is left to be done.
+error in_file(const std::string& path, const error& why) {
+  if (why.code != errc::corrupted)
+    return why;
+  return {errc::corrupted, path + ": " + why.detail + "; use another backup"};
+}
+
 error damaged_item() {
   return {errc::corrupted, "the backup has something that is no record"};
 }
@@ -285,10 +292,10 @@ unpack(const std::shared_ptr<file_system>& files, const std::string& path,
   out.head.master_version = keys->head().master_version;
   auto slots = unpack_keys(*keys, *made);
   if (slots.has_error())
-    return slots.error();
+    return in_file(keys_path, slots.error());
   auto count = unpack_records(*records, *made, watch);
   if (count.has_error())
-    return count.error();
+    return in_file(path, count.error());
   out.keys = *slots;
   out.records = *count;
   out.bytes = records->size() + keys->size();

@@ -70,9 +70,7 @@ result<scope_lookup> catalog::find(const scope& name) const {
     if (state.has_error())
       return state.error();
     if (state->refused)
-      return kind_of_segment(segment) == scope_kind::session
-               ? ended_session_error()
-               : erased_error();
+      return refused_error(kind_of_segment(segment).value_or(scope_kind::org));
     auto child = open_child(at, tag_of(at, segment, state->incarnation));
     if (child.has_error() && child.error().code == errc::not_found) {
       if (at && is_minted_session(at, segment))
@@ -262,7 +260,7 @@ result<prepared_child> catalog::prepare_child(const identity_ptr& parent,
   if (state.has_error())
     return state.error();
   if (state->refused)
-    return erased_error();
+    return refused_error(name.kind());
   auto partition = partition_of(parent, segment);
   prepared_child out;
   if (auto done

@@ -101,9 +101,7 @@ result<scope_tag> catalog::current_tag_of(const identity_ptr& parent,
   if (state.has_error())
     return state.error();
   if (state->refused)
-    return kind_of_segment(segment) == scope_kind::session
-             ? ended_session_error()
-             : erased_error();
+    return refused_error(kind_of_segment(segment).value_or(scope_kind::org));
   return tag_of(parent, segment, state->incarnation);
 }
 

@@ -87,9 +87,20 @@ error ended_session_error() {
                         "open a new one"};
 }
 
+error refused_error(scope_kind kind) {
+  if (kind == scope_kind::session)
+    return ended_session_error();
+  if (kind == scope_kind::org)
+    return {errc::erased,
+            "this organization was erased; its name is refused until the "
+            "operator lets it be used again with `cloister org reinstate`"};
+  return erased_error();
+}
+
 error erased_error() {
   return {errc::erased, "this scope was erased; its name is refused until an "
-                        "administrator reinstates it"};
+                        "administrator lets it be used again with `cloister "
+                        "scope reinstate`"};
 }
 
 } // namespace cloister::persistence

@@ -5,6 +5,7 @@
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/scope.hpp"
 #include "crypto/secret_key.hpp"
 #include "persistence/storage_key.hpp"
 
@@ -40,6 +41,9 @@ result<tombstone> open_tombstone(const crypto::secret_key& control,
 
 /// What a refused name is answered with.
 error erased_error();
+
+/// What a refused name is answered with that is of a kind.
+error refused_error(scope_kind kind);
 
 /// The same for a session.
 error ended_session_error();

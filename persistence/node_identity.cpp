@@ -109,7 +109,8 @@ namespace {
 
 error wrong_master_key() {
   return {errc::sealed, "the master key does not open this store; give the "
-                        "right one with CLOISTER_MASTER_KEY_FILE"};
+                        "right one: its file with CLOISTER_MASTER_KEY_FILE, "
+                        "its passphrase, or the command that prints it"};
 }
 
 result<key_slot> read_node_slot(const key_slots& slots) {

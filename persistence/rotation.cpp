@@ -123,13 +123,18 @@ result<void> destroy_file(file_system& files, const std::string& path) {
   return files.sync_directory(directory_of(path));
 }
 
-result<bool> is_all_under(const key_slots& slots, std::uint32_t version) {
+result<bool> is_all_under(const key_slots& slots, const master_keys& master) {
+  auto version = master.version();
   for (std::uint64_t number = 0; number < slots.capacity(); ++number) {
     auto slot = slots.read(number);
     if (slot.has_error() && slot.error().code == errc::unavailable)
       return slot.error();
-    if (slot && slot->master_version != 0
-        && (slot->master_version != version || !slot->both_copies))
+    if (slot.has_error() || slot->master_version == 0
+        || (slot->master_version == version && slot->both_copies))
+      continue;
+    // What neither key opens has nothing in it.
+    auto under = master.of_version(slot->master_version);
+    if (under && unwrapped_slot(*under, *slot))
       return false;
   }
   return true;

@@ -53,9 +53,9 @@ result<std::optional<rotation>> read_rotation(file_system& files,
 std::shared_ptr<master_keys> keys_of(const rotation& begun,
                                      const crypto::secret_key& either);
 
-/// Whether everything that is under a master key is under this version, in both
-/// copies. Reads the file of keys.
-result<bool> is_all_under(const key_slots& slots, std::uint32_t version);
+/// Whether everything that either master key opens is under the newest one, in
+/// both copies. Reads the file of keys.
+result<bool> is_all_under(const key_slots& slots, const master_keys& master);
 
 /// Overwrites a file with zeros, syncs and removes it. Fine if it is not there.
 result<void> destroy_file(file_system& files, const std::string& path);

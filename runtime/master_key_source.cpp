@@ -265,6 +265,16 @@ result<new_master_key> make_of_passphrase(const std::string& passphrase,
   return new_master_key{std::move(*key), "the passphrase"};
 }
 
+/// Whoever takes the store must not take its key with it.
+result<void> refuse_inside(const std::string& path,
+                           const std::string& data_dir) {
+  if (!whole_path(path).starts_with(whole_path(data_dir) + '/'))
+    return {};
+  return error{errc::invalid_argument,
+               "the master key must not lie in the data directory that it "
+               "opens; name a file elsewhere"};
+}
+
 result<next_master_key> next_of_file(const std::string& path) {
   auto files = persistence::posix_file_system();
   auto next = path + ".next";
@@ -322,6 +332,9 @@ result<new_master_key> make_master_key(const master_key_source& source,
       return done.error();
   if (from.passphrase)
     return make_of_passphrase(*from.passphrase, data_dir);
+  if (!key && !from.command && from.file)
+    if (auto fits = refuse_inside(*from.file, data_dir); fits.has_error())
+      return fits.error();
   if (!key && !from.command)
     return make_file(from.file, store_id);
   auto found = key ? parse_key(*key, "CLOISTER_MASTER_KEY")
@@ -348,6 +361,9 @@ result<next_master_key> make_next_master_key(const master_key_source& wanted,
                                              const std::string& data_dir) {
   if (wanted.passphrase)
     return next_of_passphrase(*wanted.passphrase, data_dir);
+  if (wanted.file)
+    if (auto fits = refuse_inside(*wanted.file, data_dir); fits.has_error())
+      return fits.error();
   if (wanted.file && !is_same_file(*wanted.file, now.file)
       && persistence::posix_file_system()->exists(*wanted.file))
     return error{errc::conflict,

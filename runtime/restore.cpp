@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "core/encoding.hpp"
+#include "core/rfc3339.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/random.hpp"
 #include "engine/erased_names.hpp"
@@ -131,7 +132,8 @@ private:
   result<void> note(const backup_summary& backup) {
     auto reason
       = backup_note(backup.backup, backup.master_version)
-        + (options_.erased ? ", with the erasure list of the store"
+        + (options_.erased ? ", with the erasure list of "
+                               + to_rfc3339(options_.erased->made_at)
                            : ", without an erasure list: what was erased since "
                              "the backup has come back");
     engine::node_operation what{engine::note_node{

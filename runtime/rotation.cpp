@@ -76,16 +76,23 @@ bool is_passphrase(const runtime::impl& node, const std::string& path) {
   return path == node.store.directory->passphrase_path();
 }
 
-/// Before anything is destroyed: everything is under the new key, and the file
-/// that is to stay has it.
+/// Before the former key is forgotten: everything that opens is under the new
+/// one.
+result<void> prove_slots(runtime::impl& node,
+                         const persistence::rotation& plan) {
+  const auto& master = *node.store.node->master;
+  auto all = persistence::is_all_under(*node.store.slots, master);
+  if (all.has_error())
+    return all.error();
+  if (master.version() != plan.version || !*all)
+    return error{errc::unavailable, "not everything is under the new key yet"};
+  return {};
+}
+
+/// Before anything is destroyed: the file that is to stay has the new key.
 result<void> prove_new_key(runtime::impl& node,
                            const persistence::rotation& plan) {
   auto [newest, version] = node.store.node->master->newest();
-  auto all = persistence::is_all_under(*node.store.slots, version);
-  if (all.has_error())
-    return all.error();
-  if (version != plan.version || !*all)
-    return error{errc::unavailable, "not everything is under the new key yet"};
   auto& files = *persistence::posix_file_system();
   // A passphrase's has no key in it.
   if (plan.file.empty() || is_passphrase(node, plan.file))
@@ -104,8 +111,11 @@ result<void> prove_new_key(runtime::impl& node,
 result<void> put_in_place(runtime::impl& node,
                           const persistence::rotation& plan) {
   auto& files = *persistence::posix_file_system();
-  if (plan.next_file.empty() || !files.exists(plan.next_file))
+  if (plan.next_file.empty())
     return {};
+  // It was renamed, and maybe not for good.
+  if (!files.exists(plan.next_file))
+    return files.sync_directory(persistence::directory_of(plan.file));
   if (!is_passphrase(node, plan.file))
     if (auto done = persistence::destroy_file(files, plan.file);
         done.has_error())
@@ -197,6 +207,8 @@ result<void> finish_rotation(runtime::impl& node) {
       return begun(done.error());
     all = std::get<engine::deleted_count>(*done).all;
   }
+  if (auto proven = prove_slots(node, plan); proven.has_error())
+    return begun(proven.error());
   auto done = ask_node(node, engine::finish_rotation{});
   if (done.has_error())
     return begun(done.error());
@@ -224,11 +236,22 @@ persistence::rotation plan_for(const found_master_key& now,
 /// A second file of the former key, for backups that need it.
 result<std::string> keep_former(runtime::impl& node) {
   auto [former, version] = node.store.node->master->newest();
-  auto path = node.key_place.file + ".version-" + std::to_string(version);
-  auto done = write_master_key(path, *former);
-  if (done.has_error() && done.error().code != errc::conflict)
-    return done.error();
-  return path;
+  auto base = node.key_place.file + ".version-" + std::to_string(version);
+  constexpr int names_max = 100;
+  for (int i = 0; i < names_max; ++i) {
+    auto path = i == 0 ? base : base + '.' + std::to_string(i);
+    auto done = write_master_key(path, *former);
+    if (done)
+      return path;
+    if (done.error().code != errc::conflict)
+      return done.error();
+    // Of a former attempt, or of another store; or one that was cut off.
+    auto there = read_master_key(path);
+    if (there && crypto::equal_in_constant_time(there->view(), former->view()))
+      return path;
+  }
+  return error{errc::conflict,
+               base + " and the like are there already; move them away"};
 }
 
 } // namespace
@@ -271,8 +294,6 @@ runtime::rotate_master_key(const rotation_options& options) const {
     out.former_kept_in = std::move(*kept);
   }
   auto plan = plan_for(node.key_place, *next);
-  found_master_key place{
-    {}, next->of_passphrase ? "" : next->file, next->of_passphrase};
   if (auto done = rotate_to(node, std::move(next->key), std::move(plan));
       done.has_error())
     return done.error();

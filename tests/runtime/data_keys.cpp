@@ -224,6 +224,15 @@ TEST_CASE("a scope is used while its data key is replaced",
         }
       }
     });
+  // Settings and deletions wait for what is in flight, and hold others up.
+  users.emplace_back([&] {
+    auto bound = all.sarah();
+    quota_changes changes;
+    for (std::uint64_t n = 0; !ended; ++n) {
+      changes.memories_max = std::optional<std::uint64_t>{1'000'000 + n};
+      static_cast<void>(bound.configure_scope(changes));
+    }
+  });
   for (std::uint32_t round = 0; round < (long_mode() ? 50 : 3); ++round) {
     auto now = keys_in_slot(*all.opened, sarah_path).epoch;
     static_cast<void>(all.sarah().delete_memory(all.ids[round]));
@@ -250,6 +259,39 @@ TEST_CASE("a scope is used while its data key is replaced",
         CHECK(found.contains(text));
     CHECK(all.is_whole());
     all.open_again();
+  }
+}
+
+TEST_CASE(
+  "a small scope loses nothing where others stand in the way of its key",
+  "[runtime][rekey]") {
+  for (int round = 0; round < (long_mode() ? 300 : 20); ++round) {
+    test_node node;
+    node.options.purge_within = 1h;
+    auto opened = node.open_or_fail();
+    auto sarah = opened.organization("org_acme")->client("user_sarah").value();
+    for (int i = 0; i < 10; ++i)
+      sarah.create_memory(draft("memory")).value();
+    auto gone = sarah.create_memory(draft("gone"))->id;
+    CHECK(sarah.delete_memory(gone).has_value());
+    node.time->advance(2h);
+    std::atomic<bool> ended{false};
+    std::thread settings{[&] {
+      quota_changes changes;
+      for (std::uint64_t n = 0; !ended; ++n) {
+        changes.memories_max = std::optional<std::uint64_t>{1'000'000 + n};
+        static_cast<void>(sarah.configure_scope(changes));
+      }
+    }};
+    CHECK(eventually([&] {
+      opened.sweep();
+      auto keys = keys_in_slot(opened, sarah_path);
+      return keys.epoch >= 2 && !keys.has_former;
+    }));
+    ended = true;
+    settings.join();
+    CHECK(sarah.list_memories()->results.size() == 10);
+    CHECK(damages_of(opened) == "");
   }
 }
 

@@ -83,6 +83,7 @@ TEST_CASE("a master key is rotated while the store is used",
         static_cast<void>(all.opened->erase_organization(name, 0ms));
     }
   }};
+  CHECK(eventually([&] { return made > 0; }));
   for (int round = 0; round < 3; ++round) {
     CHECK(all.rotate().has_value());
     all.former = std::move(all.next);
@@ -90,7 +91,6 @@ TEST_CASE("a master key is rotated while the store is used",
   }
   ended = true;
   writer.join();
-  CHECK(made > 0);
   CHECK(has_all(*all.opened));
   CHECK_FALSE(all.node.files->exists(rotation_path));
   all.close();
