@@ -20,9 +20,11 @@ task<result<void>> gateway::disable_organization(scope name,
 task<result<void>> gateway::keep_organization(scope name) {
   engine::node_operation what{engine::keep_organization{name}};
   auto done = co_await impl_->perform_on_node(std::move(what));
+  // Also where it was kept before: the record alone decides.
+  if (done || done.error().code == errc::conflict)
+    impl_->disabled->remove(name);
   if (done.has_error())
     co_return done.error();
-  impl_->disabled->remove(name);
   co_return result<void>{};
 }
 
@@ -91,10 +93,8 @@ task<bool> gateway::impl::is_still_due(scope name) {
   if (found.has_error())
     co_return false;
   for (const auto& each : std::get<engine::disabled_organizations>(*found).list)
-    if (each.name == name) {
-      keeper->add(name, each.erased_at);
+    if (each.name == name)
       co_return each.erased_at <= now;
-    }
   keeper->remove(name);
   co_return false;
 }

@@ -105,8 +105,8 @@ struct used_scope {
     INFO(damages_of(*opened));
     auto report = opened->verify_all().value();
     CHECK(report.reason == "");
-    CHECK(damages_of(*opened) == "");
-    return report.intact && damages_of(*opened).empty();
+    return report.intact
+           && eventually([&] { return damages_of(*opened).empty(); });
   }
 
   bool is_rekeyed(std::uint32_t epoch) {
@@ -291,7 +291,7 @@ TEST_CASE(
     ended = true;
     settings.join();
     CHECK(sarah.list_memories()->results.size() == 10);
-    CHECK(damages_of(opened) == "");
+    CHECK(eventually([&] { return damages_of(opened).empty(); }));
   }
 }
 
@@ -357,7 +357,8 @@ TEST_CASE("a data key that is replaced while the disk fails loses nothing",
       CHECK(
         (listed->results.size() == 69 || (clears && listed->results.empty())));
     sarah.create_memory(draft("later")).value();
-    CHECK(damages_of(*opened) == "");
+    // Nothing is looked at in one moment: what is being moved may look odd.
+    CHECK(eventually([&] { return damages_of(*opened).empty(); }));
     CHECK(opened->verify_all()->reason == "");
     // What was not finished is, some time.
     CHECK(eventually([&] {
@@ -365,7 +366,8 @@ TEST_CASE("a data key that is replaced while the disk fails loses nothing",
       auto keys = keys_in_slot(*opened, sarah_path);
       return keys.epoch >= 2 && !keys.has_former;
     }));
-    CHECK(damages_of(*opened) == "");
+    // Nothing is looked at in one moment: what is being moved may look odd.
+    CHECK(eventually([&] { return damages_of(*opened).empty(); }));
     CHECK(sarah.list_memories({.limit = 100})->results.size()
           == listed->results.size() + 1);
   }
