@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "engine/after_commit.hpp"
 #include "engine/step.hpp"
 
 namespace cloister::engine {
@@ -13,19 +14,14 @@ inline step flush_then(step flush, std::function<result<answer>()> work) {
   auto found = std::make_shared<result<answer>>(answer{nothing{}});
   auto read = [found, work = std::move(work)] { *found = work(); };
   offload then{read, [found]() -> step { return std::move(*found); }, true};
-  auto pending = std::get_if<commit>(&flush.what);
-  if (pending == nullptr)
+  if (!std::holds_alternative<commit>(flush.what))
     return then;
-  return commit{
-    pending->batch,
-    [settle = pending->then, then](const result<void>& outcome) -> step {
-      auto settled = settle(outcome);
-      if (settled.afterwards)
-        settled.afterwards();
-      if (outcome.has_error())
-        return outcome.error();
-      return then;
-    }};
+  return after_commit(std::move(flush),
+                      [then](const result<void>& outcome, step) -> step {
+                        if (outcome.has_error())
+                          return outcome.error();
+                        return then;
+                      });
 }
 
 } // namespace cloister::engine

@@ -7,6 +7,7 @@
 #include "core/limits.hpp"
 #include "core/overloaded.hpp"
 #include "core/personal_data.hpp"
+#include "engine/after_commit.hpp"
 #include "engine/audit_reader.hpp"
 #include "engine/erasures.hpp"
 #include "engine/flush_then.hpp"
@@ -338,28 +339,27 @@ step node_engine::list() {
 /// Behind everything that is on its way, and not from a store of which it is
 /// not known what was written: what is not seen then was not begun.
 step node_engine::list_unfinished() {
-  auto found = std::make_shared<result<std::vector<unfinished_erasure>>>(
-    error{errc::unavailable, "erasures could not be listed"});
-  auto work = [found, with = with_] { *found = read_unfinished(with); };
-  auto batch = std::make_shared<persistence::write_batch>();
-  batch->set_effect(persistence::batch_effect::shrinks);
-  auto written = submit(batch, nullptr, {}, nothing{});
-  auto barrier = std::get_if<commit>(&written.what);
-  if (barrier == nullptr)
-    return written;
-  return commit{
-    batch,
-    [found, work,
-     settle = std::move(barrier->then)](const result<void>& outcome) -> step {
-      auto settled = settle(outcome);
-      if (outcome.has_error())
-        return settled;
-      return offload{work, [found]() -> step {
-                       if (found->has_error())
-                         return found->error();
-                       return answer{unfinished_erasures{std::move(**found)}};
-                     }};
-    }};
+  return behind([with = with_] {
+    auto found = std::make_shared<result<std::vector<unfinished_erasure>>>(
+      error{errc::unavailable, "erasures could not be listed"});
+    auto work = [found, with] { *found = read_unfinished(with); };
+    return offload{work, [found]() -> step {
+                     if (found->has_error())
+                       return found->error();
+                     return answer{unfinished_erasures{std::move(**found)}};
+                   }};
+  });
+}
+
+/// Goes on behind everything that is on its way.
+step node_engine::behind(std::function<step()> then) {
+  auto nothing_more = std::make_shared<persistence::write_batch>();
+  nothing_more->set_effect(persistence::batch_effect::shrinks);
+  return after_commit(
+    submit(nothing_more, nullptr, {}, nothing{}),
+    [then = std::move(then)](const result<void>& outcome, step settled) {
+      return outcome ? then() : std::move(settled);
+    });
 }
 
 step node_engine::reclaim(const reclaim_space& what) {

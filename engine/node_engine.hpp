@@ -225,6 +225,7 @@ private:
                      std::vector<auth::audit_entry> entries,
                      std::function<step(const result<void>&)> then);
 
+  step behind(std::function<step()> then);
   step list_unfinished();
   step reclaim(const reclaim_space& what);
   step update(const update_sessions& what);

@@ -6,6 +6,7 @@
 #include "core/assert.hpp"
 #include "core/limits.hpp"
 #include "crypto/aead.hpp"
+#include "engine/after_commit.hpp"
 #include "engine/erased_names.hpp"
 #include "engine/node_engine.hpp"
 #include "persistence/organization_ends.hpp"
@@ -261,20 +262,8 @@ step node_engine::commit_for_erasure(
                       "the node is being read again; try again",
                       limits::overload_retry_hint});
   }
-  batch->set_generation(generation_);
-  batch->set_load(load_);
-  auto journaled = ledger_.close(*batch, entries);
-  ++in_flight_;
-  return commit{batch,
-                [this, journaled,
-                 then = std::move(then)](const result<void>& outcome) -> step {
-                  --in_flight_;
-                  if (outcome.has_error())
-                    stale_ = true;
-                  else
-                    ledger_.settle(journaled);
-                  return then(outcome);
-                }};
+  return commit_entries(ledger_, {generation_, load_, in_flight_, stale_},
+                        batch, entries, std::move(then));
 }
 
 } // namespace cloister::engine

@@ -34,18 +34,7 @@ step node_engine::begin_rotating(const begin_rotation& what) {
 /// Behind what is on its way, which may be under the former key. A slot that
 /// somebody writes or destroys meanwhile is passed over, and looked at again.
 step node_engine::rewrap() {
-  auto nothing_more = std::make_shared<persistence::write_batch>();
-  nothing_more->set_effect(persistence::batch_effect::shrinks);
-  auto written = submit(nothing_more, nullptr, {}, nothing{});
-  auto barrier = std::get_if<commit>(&written.what);
-  if (barrier == nullptr)
-    return written;
-  return commit{nothing_more,
-                [this, settle = std::move(barrier->then)](
-                  const result<void>& outcome) -> step {
-                  auto settled = settle(outcome);
-                  return outcome ? rewrap_some() : std::move(settled);
-                }};
+  return behind([this] { return rewrap_some(); });
 }
 
 step node_engine::rewrap_some() {

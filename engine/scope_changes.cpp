@@ -17,8 +17,7 @@ using persistence::record_kind;
 
 // -- the state a change starts from --
 
-std::optional<scope_engine::current_memory>
-scope_engine::current(const memory_id& id) const {
+std::optional<current_memory> scope_engine::current(const memory_id& id) const {
   auto flying = tentative_.find(id);
   if (flying != tentative_.end()) {
     const auto& t = flying->second;

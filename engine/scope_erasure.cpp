@@ -5,6 +5,7 @@
 
 #include "core/assert.hpp"
 #include "core/limits.hpp"
+#include "engine/after_commit.hpp"
 #include "engine/scope_engine.hpp"
 
 namespace cloister::engine {
@@ -86,20 +87,8 @@ step scope_engine::commit_for_erasure(
     stale_ = true;
     return then(being_read_again());
   }
-  batch->set_generation(generation_);
-  batch->set_load(load_);
-  auto journaled = ledger_.close(*batch, entries);
-  ++in_flight_;
-  return commit{batch,
-                [this, journaled,
-                 then = std::move(then)](const result<void>& outcome) -> step {
-                  --in_flight_;
-                  if (outcome.has_error())
-                    stale_ = true;
-                  else
-                    ledger_.settle(journaled);
-                  return then(outcome);
-                }};
+  return commit_entries(ledger_, {generation_, load_, in_flight_, stale_},
+                        batch, entries, std::move(then));
 }
 
 } // namespace cloister::engine

@@ -9,6 +9,7 @@
 
 #include "core/limits.hpp"
 #include "crypto/aead.hpp"
+#include "engine/after_commit.hpp"
 #include "engine/index_checkpoint.hpp"
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
@@ -368,20 +369,12 @@ step scope_engine::send_resealed(const rekey_ptr& run, change made) {
   auto entry = rekey_entry();
   entry.effects = std::move(made.entry.effects);
   entry.count = static_cast<std::uint32_t>(made.becomes.resealed.size());
-  auto sent = send(std::move(made), &entry, nothing{});
-  auto committing = std::get_if<commit>(&sent.what);
-  if (committing == nullptr)
-    return rekey_failed(run, being_read_again());
-  return commit{committing->batch,
-                [this, run, settle = std::move(committing->then)](
-                  const result<void>& outcome) mutable -> step {
-                  auto settled = settle(outcome);
-                  if (outcome.has_error())
-                    return rekey_failed(run, outcome.error());
-                  if (settled.afterwards)
-                    settled.afterwards();
-                  return again{[this, run] { return rekey_on(run); }};
-                }};
+  return after_commit(send(std::move(made), &entry, nothing{}),
+                      [this, run](const result<void>& outcome, step) -> step {
+                        if (outcome.has_error())
+                          return rekey_failed(run, outcome.error());
+                        return again{[this, run] { return rekey_on(run); }};
+                      });
 }
 
 step scope_engine::rekey_on(const rekey_ptr& run) {

@@ -5,6 +5,7 @@
 
 #include "core/assert.hpp"
 #include "core/limits.hpp"
+#include "engine/after_commit.hpp"
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
 
@@ -70,16 +71,13 @@ step scope_engine::remove_all(const std::shared_ptr<request>& asked) {
   made.becomes.cleared = true;
   clearing_ = true;
   auto sent = submit(std::move(made), deleted_count{count});
-  auto committing = std::get_if<commit>(&sent.what);
-  if (committing == nullptr) {
+  if (!std::holds_alternative<commit>(sent.what))
     barrier_ = nullptr;
-    return sent;
-  }
-  return commit{committing->batch,
-                [this, asked, count, settle = std::move(committing->then)](
-                  const result<void>& outcome) mutable {
-                  return removed_all(asked, count, outcome, settle(outcome));
-                }};
+  return after_commit(
+    std::move(sent),
+    [this, asked, count](const result<void>& outcome, step settled) {
+      return removed_all(asked, count, outcome, std::move(settled));
+    });
 }
 
 /// Nothing is left that the data key has sealed: what the disk still has of it
@@ -91,8 +89,6 @@ step scope_engine::removed_all(const std::shared_ptr<request>& asked,
     barrier_ = nullptr;
     return settled;
   }
-  if (settled.afterwards)
-    settled.afterwards();
   auto fresh
     = std::make_shared<const persistence::data_keys>(persistence::data_keys{
       crypto::secret_key::random(), identity_->keys.data->now()->epoch + 1,

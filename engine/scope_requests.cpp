@@ -46,7 +46,7 @@ scope_engine::draft_digest(const memory_draft& draft) const {
 
 /// Which drafts were stored by an earlier request with the same idempotency
 /// key, and in which rows. Fails if a key was used for something else.
-result<std::vector<scope_engine::repeated_draft>>
+result<std::vector<repeated_draft>>
 scope_engine::repeated_drafts(const request& asked) const {
   const auto& what = std::get<create_memories>(asked.what);
   const auto& drafts = what.drafts;

@@ -107,7 +107,7 @@ scope_engine::put_session(change& to, const persistence::scope_identity& child,
 }
 
 /// A scope whose kind is a session is one, whoever opens it.
-result<std::optional<scope_engine::session_to_open>>
+result<std::optional<session_to_open>>
 scope_engine::session_in(const scope& name) {
   if (name.kind() != scope_kind::session)
     return std::optional<session_to_open>{};

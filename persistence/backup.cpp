@@ -72,23 +72,6 @@ result<bytes> passphrase_file(const data_directory& directory) {
   return read_file(*directory.files(), path);
 }
 
-/// Writes one file and removes it again where that fails.
-template <class Write>
-result<std::uint64_t> write_file(const node_store& from,
-                                 const std::string& path,
-                                 const backup_head& head, Write write) {
-  auto out = backup_writer::create(from.directory->files(), path, head,
-                                   from.node->recovery);
-  if (out.has_error())
-    return out.error();
-  auto done = write(*out);
-  if (done.has_error()) {
-    out->give_up();
-    return done.error();
-  }
-  return out->bytes_written();
-}
-
 /// Records and keys of one time.
 struct moment {
   std::unique_ptr<store::snapshot> records;
@@ -118,20 +101,48 @@ result<moment> take_moment(const node_store& from) {
 
 } // namespace
 
+namespace {
+
+/// Whether the files of a backup may be made. One that a killed process left
+/// has its keys, and the beginning of its records under another name: it is
+/// written over.
+result<void> check_free(file_system& files, const std::string& path,
+                        const std::string& keys_path) {
+  if (files.exists(path))
+    return error{errc::conflict,
+                 path + " is there already; choose another name"};
+  if (!files.exists(keys_path))
+    return {};
+  auto keys = read_backup_head(files, keys_path);
+  auto begun = read_backup_head(files, backup_writer::partial_of(path));
+  if (keys && begun && keys->backup == begun->backup)
+    return {};
+  return error{errc::conflict,
+               keys_path
+                 + " is there already, without its records: of a backup whose "
+                   "records were moved; choose another name"};
+}
+
+result<void> write_both(const moment& taken, backup_writer& records,
+                        backup_writer& keys, backup_summary& out,
+                        const backup_watcher& watch) {
+  if (auto begun = records.flush(); begun.has_error())
+    return begun;
+  if (auto done = write_keys(keys, taken.passphrase, taken.slots);
+      done.has_error())
+    return done;
+  return write_records(records, *taken.records, out, watch);
+}
+
+} // namespace
+
 result<backup_summary> back_up(const node_store& from, const std::string& path,
                                const std::string& keys_path,
                                const std::array<std::uint8_t, 16>& id,
                                timestamp now, const backup_watcher& watch) {
-  auto& files = *from.directory->files();
-  if (files.exists(path))
-    return error{errc::conflict,
-                 path + " is there already; choose another name"};
-  if (files.exists(keys_path))
-    return error{errc::conflict,
-                 keys_path
-                   + " is there already, without its records: of a backup that "
-                     "was interrupted, or moved; remove it, or choose another "
-                     "name"};
+  const auto& files = from.directory->files();
+  if (auto free = check_free(*files, path, keys_path); free.has_error())
+    return free.error();
   auto taken = take_moment(from);
   if (taken.has_error())
     return taken.error();
@@ -141,20 +152,23 @@ result<backup_summary> back_up(const node_store& from, const std::string& path,
   out.keys = taken->slots.size();
   auto keys_head = out.head;
   keys_head.kind = backup_kind::keys;
-  auto keys
-    = write_file(from, keys_path, keys_head, [&](backup_writer& writer) {
-        return write_keys(writer, taken->passphrase, taken->slots);
-      });
-  if (keys.has_error())
-    return keys.error();
-  auto records = write_file(from, path, out.head, [&](backup_writer& writer) {
-    return write_records(writer, *taken->records, out, watch);
-  });
-  if (records.has_error()) {
-    static_cast<void>(files.remove(keys_path));
+  auto records
+    = backup_writer::create(files, path, out.head, from.node->recovery);
+  if (records.has_error())
     return records.error();
+  auto keys
+    = backup_writer::create(files, keys_path, keys_head, from.node->recovery);
+  if (keys.has_error()) {
+    records->give_up();
+    return keys.error();
   }
-  out.bytes = *records + *keys;
+  if (auto done = write_both(*taken, *records, *keys, out, watch);
+      done.has_error()) {
+    keys->give_up();
+    records->give_up();
+    return done.error();
+  }
+  out.bytes = records->bytes_written() + keys->bytes_written();
   return out;
 }
 

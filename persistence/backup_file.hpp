@@ -48,6 +48,16 @@ public:
                                       const backup_head& head,
                                       const crypto::public_key& recovery);
 
+  /// The name that a file has until it is whole.
+  static std::string partial_of(const std::string& path) {
+    return path + ".part";
+  }
+
+  /// Hands what was written to the kernel.
+  result<void> flush() {
+    return file_->flush();
+  }
+
   /// Adds an item; frames are made of many.
   result<void> add(bytes_view item);
   /// Writes the last frame and makes the file durable under its name.
@@ -66,7 +76,7 @@ private:
       path_(std::move(path)),
       sealer_(std::move(sealer)) {}
   std::string partial() const {
-    return path_ + ".part";
+    return partial_of(path_);
   }
   result<void> write_frame(bool last);
 

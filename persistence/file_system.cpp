@@ -45,6 +45,24 @@ result<void> replace_file(file_system& files, const std::string& path,
   return files.sync_directory(directory_of(path));
 }
 
+result<void> destroy_file(file_system& files, const std::string& path) {
+  if (path.empty() || !files.exists(path))
+    return {};
+  auto file = files.open_random(path, open_mode::read_write);
+  if (file.has_error())
+    return file.error();
+  auto size = (*file)->size();
+  if (size.has_error())
+    return size.error();
+  if (auto done = (*file)->write(0, bytes(*size, '\0')); done.has_error())
+    return done;
+  if (auto done = (*file)->sync(); done.has_error())
+    return done;
+  if (auto done = files.remove(path); done.has_error())
+    return done;
+  return files.sync_directory(directory_of(path));
+}
+
 std::string directory_of(const std::string& path) {
   auto slash = path.rfind('/');
   if (slash == std::string::npos)

@@ -98,6 +98,9 @@ result<bytes> read_file(file_system& files, const std::string& path);
 result<void> replace_file(file_system& files, const std::string& path,
                           bytes_view data);
 
+/// Overwrites a file with zeros, syncs and removes it. Fine if it is not there.
+result<void> destroy_file(file_system& files, const std::string& path);
+
 /// The directory part of a path; "." where there is none.
 std::string directory_of(const std::string& path);
 

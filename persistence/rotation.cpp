@@ -105,24 +105,6 @@ std::shared_ptr<master_keys> keys_of(const rotation& begun,
   return out;
 }
 
-result<void> destroy_file(file_system& files, const std::string& path) {
-  if (path.empty() || !files.exists(path))
-    return {};
-  auto file = files.open_random(path, open_mode::read_write);
-  if (file.has_error())
-    return file.error();
-  auto size = (*file)->size();
-  if (size.has_error())
-    return size.error();
-  if (auto done = (*file)->write(0, bytes(*size, '\0')); done.has_error())
-    return done;
-  if (auto done = (*file)->sync(); done.has_error())
-    return done;
-  if (auto done = files.remove(path); done.has_error())
-    return done;
-  return files.sync_directory(directory_of(path));
-}
-
 result<bool> is_all_under(const key_slots& slots, const master_keys& master) {
   auto version = master.version();
   for (std::uint64_t number = 0; number < slots.capacity(); ++number) {

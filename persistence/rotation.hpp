@@ -57,9 +57,6 @@ std::shared_ptr<master_keys> keys_of(const rotation& begun,
 /// both copies. Reads the file of keys.
 result<bool> is_all_under(const key_slots& slots, const master_keys& master);
 
-/// Overwrites a file with zeros, syncs and removes it. Fine if it is not there.
-result<void> destroy_file(file_system& files, const std::string& path);
-
 /// Puts into `batch` up to `limit` slots that are wrapped under the former key,
 /// wrapped under the new one. Returns how many. May read the disk.
 result<std::size_t> rewrap_some(const key_slots& slots,

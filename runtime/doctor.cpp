@@ -143,7 +143,8 @@ void report_examination(const engine::examination& found, findings& out) {
   if (found.damages.empty() && found.half_slots.empty())
     out.ok(std::to_string(found.records) + " records of "
            + std::to_string(found.scopes)
-           + " scopes verify, and so do all audit chains");
+           + (found.scopes == 1 ? " scope" : " scopes")
+           + " verify, and so do all audit chains");
 }
 
 void report_blocks(const std::vector<persistence::damaged_block>& blocks,

@@ -323,3 +323,30 @@ TEST_CASE("repair revokes again what an old record of a key would let in",
   CHECK(opened.client(once).error().code == errc::unauthenticated);
   CHECK(opened.client(beside).has_value());
 }
+
+TEST_CASE("records of no scope are found, and removed", "[faults][repair]") {
+  test_node node;
+  {
+    auto opened = node.open_or_fail();
+    auto acme = opened.organization("org_acme").value();
+    acme.client("user_a")->create_memory(draft("x")).value();
+  }
+  auto parts = node.open_parts().value();
+  auto with = services_over(parts, node.time);
+  auto before = engine::examine_store(with, *parts.slots);
+  CHECK(before.orphaned_records == 0);
+  persistence::key_space nobody{7, {1, 2, 3}};
+  auto batch = std::make_shared<persistence::write_batch>();
+  for (std::uint64_t i = 0; i < 3; ++i)
+    batch->put(nobody.key(persistence::record_kind::memory, i), "x");
+  std::vector<std::shared_ptr<persistence::write_batch>> batches{batch};
+  REQUIRE(parts.records->write(batches).has_value());
+  auto found = engine::examine_store(with, *parts.slots);
+  CHECK(found.damages.empty());
+  CHECK(found.orphaned_records == 3);
+  REQUIRE(engine::remove_orphans(*parts.records, found).has_value());
+  auto after = engine::examine_store(with, *parts.slots);
+  CHECK(after.orphaned_records == 0);
+  CHECK(after.records == before.records);
+  CHECK(after.damages.empty());
+}

@@ -370,6 +370,30 @@ TEST_CASE("a backup that fails or is stopped leaves nothing",
   }
 }
 
+TEST_CASE("a backup whose process was killed anywhere is made again, or whole",
+          "[runtime][backup][faults]") {
+  backed_up all;
+  all.put("user_sarah", "x");
+  auto start = all.node.files->after_kill();
+  bool happened = true;
+  for (std::uint64_t call = 1; happened; ++call) {
+    INFO("call " << call);
+    backed_up one{.node = test_node{all.node, start->after_kill()}};
+    one.node.files->plan(call, fault::power_loss);
+    auto made = one.opened->back_up(file);
+    happened = one.node.files->fault_happened();
+    auto files = one.node.files->after_kill();
+    one.opened.reset();
+    backed_up later{.node = test_node{all.node, files}};
+    auto again = later.opened->back_up(file);
+    if (again.has_error())
+      CHECK(again.error().code == errc::conflict);
+    CHECK(files->exists(file));
+    later.node.time->advance(1ms);
+    CHECK(later.restore_with_list().has_value());
+  }
+}
+
 TEST_CASE("a restore that is interrupted anywhere is no store, and begins anew",
           "[runtime][backup][faults]") {
   backed_up all;

@@ -92,13 +92,7 @@ struct used_scope {
   }
 
   void open_again() {
-    opened.reset();
-    CHECK(eventually([&] {
-      auto again = node.open();
-      if (again)
-        opened = std::move(*again);
-      return again.has_value();
-    }));
+    cloister::test::open_again(node, opened);
   }
 
   bool is_whole() {

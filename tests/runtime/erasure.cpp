@@ -43,18 +43,6 @@ std::map<char, int> kinds_of(const runtime& opened, const std::string& tag) {
   return out;
 }
 
-/// A runtime that gives space back closes when that is done.
-runtime opened_again(test_node& node) {
-  std::optional<runtime> out;
-  CHECK(eventually([&] {
-    auto opened = node.open();
-    if (opened)
-      out = std::move(*opened);
-    return opened.has_value();
-  }));
-  return std::move(out.value());
-}
-
 } // namespace
 
 TEST_CASE("what is erased is gone with all below, and its name is refused",
@@ -99,7 +87,9 @@ TEST_CASE("what is erased stays so after a restart", "[runtime][erasure]") {
     acme.client("user_a")->erase_scope().value();
     entries = opened.verify_all().value().entries;
   }
-  auto opened = opened_again(node);
+  std::optional<runtime> again;
+  open_again(node, again);
+  auto& opened = *again;
   auto acme = opened.organization("org_acme").value();
   CHECK(acme.client("user_a")->list_memories().error().code == errc::erased);
   CHECK(acme.client("user_a/agent_b")->create_memory(draft("x")).error().code

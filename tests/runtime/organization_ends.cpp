@@ -34,13 +34,7 @@ struct two_organizations {
   }
 
   void open_again() {
-    opened.reset();
-    CHECK(eventually([&] {
-      auto again = node.open();
-      if (again)
-        opened = std::move(*again);
-      return again.has_value();
-    }));
+    cloister::test::open_again(node, opened);
   }
 
   errc outcome_with_key() {

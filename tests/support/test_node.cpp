@@ -6,6 +6,7 @@
 #include "engine/examiner.hpp"
 
 #include <cstdlib>
+#include <stdexcept>
 #include <thread>
 
 #include "runtime/init.hpp"
@@ -99,6 +100,18 @@ std::string damages_of(const runtime& opened) {
   if (!found.half_slots.empty())
     out += "half slots; ";
   return out;
+}
+
+void open_again(test_node& node, std::optional<runtime>& opened) {
+  opened.reset();
+  auto did = eventually([&] {
+    auto again = node.open();
+    if (again)
+      opened = std::move(*again);
+    return again.has_value();
+  });
+  if (!did)
+    throw std::runtime_error{"the store cannot be opened again"};
 }
 
 bool eventually(const std::function<bool()>& condition) {

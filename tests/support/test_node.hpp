@@ -79,6 +79,10 @@ bool has_finished_erasures(const runtime& opened);
 /// well.
 std::string damages_of(const runtime& opened);
 
+/// Closes a runtime and opens the store again. One that gives space back closes
+/// when that is done.
+void open_again(test_node& node, std::optional<runtime>& opened);
+
 /// Calls `condition` until it holds, for ten seconds at most.
 bool eventually(const std::function<bool()>& condition);
 
