@@ -196,9 +196,6 @@ step scope_engine::rekey_pass(const rekey_ptr& run) {
     return give_up_rekey(run);
   if (barrier_ != nullptr || clearing_)
     return wait{[this, run] { return rekey_pass(run); }};
-  if (!std::exchange(run->knows_requests, true))
-    for (const auto& [rest, record] : idempotency_)
-      run->requests.push_back(rest);
   auto batch = std::make_shared<persistence::write_batch>();
   batch->set_effect(persistence::batch_effect::shrinks);
   erase_checkpoint(*identity_, checkpoint_parts_, *batch);
@@ -208,6 +205,10 @@ step scope_engine::rekey_pass(const rekey_ptr& run) {
     batch, {}, [this, run](const result<void>& outcome) -> step {
       if (outcome.has_error())
         return rekey_failed(run, outcome.error());
+      // Not before: those that were on their way are among them by now.
+      if (!std::exchange(run->knows_requests, true))
+        for (const auto& [rest, record] : idempotency_)
+          run->requests.push_back(rest);
       run->is_at_memories = false;
       run->left.clear();
       run->next = 0;

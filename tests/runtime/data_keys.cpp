@@ -203,7 +203,9 @@ TEST_CASE("a scope is used while its data key is replaced",
       std::vector<memory_id> own;
       for (int n = 0; !ended; ++n) {
         auto text = std::to_string(i) + " wrote " + std::to_string(n);
-        auto made = bound.create_memory(draft(text));
+        auto wanted = draft(text);
+        wanted.idempotency_key = text;
+        auto made = bound.create_memory(wanted);
         if (!made)
           continue;
         own.push_back(made->id);
