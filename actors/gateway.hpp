@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/admission.hpp"
+#include "actors/copy_keeper.hpp"
 #include "actors/task.hpp"
 #include "core/limits.hpp"
 #include "engine/node_engine.hpp"
@@ -72,6 +73,14 @@ struct located_hit {
   engine::memory_hit hit;
 };
 
+/// What becomes of copies that were shared from a scope that is erased.
+enum class shared_copies {
+  /// They stay, and the receipt says how many there are.
+  count,
+  /// They are erased before it, wherever whoever asks may delete.
+  erase,
+};
+
 /// What an operation is to the rates of its organization and its scope.
 enum class counted {
   /// Something that a caller asked for.
@@ -125,9 +134,19 @@ public:
   /// the name is refused. Space comes back behind the answer. Fails with
   /// `invalid_argument` for an organization, `not_found`, `erased`,
   /// `overloaded`, or `unavailable`: then it goes on by itself, also after a
-  /// restart, if it had begun.
+  /// restart, if it had begun. What fails while copies are looked for has
+  /// erased nothing else.
   task<result<engine::erased_child>> erase(auth::authority_ptr who,
-                                           scope target);
+                                           scope target, shared_copies copies);
+
+  /// What the trail tells of an erasure, or of a session's end: by whatever
+  /// process, and whoever asked. Fails with `not_found`.
+  task<result<engine::told_erasure>> find_erasure(auth::authority_ptr who,
+                                                  scope target);
+
+  /// Whoever copies a memory from one scope to another holds this from before
+  /// it is read until it is written.
+  copy_turn begin_copy(const scope& source) const;
 
   /// Nobody may use an organization from now on; it is erased at a time. Fails
   /// with `not_found` or `erased`.

@@ -84,8 +84,8 @@ gateway::impl::ask_granted(scope parent, auth::grant allowed,
   co_return std::move(**done);
 }
 
-task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
-                                                  scope target) {
+task<result<engine::erased_child>>
+gateway::erase(auth::authority_ptr who, scope target, shared_copies copies) {
   auto kind = auth::operation::erase_scope;
   auto id = auth::make_request_id();
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
@@ -98,12 +98,19 @@ task<result<engine::erased_child>> gateway::erase(auth::authority_ptr who,
               "an organization is not erased like a scope; name one below it"};
     co_return co_await impl_->refused(who, kind, id, why, target, {});
   }
-  auto erasing_it = impl_->erase_decided(*grant);
+  if (copies == shared_copies::erase) {
+    auto erasing_all = impl_->erase_with_copies(*grant);
+    co_return co_await erasing_all;
+  }
+  auto counting = impl_->count_copies(target);
+  auto left = co_await counting;
+  auto erasing_it = impl_->erase_decided(*grant, false, left);
   co_return co_await erasing_it;
 }
 
 task<result<engine::erased_child>>
-gateway::impl::erase_decided(auth::grant allowed, bool is_due) {
+gateway::impl::erase_decided(auth::grant allowed, bool is_due,
+                             auth::copies_elsewhere copies) {
   auto target = allowed.target();
   erasure_turn turn{erasing, target.organization()};
   if (!turn)
@@ -118,16 +125,13 @@ gateway::impl::erase_decided(auth::grant allowed, bool is_due) {
   auto sessions = co_await closing;
   result<engine::erased_child> done{erasing_error()};
   auto is_closed = closed->close(target);
+  engine::gone_before before{sessions.size(), 0, copies};
+  for (const auto& each : sessions)
+    before.memories += each.session->memories();
   if (is_closed) {
-    auto erasing_closed = erase_closed(allowed, is_due);
+    auto erasing_closed = erase_closed(allowed, is_due, before);
     done = co_await erasing_closed;
   }
-  // No catalog had these.
-  for (const auto& each : sessions)
-    if (done) {
-      ++done->scopes;
-      done->memories += each.session->memories();
-    }
   auto unknown
     = is_closed && done.has_error() && done.error().code == errc::unavailable;
   // Those that were closed in vain have ended all the same; if it goes on,
@@ -168,6 +172,29 @@ gateway::impl::erase_decided(auth::grant allowed, bool is_due) {
   co_return done;
 }
 
+task<result<engine::told_erasure>>
+gateway::find_erasure(auth::authority_ptr who, scope target) {
+  auto kind = auth::operation::sign_receipt;
+  auto id = auth::make_request_id();
+  auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
+  if (auto early = impl_->over_rate(*who, kind, target, grant))
+    co_return co_await impl_->refused_by_rate(who, kind, id, *early);
+  if (auto why = impl_->refusal(grant))
+    co_return co_await impl_->refused(who, kind, id, *why, target, {});
+  auto parent = target.parent();
+  if (!parent) {
+    error why{errc::invalid_argument,
+              "the receipt of an organization is the operator's"};
+    co_return co_await impl_->refused(who, kind, id, why, target, {});
+  }
+  engine::operation what{engine::find_erasure{target}};
+  auto asking_it = impl_->ask_granted(*parent, *grant, std::move(what));
+  auto done = co_await asking_it;
+  if (done.has_error())
+    co_return done.error();
+  co_return std::move(std::get<engine::told_erasure>(*done));
+}
+
 task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
   auto kind = auth::operation::reinstate_scope;
   auto id = auth::make_request_id();
@@ -195,14 +222,15 @@ task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
 }
 
 task<result<engine::erased_child>>
-gateway::impl::erase_closed(auth::grant allowed, bool is_due) {
+gateway::impl::erase_closed(auth::grant allowed, bool is_due,
+                            engine::gone_before before) {
   const auto& target = allowed.target();
   auto emptied = co_await empty(target);
   if (emptied.has_error())
     co_return emptied.error();
   if (!target.parent()) {
     engine::node_operation erasing_it{
-      engine::erase_organization{target, is_due}};
+      engine::erase_organization{target, is_due, before}};
     auto erased = co_await perform_on_node(std::move(erasing_it));
     if (erased.has_error())
       co_return erased.error();
@@ -210,7 +238,7 @@ gateway::impl::erase_closed(auth::grant allowed, bool is_due) {
   }
   auto session = with.sessions->find(target);
   engine::operation what{engine::erase_child{
-    target, session ? std::string{to_string(session->ended())} : ""}};
+    target, session ? std::string{to_string(session->ended())} : "", before}};
   auto asking_above = ask_granted(*target.parent(), allowed, std::move(what));
   auto done = co_await asking_above;
   if (done.has_error())

@@ -73,6 +73,7 @@ struct gateway::impl {
   std::shared_ptr<closed_scopes> closed = std::make_shared<closed_scopes>();
   std::shared_ptr<erasure_keeper> erasing = std::make_shared<erasure_keeper>();
   std::shared_ptr<session_keeper> keeping = std::make_shared<session_keeper>();
+  std::shared_ptr<copy_keeper> copying = std::make_shared<copy_keeper>();
   std::shared_ptr<disabled_organizations> disabled
     = std::make_shared<disabled_organizations>();
   std::mutex rate_refusals_mutex;
@@ -124,8 +125,8 @@ struct gateway::impl {
                                           auth::operation kind, scope target,
                                           auth::request_id id,
                                           engine::operation what);
-  task<result<engine::erased_child>> erase_closed(auth::grant allowed,
-                                                  bool is_due);
+  task<result<engine::erased_child>>
+  erase_closed(auth::grant allowed, bool is_due, engine::gone_before before);
   /// Goes on with what was begun. Returns whether nothing is left to be done.
   task<bool> forget_keys(scope organization, std::optional<scope> erased);
   task<bool> finish_erasures();
@@ -145,8 +146,21 @@ struct gateway::impl {
                                                         bool is_due);
 
   /// What `gateway::erase` does for whoever may: a scope, or a session.
-  task<result<engine::erased_child>> erase_decided(auth::grant allowed,
-                                                   bool is_due = false);
+  task<result<engine::erased_child>>
+  erase_decided(auth::grant allowed, bool is_due = false,
+                auth::copies_elsewhere copies = {});
+
+  // -- copies of what is erased (gateway_copies.cpp) --
+  task<result<engine::copy_trace>> trace_copies(scope source);
+  task<result<std::uint64_t>> find_copies_in(auth::grant allowed,
+                                             engine::find_copies what);
+  task<result<std::uint64_t>>
+  count_copies_in(scope where, const persistence::scope_tag& source);
+  task<result<auth::copies_elsewhere>> erase_copies(auth::grant erasing_it,
+                                                    engine::copy_trace where);
+  /// No numbers where not all can be looked at.
+  task<auth::copies_elsewhere> count_copies(scope source);
+  task<result<engine::erased_child>> erase_with_copies(auth::grant allowed);
 
   // -- sessions (gateway_sessions.cpp, those that end by themselves in
   //    gateway_session_looks.cpp; the first in gateway_calls.cpp) --

@@ -18,7 +18,9 @@ constexpr std::uint8_t flag_narrowings = 8;
 constexpr std::uint8_t flag_ended = 16;
 constexpr std::uint8_t flag_refused = 32;
 constexpr std::uint8_t flag_carried = 64;
-constexpr std::uint8_t known_flags = 127;
+constexpr std::uint8_t flag_contents = 128;
+constexpr std::uint8_t known_copies = 1;
+constexpr std::uint8_t known_copies_erased = 2;
 constexpr std::size_t effect_bytes = 1 + 8 + 4 + 16;
 /// What each entry has, without a reason and targets.
 constexpr std::size_t shortest_bytes
@@ -37,6 +39,7 @@ std::uint8_t flags_of(const audit_entry& entry) {
   flags |= entry.ended ? flag_ended : 0u;
   flags |= entry.refused ? flag_refused : 0u;
   flags |= entry.carried.empty() ? 0u : flag_carried;
+  flags |= entry.contents ? flag_contents : 0u;
   return static_cast<std::uint8_t>(flags);
 }
 
@@ -60,6 +63,30 @@ void read_carried(byte_reader& reader, audit_entry& entry) {
     auto index = reader.u64();
     entry.carried.push_back({index, bytes{reader.string()}});
   }
+}
+
+void write_contents(byte_writer& writer, const erased_contents& contents) {
+  const auto& [left, erased] = contents.copies;
+  writer.u64(contents.memories);
+  writer.u64(contents.unreadable);
+  writer.u8(static_cast<std::uint8_t>((left ? known_copies : 0)
+                                      | (erased ? known_copies_erased : 0)));
+  if (left)
+    writer.u64(*left);
+  if (erased)
+    writer.u64(*erased);
+}
+
+erased_contents read_contents(byte_reader& reader) {
+  erased_contents out;
+  out.memories = reader.u64();
+  out.unreadable = reader.u64();
+  auto known = reader.u8();
+  if ((known & known_copies) != 0)
+    out.copies.left = reader.u64();
+  if ((known & known_copies_erased) != 0)
+    out.copies.erased = reader.u64();
+  return out;
 }
 
 void read_optional_parts(byte_reader& reader, std::uint8_t flags,
@@ -90,6 +117,8 @@ void read_optional_parts(byte_reader& reader, std::uint8_t flags,
   }
   if ((flags & flag_carried) != 0)
     read_carried(reader, entry);
+  if ((flags & flag_contents) != 0)
+    entry.contents = read_contents(reader);
 }
 
 } // namespace
@@ -152,6 +181,8 @@ bytes encode_audit_entry(const audit_entry& entry) {
       writer.string(each.entry);
     }
   }
+  if (entry.contents)
+    write_contents(writer, *entry.contents);
   return out;
 }
 
@@ -161,8 +192,6 @@ result<audit_entry> decode_audit_entry(bytes_view data) {
   if (reader.u8() != entry_version)
     return malformed;
   auto flags = reader.u8();
-  if ((flags & ~known_flags) != 0)
-    return malformed;
   audit_entry entry;
   entry.at = {reader.i64()};
   entry.request = reader.array<16>();

@@ -48,6 +48,28 @@ struct refused_name {
   friend bool operator==(const refused_name&, const refused_name&) = default;
 };
 
+/// What became of copies of what was erased that had been shared to elsewhere:
+/// how many are left, and how many were erased before. No number where that was
+/// not looked at.
+struct copies_elsewhere {
+  std::optional<std::uint64_t> left = {};
+  std::optional<std::uint64_t> erased = {};
+
+  friend bool operator==(const copies_elsewhere&, const copies_elsewhere&)
+    = default;
+};
+
+/// What an erasure ended, for the receipt; the entry's count are the scopes.
+struct erased_contents {
+  std::uint64_t memories = 0;
+  /// Of the scopes, those that were damaged.
+  std::uint64_t unreadable = 0;
+  copies_elsewhere copies = {};
+
+  friend bool operator==(const erased_contents&, const erased_contents&)
+    = default;
+};
+
 /// What is needed of an entry that was pruned, with the index that it had: of
 /// two that tell of one thing the later counts.
 struct carried_entry {
@@ -70,6 +92,8 @@ struct carried_entry {
 //              [ended:16]                                            flag 16
 //              [name:16 incarnation:be32]                            flag 32
 //              [carried:be32 (index:be64 entry:string)*]             flag 64
+//              [memories:be64 unreadable:be64 known:u8               flag 128
+//               [copies:be64] [copies_erased:be64]]  known 1 and 2
 //
 // Flags are part of the format: never renumber, only append.
 struct audit_entry {
@@ -99,6 +123,8 @@ struct audit_entry {
   std::optional<refused_name> refused;
   /// What it takes over from entries that were pruned.
   std::vector<carried_entry> carried;
+  /// Of the entry that tells of an erasure.
+  std::optional<erased_contents> contents;
 
   friend bool operator==(const audit_entry&, const audit_entry&) = default;
 };

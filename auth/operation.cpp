@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 50> names{{
+constexpr std::array<entry, 53> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -47,6 +47,8 @@ constexpr std::array<entry, 50> names{{
   {operation::promote_memory, "memory.promote"},
   {operation::configure_scope, "scope.configure"},
   {operation::prune_audit, "audit.prune"},
+  {operation::erase_copies, "memory.erase-copies"},
+  {operation::sign_receipt, "scope.receipt"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},
@@ -62,6 +64,7 @@ constexpr std::array<entry, 50> names{{
   {operation::back_up, "store.backup"},
   {operation::restore_backup, "store.restore"},
   {operation::rekey_scope, "scope.rekey"},
+  {operation::count_copies, "memory.count-copies"},
   {operation::rotate_master_key, "store.rotate-master-key"},
 }};
 

@@ -58,6 +58,10 @@ enum class operation : std::uint8_t {
   configure_scope = 40,
   /// Removing the oldest entries of a trail.
   prune_audit = 41,
+  /// Removing what came from a scope that is erased.
+  erase_copies = 42,
+  /// Signing a receipt of an erasure that the trail tells of.
+  sign_receipt = 43,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,
@@ -80,6 +84,8 @@ enum class operation : std::uint8_t {
   /// A scope's records are moved to another data key, and the former one is
   /// destroyed.
   rekey_scope = 79,
+  /// Counting what came from a scope that is erased.
+  count_copies = 80,
 };
 
 /// The name in audit lists, e.g. "memory.create".

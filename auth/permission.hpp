@@ -82,6 +82,7 @@ constexpr permission required_for(operation what) {
       return permission::write;
     case operation::delete_memory:
     case operation::delete_all_memories:
+    case operation::erase_copies:
     case operation::end_session:
       return permission::remove;
     case operation::share_memory:
@@ -91,6 +92,7 @@ constexpr permission required_for(operation what) {
     case operation::verify_audit:
     case operation::sign_checkpoint:
     case operation::export_audit:
+    case operation::sign_receipt:
       return permission::audit;
     case operation::create_key:
     case operation::list_keys:
@@ -123,6 +125,7 @@ constexpr permission required_for(operation what) {
     case operation::restore_backup:
     case operation::rotate_master_key:
     case operation::rekey_scope:
+    case operation::count_copies:
       return permission::admin;
   }
   return permission::admin;

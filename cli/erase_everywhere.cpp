@@ -52,7 +52,7 @@ result<std::vector<scope>> find_all(const context& shared,
 } // namespace
 
 exit_code erase_everywhere(context& shared, const std::string& segment,
-                           bool yes) {
+                           erase_options options, bool yes) {
   if (segment.find('/') != std::string::npos)
     return fail({errc::invalid_argument,
                  "--everywhere takes one segment, e.g. user_sarah"});
@@ -71,7 +71,7 @@ exit_code erase_everywhere(context& shared, const std::string& segment,
   json::array receipts;
   for (const auto& each : *found) {
     auto bound = shared.open_client(each.path());
-    auto receipt = bound ? bound->erase_scope() : bound.error();
+    auto receipt = bound ? bound->erase_scope(options) : bound.error();
     // What was erased before is told of, whatever fails then.
     if (receipt.has_error()) {
       if (shared.style.json && !receipts.empty())

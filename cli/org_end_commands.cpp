@@ -75,6 +75,15 @@ exit_code run_erase(context& shared, const org_end& asked) {
   });
 }
 
+exit_code run_receipt(context& shared, const std::string& name) {
+  return show(shared.open_runtime(), [&](const runtime& opened) {
+    return show(opened.find_organization_receipt(name),
+                [&](const erasure_receipt& receipt) {
+                  return show_receipt(shared, receipt);
+                });
+  });
+}
+
 exit_code run_reinstate(context& shared, const std::string& name) {
   return show(shared.open_runtime(), [&](const runtime& opened) {
     if (auto done = opened.reinstate_organization(name); done.has_error())
@@ -115,6 +124,15 @@ void add_org_end_commands(CLI::App& org, context& shared) {
   cancel->excludes(now)->excludes(delay);
   erase->callback([&shared, asked] {
     shared.run = [asked](context& c) { return run_erase(c, *asked); };
+  });
+  auto receipt
+    = org.add_subcommand("receipt", "Sign the receipt of one that was erased");
+  receipt->footer("Also of one whose delay was over while nobody looked.\n"
+                  "Example:\n  cloister org receipt org_acme --json");
+  auto gone = std::make_shared<std::string>();
+  receipt->add_option("name", *gone, "E.g. org_acme")->required();
+  receipt->callback([&shared, gone] {
+    shared.run = [gone](context& c) { return run_receipt(c, *gone); };
   });
   auto reinstate = org.add_subcommand(
     "reinstate", "Let the name of one that was erased be used again");

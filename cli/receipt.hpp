@@ -16,7 +16,7 @@ boost::json::object to_json(const erasure_receipt& receipt);
 
 /// Erases every scope within the key's reach whose name ends with a segment.
 exit_code erase_everywhere(context& shared, const std::string& segment,
-                           bool yes);
+                           erase_options options, bool yes);
 
 /// A store's public key from a file, as `receipt key` prints it.
 result<std::string> read_public_key(const std::string& path);

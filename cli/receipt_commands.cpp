@@ -4,6 +4,8 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <optional>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
@@ -41,17 +43,51 @@ result<std::uint64_t> number_of(const json::value& from) {
   return number;
 }
 
+error malformed_receipt() {
+  return {errc::invalid_argument,
+          "this is not a receipt as `cloister scope erase --json` prints it"};
+}
+
+/// Nothing where that was not looked at; absent in the first version.
+bool read_copies(const json::object& from, const char* name,
+                 std::optional<std::uint64_t>& to) {
+  auto found = from.if_contains(name);
+  if (found == nullptr || found->is_null())
+    return true;
+  auto number = number_of(*found);
+  if (number)
+    to = *number;
+  return number.has_value();
+}
+
+/// What the second version has more than the first, whose documents say
+/// nothing of a version.
+bool read_second_version(const json::object& from, erasure_receipt& out) {
+  auto version = from.if_contains("version");
+  if (version == nullptr) {
+    out.version = 1;
+    return true;
+  }
+  auto number = number_of(*version);
+  auto reason = from.if_contains("reason");
+  if (number.has_error() || *number != 2 || reason == nullptr)
+    return false;
+  if (reason->is_string())
+    out.reason = reason->as_string();
+  return (reason->is_string() || reason->is_null())
+         && read_copies(from, "copies", out.copies)
+         && read_copies(from, "copies_erased", out.copies_erased);
+}
+
 /// A receipt as `scope erase --json` printed it.
-result<erasure_receipt> parse_receipt(const std::string& text) {
-  error malformed{errc::invalid_argument,
-                  "this is not a receipt as `cloister scope erase --json` "
-                  "prints it"};
-  boost::system::error_code failed;
-  auto document = json::parse(text, failed);
+result<erasure_receipt> parse_receipt(const json::value& document) {
+  auto malformed = malformed_receipt();
   auto object = document.if_object();
-  if (failed || object == nullptr)
+  if (object == nullptr)
     return malformed;
   erasure_receipt out;
+  if (!read_second_version(*object, out))
+    return malformed;
   std::string erased_at;
   for (auto [name, to] :
        std::initializer_list<std::pair<const char*, std::string*>>{
@@ -92,6 +128,28 @@ result<erasure_receipt> parse_receipt(const std::string& text) {
   return out;
 }
 
+/// All of a document: one, or those of `scope erase --everywhere`.
+result<std::vector<erasure_receipt>> parse_receipts(const std::string& text) {
+  boost::system::error_code failed;
+  auto document = json::parse(text, failed);
+  if (failed)
+    return malformed_receipt();
+  auto object = document.if_object();
+  auto several = object ? object->if_contains("results") : nullptr;
+  auto list = several && several->is_array() ? several->as_array()
+                                             : json::array{document};
+  std::vector<erasure_receipt> out;
+  for (const auto& each : list) {
+    auto receipt = parse_receipt(each);
+    if (receipt.has_error())
+      return receipt.error();
+    out.push_back(std::move(*receipt));
+  }
+  if (out.empty())
+    return malformed_receipt();
+  return out;
+}
+
 /// The key to check with: from a file, or the store's.
 result<std::string> key_to_check_with(const context& shared,
                                       const std::string& file) {
@@ -109,26 +167,38 @@ bool is_session(const erasure_receipt& receipt) {
   return name && name->kind() == scope_kind::session;
 }
 
+json::object genuine_document(const std::vector<erasure_receipt>& receipts) {
+  if (receipts.size() == 1)
+    return {{"genuine", true}, {"scope", receipts.front().scope}};
+  json::array scopes;
+  for (const auto& each : receipts)
+    scopes.push_back(json::string{each.scope});
+  return {{"genuine", true}, {"scopes", std::move(scopes)}};
+}
+
 exit_code run_verify(context& shared, const std::string& path,
                      const std::string& key_file) {
   auto text = read_text(path);
   if (text.has_error())
     return fail(text.error());
-  auto receipt = parse_receipt(*text);
-  if (receipt.has_error())
-    return fail(receipt.error());
+  auto receipts = parse_receipts(*text);
+  if (receipts.has_error())
+    return fail(receipts.error());
   auto key = key_to_check_with(shared, key_file);
   if (key.has_error())
     return fail(key.error());
-  if (auto genuine = verify_receipt(*receipt, *key); genuine.has_error())
-    return fail(genuine.error());
+  for (const auto& receipt : *receipts)
+    if (auto genuine = verify_receipt(receipt, *key); genuine.has_error())
+      return fail(
+        {genuine.error().code, receipt.scope + ": " + genuine.error().detail});
   if (shared.style.json)
-    print_json(json::object{{"genuine", true}, {"scope", receipt->scope}});
+    print_json(genuine_document(*receipts));
   else if (!shared.style.quiet)
-    std::cout << "Genuine: " << receipt->scope
-              << (is_session(*receipt) ? " ended at " : " was erased at ")
-              << to_rfc3339(receipt->erased_at) << " by " << receipt->principal
-              << ".\n";
+    for (const auto& receipt : *receipts)
+      std::cout << "Genuine: " << receipt.scope
+                << (is_session(receipt) ? " ended at " : " was erased at ")
+                << to_rfc3339(receipt.erased_at) << " by " << receipt.principal
+                << ".\n";
   return exit_code::done;
 }
 
@@ -152,14 +222,42 @@ result<std::string> read_public_key(const std::string& path) {
   return text;
 }
 
+namespace {
+
+json::value number_or_null(const std::optional<std::uint64_t>& number) {
+  return number ? json::value(*number) : json::value(nullptr);
+}
+
+/// What became of copies, where there is something to be said.
+std::string told_of_copies(const erasure_receipt& receipt) {
+  std::string out;
+  if (auto erased = receipt.copies_erased.value_or(0); erased > 0)
+    out += counted(erased, "copy", "copies")
+           + " of its memories in other scopes went with it.\n";
+  if (auto left = receipt.copies.value_or(0); left > 0)
+    out += counted(left, "copy", "copies")
+           + " of its memories stay where they were shared to"
+           + (receipt.copies_erased ? ": the key may not delete there.\n"
+                                    : "; --with-shared-copies takes them along "
+                                      "the next time.\n");
+  return out;
+}
+
+} // namespace
+
 json::object to_json(const erasure_receipt& receipt) {
-  return {{"scope", receipt.scope},
+  return {{"version", receipt.version},
+          {"scope", receipt.scope},
           {"tag", receipt.tag},
           {"incarnation", receipt.incarnation},
           {"erased_at", to_rfc3339(receipt.erased_at)},
           {"scopes", receipt.scopes},
           {"memories", receipt.memories},
           {"unreadable", receipt.unreadable},
+          {"copies", number_or_null(receipt.copies)},
+          {"copies_erased", number_or_null(receipt.copies_erased)},
+          {"reason", receipt.reason.empty() ? json::value(nullptr)
+                                            : json::value(receipt.reason)},
           {"principal", receipt.principal},
           {"key_id", receipt.key_id.empty() ? json::value(nullptr)
                                             : json::value(receipt.key_id)},
@@ -181,7 +279,8 @@ exit_code show_receipt(const context& shared, const erasure_receipt& receipt) {
     else
       std::cout << receipt.scope
                 << " was erased: " << counted(receipt.scopes, "scope", "scopes")
-                << ", " << memories << ". Its name is refused from now on.\n";
+                << ", " << memories << ". Its name is refused from now on.\n"
+                << told_of_copies(receipt);
     std::cout << "With --json a signed receipt is printed instead, for "
                  "`cloister receipt verify`.\n";
   }
@@ -191,7 +290,8 @@ exit_code show_receipt(const context& shared, const erasure_receipt& receipt) {
 void add_receipt_commands(CLI::App& app, context& shared) {
   auto group = app.add_subcommand("receipt", "Receipts of what was erased");
   group->require_subcommand(1);
-  auto verify = group->add_subcommand("verify", "Check a receipt's signature");
+  auto verify
+    = group->add_subcommand("verify", "Check the signatures of receipts");
   verify->footer(
     "Needs no store where the public key is given.\nExamples:\n"
     "  cloister scope erase user_sarah --yes --json > sarah.receipt\n"

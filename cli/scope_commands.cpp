@@ -165,7 +165,8 @@ exit_code run_configure(context& shared, const std::string& name,
   });
 }
 
-exit_code run_erase(context& shared, const std::string& name, bool yes) {
+exit_code run_erase(context& shared, const std::string& name,
+                    erase_options options, bool yes) {
   if (name.empty())
     return fail({errc::invalid_argument,
                  "name the scope to erase, e.g. cloister scope erase "
@@ -176,7 +177,16 @@ exit_code run_erase(context& shared, const std::string& name, bool yes) {
                    + " and all below it would be gone, and the name refused; "
                      "give --yes if that is meant"});
   return show(shared.open_client(name), [&](const client& bound) {
-    return show(bound.erase_scope(), [&](const erasure_receipt& receipt) {
+    return show(bound.erase_scope(options),
+                [&](const erasure_receipt& receipt) {
+                  return show_receipt(shared, receipt);
+                });
+  });
+}
+
+exit_code run_receipt(context& shared, const std::string& name) {
+  return show(shared.open_client(name), [&](const client& bound) {
+    return show(bound.find_receipt(), [&](const erasure_receipt& receipt) {
       return show_receipt(shared, receipt);
     });
   });
@@ -217,8 +227,11 @@ void add_scope_commands(CLI::App& app, context& shared) {
     "The key is destroyed first: nothing of it can be read from then "
     "on, also not from a\ncopy of the disk. Its name is refused "
     "afterwards. The audit trail stays, without the name.\nWith "
-    "--json a signed receipt is printed.\nExamples:\n  cloister scope "
+    "--json a signed receipt is printed.\nWhat was shared from it to other "
+    "scopes stays there, and the receipt counts it, unless\n"
+    "--with-shared-copies is given.\nExamples:\n  cloister scope "
     "erase user_sarah --yes --json > sarah.receipt\n  cloister scope erase "
+    "user_sarah --with-shared-copies --yes\n  cloister scope erase "
     "user_sarah --everywhere --yes");
   auto erased = std::make_shared<std::string>();
   auto yes = std::make_shared<bool>(false);
@@ -227,11 +240,26 @@ void add_scope_commands(CLI::App& app, context& shared) {
   auto everywhere = std::make_shared<bool>(false);
   erase->add_flag("--everywhere", *everywhere,
                   "Every scope with that name that the key reaches");
-  erase->callback([&shared, erased, yes, everywhere] {
-    shared.run = [erased, yes, everywhere](context& c) {
-      return *everywhere ? erase_everywhere(c, *erased, *yes)
-                         : run_erase(c, *erased, *yes);
+  auto options = std::make_shared<erase_options>();
+  erase->add_flag("--with-shared-copies", options->with_shared_copies,
+                  "Also what was shared from it, where the key may delete");
+  erase->callback([&shared, erased, yes, everywhere, options] {
+    shared.run = [erased, yes, everywhere, options](context& c) {
+      return *everywhere ? erase_everywhere(c, *erased, *options, *yes)
+                         : run_erase(c, *erased, *options, *yes);
     };
+  });
+  auto receipt = group->add_subcommand(
+    "receipt", "Sign the receipt of a scope that was erased");
+  receipt->footer(
+    "By what the audit trail of the scope above tells: also of one that was "
+    "erased by a process\nthat died, or whose receipt was lost. Wants a key "
+    "with `audit` that is rooted above.\nExample:\n  cloister scope receipt "
+    "user_sarah --json > sarah.receipt");
+  auto gone = std::make_shared<std::string>();
+  receipt->add_option("scope", *gone, "E.g. user_sarah")->required();
+  receipt->callback([&shared, gone] {
+    shared.run = [gone](context& c) { return run_receipt(c, *gone); };
   });
   auto list = group->add_subcommand(
     "erased", "What was erased from the store, signed; the operator's");

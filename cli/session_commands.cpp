@@ -159,6 +159,14 @@ exit_code run_end(context& shared, const std::string& name) {
   });
 }
 
+exit_code run_receipt(context& shared, const std::string& name) {
+  return shared.with_client([&](const client& bound) {
+    return show(bound.find_receipt(name), [&](const erasure_receipt& receipt) {
+      return show_receipt(shared, receipt);
+    });
+  });
+}
+
 void add_start(CLI::App& group, context& shared) {
   auto start = group.add_subcommand("start", "Open a session");
   start->footer(
@@ -204,6 +212,18 @@ void add_session_commands(CLI::App& app, context& shared) {
                   "Its name below the bound scope; that itself if absent");
   end->callback([&shared, ended] {
     shared.run = [ended](context& c) { return run_end(c, *ended); };
+  });
+  auto receipt = group->add_subcommand(
+    "receipt", "Sign the receipt of a session that has ended");
+  receipt->footer(
+    "However it ended: by itself, too, and in another process. Wants a key "
+    "with `audit`.\nExample:\n  cloister session receipt session_42 --user-id "
+    "agent_planner --json");
+  auto gone = std::make_shared<std::string>();
+  receipt->add_option("session", *gone, "Its name below the bound scope")
+    ->required();
+  receipt->callback([&shared, gone] {
+    shared.run = [gone](context& c) { return run_receipt(c, *gone); };
   });
 }
 

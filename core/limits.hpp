@@ -65,6 +65,8 @@ constexpr std::size_t label_bytes_max = 256;
 constexpr std::size_t reason_bytes_max = 256;
 /// Old revisions kept; the oldest is dropped beyond.
 constexpr std::size_t revisions_kept_max = 100;
+/// Scopes that a memory may have come through, with those above them.
+constexpr std::size_t origin_scopes_max = 32;
 constexpr std::size_t batch_memories_max = 1000;
 constexpr std::chrono::hours idempotency_lifetime = 24h;
 

@@ -15,12 +15,25 @@
 
 namespace cloister {
 
+/// A scope that a memory came through, by its tag; see
+/// persistence/storage_key.hpp.
+struct passed_scope {
+  std::array<std::uint8_t, 16> tag{};
+  bool is_session = false;
+
+  friend bool operator==(const passed_scope&, const passed_scope&) = default;
+};
+
 /// Where a shared or promoted memory was copied from.
 struct memory_origin {
   /// The source scope's pseudonym; its meaning dies with that scope.
   std::array<std::uint8_t, 16> pseudonym{};
   memory_id id;
   std::uint32_t revision = 0;
+  /// Every scope that it was passed on from, and those above it, each once:
+  /// whoever erases one of them may want its copies erased, too. At most
+  /// `limits::origin_scopes_max`.
+  std::vector<passed_scope> path = {};
 
   friend bool operator==(const memory_origin&, const memory_origin&) = default;
 };

@@ -85,6 +85,17 @@ struct deleted_count {
   bool all = true;
 };
 
+/// Where copies of what came through a scope may be.
+struct copy_trace {
+  persistence::scope_tag source{};
+  /// Not at or below that one. Sessions are there as long as they are open.
+  std::vector<scope> targets;
+};
+
+struct found_copies {
+  std::uint64_t copies = 0;
+};
+
 struct created_key {
   auth::key_record record;
   std::string api_key;
@@ -104,10 +115,21 @@ struct erased_child {
   std::uint64_t memories = 0;
   /// Of the scopes, those that were damaged: what they held is not known.
   std::uint64_t unreadable = 0;
+  auth::copies_elsewhere copies;
   /// The chain that tells of it, the entry's index, and the head after it.
   persistence::scope_tag chain{};
   std::uint64_t index = 0;
   crypto::digest head{};
+  /// Why a session ended; empty for other scopes.
+  std::string reason = {};
+};
+
+/// The same as the trail tells of it, and who asked for it.
+struct told_erasure {
+  erased_child what;
+  std::string principal;
+  /// Empty where no key was used.
+  std::string key_id;
 };
 
 /// An erasure that was begun.
@@ -224,11 +246,11 @@ struct audit_report {
 
 using answer = std::variant<
   nothing, memory, shared_memory, stored_memories, memory_page, memory_hits,
-  search::corpus_statistics, deleted_count, created_key, key_list,
-  auth::authority_ptr, persistence::identity_ptr, erased_child,
-  unfinished_erasures, disabled_organizations, erased_names, opened_session,
-  session_list, scope_info, scope_list, audit_page, chain_heads, exported_page,
-  audit_report, persistence::organization_settings, ended_chains,
-  pruned_entries>;
+  search::corpus_statistics, deleted_count, copy_trace, found_copies,
+  created_key, key_list, auth::authority_ptr, persistence::identity_ptr,
+  erased_child, told_erasure, unfinished_erasures, disabled_organizations,
+  erased_names, opened_session, session_list, scope_info, scope_list,
+  audit_page, chain_heads, exported_page, audit_report,
+  persistence::organization_settings, ended_chains, pruned_entries>;
 
 } // namespace cloister::engine

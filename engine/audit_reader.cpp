@@ -4,15 +4,12 @@
 #include "engine/audit_reader.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include "auth/audit_chain.hpp"
-#include "crypto/aead.hpp"
 #include "engine/chain_checker.hpp"
 #include "engine/chain_start.hpp"
-#include "engine/key_ring.hpp"
 #include "engine/ledger.hpp"
-#include "persistence/locator.hpp"
+#include "engine/name_resolver.hpp"
 #include "persistence/organization_ends.hpp"
 
 namespace cloister::engine {
@@ -23,108 +20,6 @@ using persistence::record_kind;
 namespace {
 
 constexpr std::size_t audit_index_bytes = 8;
-
-/// Puts names to pseudonyms and key ids of one organization.
-class name_resolver {
-public:
-  name_resolver(const services& with, identity_ptr identity)
-    : with_(with), identity_(std::move(identity)) {}
-
-  std::string scope_of(const auth::pseudonym& pseudonym) {
-    if (!identity_)
-      return node_scope(pseudonym);
-    const auto& root = identity_->root();
-    auto tags = with_.catalog.find_pseudonym(root, pseudonym);
-    if (tags.has_error())
-      return "erased";
-    auto found = with_.catalog.follow(root.tag, *tags);
-    return found ? std::string{(*found)->name.path()} : "erased";
-  }
-
-  /// The path of the scope with a tag, or "unknown".
-  std::string scope_tagged(const persistence::scope_tag& tag) {
-    std::string unknown = "unknown";
-    if (!identity_) {
-      auto found = with_.catalog.follow(tag, {});
-      return found ? std::string{(*found)->name.path()} : unknown;
-    }
-    const auto& root = identity_->root();
-    auto candidates = with_.catalog.locate(root, persistence::locator_of(tag));
-    if (candidates.has_error())
-      return unknown;
-    for (const auto& path : *candidates) {
-      if (path.empty() || path.back() != tag)
-        continue;
-      auto found = with_.catalog.follow(root.tag, path);
-      return found ? std::string{(*found)->name.path()} : unknown;
-    }
-    return unknown;
-  }
-
-  /// Puts names into a line.
-  void name(audit_line& line) {
-    if (line.principal.empty())
-      line.principal = principal_of(line.entry);
-    line.scope = scope_of(line.entry.scope);
-    if (line.entry.anchor)
-      line.child = scope_of(line.entry.anchor->child);
-    if (line.entry.wanted)
-      line.target = line.entry.refused || line.entry.ended
-                      ? "erased"
-                      : scope_tagged(*line.entry.wanted);
-  }
-
-  std::string principal_of(const auth::audit_entry& entry) {
-    switch (entry.principal) {
-      case auth::principal_kind::operator_:
-        return "operator";
-      case auth::principal_kind::system:
-        return "system";
-      case auth::principal_kind::anonymous:
-        return "anonymous";
-      case auth::principal_kind::key:
-        break;
-    }
-    auto [known, fresh] = principals_.try_emplace(entry.key);
-    if (fresh) {
-      known->second = identity_ ? label_of(entry.key) : std::string{};
-      if (known->second.empty())
-        known->second = auth::to_string(entry.key);
-    }
-    return known->second;
-  }
-
-private:
-  std::string node_scope(const auth::pseudonym& pseudonym) {
-    if (pseudonym == with_.catalog.node().pseudonym)
-      return "node";
-    std::string name = "erased";
-    static_cast<void>(with_.catalog.children(nullptr, [&](auto child) {
-      if (child && (*child)->pseudonym == pseudonym)
-        name = std::string{(*child)->name.path()};
-      return name == "erased";
-    }));
-    return name;
-  }
-
-  std::string label_of(const auth::key_id& id) {
-    const auto& root = identity_->root();
-    auto key = root.space().key(record_kind::api_key,
-                                key_record_rest(root.organization->tag, id));
-    auto sealed = with_.records.get(key);
-    if (sealed.has_error() || !*sealed)
-      return {};
-    auto plain = crypto::open(root.keys.control, key.view(), **sealed);
-    if (plain.has_error())
-      return {};
-    auto record = auth::decode_key_record(*plain);
-    return record ? record->label : std::string{};
-  }
-
-  const services& with_;
-  identity_ptr identity_;
-  std::map<auth::key_id, std::string> principals_;
-};
 
 /// Whether a key, or one of the steps it was narrowed by, has that name.
 bool is_of_key(const auth::audit_entry& entry, const std::string& name) {

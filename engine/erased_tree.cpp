@@ -9,6 +9,7 @@
 #include "engine/erasures.hpp"
 #include "engine/ledger.hpp"
 #include "persistence/catalog_records.hpp"
+#include "persistence/copy_notes.hpp"
 
 namespace cloister::engine {
 
@@ -361,6 +362,15 @@ result<bool> reclaim_one(const services& with, const erasure& what,
   if (*found == budget)
     return false;
   budget -= *found;
+  if (what.organization != scope_tag{}) {
+    auto notes = persistence::reclaim_copy_notes(
+      with.records, what.partition, what.organization, tag, budget, batch);
+    if (notes.has_error())
+      return notes.error();
+    if (*notes == budget)
+      return false;
+    budget -= *notes;
+  }
   if (known.slot != persistence::unknown_slot)
     batch.write_slot({known.slot, tag, {}, 0, 0});
   if (what.organization != scope_tag{})

@@ -55,11 +55,15 @@ void put_erasure(const services& with, const scope_tag& tag,
 
 } // namespace
 
-step erasures::begin(const scope& name, const auth::audit_entry& asked,
-                     std::function<void()> ended) {
+step erasures::begin(const scope& name, auth::audit_entry asked,
+                     const gone_before& before, std::function<void()> ended) {
   auto of = std::make_shared<run>();
   of->ended = std::move(ended);
-  of->what.asked = auth::encode_audit_entry(asked);
+  // As what is listed is added to.
+  auto noted = asked;
+  noted.count = static_cast<std::uint32_t>(before.sessions);
+  noted.contents = auth::erased_contents{before.memories, 0, before.copies};
+  of->what.asked = auth::encode_audit_entry(noted);
   of->what.at = lent_.with.time->now();
   auto found = std::make_shared<result<void>>(
     error{errc::unavailable, "the scope could not be looked for"});
@@ -94,6 +98,8 @@ step erasures::intend(const run_ptr& of) {
   auto entry = auth::decode_audit_entry(of->what.asked);
   CLOISTER_ASSERT(entry.has_value());
   entry->reason = "intended";
+  entry->count = 0;
+  entry->contents.reset();
   of->held = usage{};
   of->below = erased_tree{lent_.identity, of->tag, of->what.partition};
   return lent_.commit(batch, {*entry},
@@ -194,7 +200,12 @@ step erasures::destroyed(const run_ptr& of,
     lent_.book.add(registry, each.key, each.tag);
   batch->set_effect(persistence::batch_effect::shrinks);
   entry->at = lent_.with.time->now();
-  entry->count = static_cast<std::uint32_t>(what.scopes);
+  entry->count += static_cast<std::uint32_t>(what.scopes);
+  // One that was begun by an older version has none.
+  auto contents = entry->contents.value_or(auth::erased_contents{});
+  contents.memories += what.memories;
+  contents.unreadable = what.unreadable;
+  entry->contents = contents;
   entry->wanted = of->tag;
   entry->refused = auth::refused_name{what.name, what.incarnation};
   auto next = lent_.commit(batch, {*entry},
@@ -209,13 +220,15 @@ step erasures::destroyed(const run_ptr& of,
   const auto& head = lent_.book.head();
   of->done = {of->tag,
               what.incarnation,
-              what.at,
-              what.scopes,
-              what.memories,
-              what.unreadable,
+              entry->at,
+              entry->count,
+              contents.memories,
+              contents.unreadable,
+              contents.copies,
               lent_.book.context().tag,
               head.audit_length - 1,
-              head.audit_head};
+              head.audit_head,
+              entry->reason};
   return next;
 }
 

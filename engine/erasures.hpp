@@ -52,8 +52,8 @@ public:
   explicit erasures(owner lent) : lent_(std::move(lent)) {}
 
   /// Erases a child. `ended` is called when this has come to an end.
-  step begin(const scope& name, const auth::audit_entry& asked,
-             std::function<void()> ended);
+  step begin(const scope& name, auth::audit_entry asked,
+             const gone_before& before, std::function<void()> ended);
 
   /// Goes on with an erasure that was begun before, by its record.
   step finish(const persistence::scope_tag& child);

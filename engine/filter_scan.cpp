@@ -23,6 +23,14 @@ std::optional<bool> filter_verdicts::of(std::uint64_t sequence,
   return found->admitted;
 }
 
+std::vector<std::uint64_t> filter_verdicts::admitted() const {
+  std::vector<std::uint64_t> out;
+  for (const auto& each : verdicts_)
+    if (each.admitted)
+      out.push_back(each.sequence);
+  return out;
+}
+
 result<void> filter_scan::look_at(const persistence::record_source& records,
                                   bytes_view key, bytes_view sealed) {
   auto sequence = byte_reader{persistence::rest_of(key)}.u64();
@@ -35,7 +43,7 @@ result<void> filter_scan::look_at(const persistence::record_source& records,
   auto value = persistence::decode_memory(*record);
   if (value.has_error())
     return value.error();
-  verdicts_.add(sequence, value->revision, filter_.matches(*value));
+  verdicts_.add(sequence, value->revision, admits_(*value));
   next_.clear();
   byte_writer{next_}.u64(sequence + 1);
   return {};

@@ -8,14 +8,14 @@
 #include <optional>
 #include <vector>
 
-#include "core/filter.hpp"
+#include "core/memory.hpp"
 #include "persistence/record_source.hpp"
 #include "persistence/scope_identity.hpp"
 
 namespace cloister::engine {
 
-/// Which memories of a scope a filter admits, as the store has them: for scopes
-/// whose records are not all at hand.
+/// Which memories of a scope a filter, or another question, admits, as the
+/// store has them: for scopes whose records are not all at hand.
 class filter_verdicts {
 public:
   void add(std::uint64_t sequence, std::uint32_t revision, bool admitted) {
@@ -24,6 +24,9 @@ public:
 
   /// Nothing for a memory that was written or changed since.
   std::optional<bool> of(std::uint64_t sequence, std::uint32_t revision) const;
+
+  /// The sequences of those that it admits, ascending.
+  std::vector<std::uint64_t> admitted() const;
 
 private:
   struct verdict {
@@ -39,8 +42,10 @@ private:
 /// time. Reads the disk: loaders call it, one at a time.
 class filter_scan {
 public:
-  filter_scan(persistence::identity_ptr identity, memory_filter filter)
-    : identity_(std::move(identity)), filter_(std::move(filter)) {}
+  using question = std::function<bool(const memory&)>;
+
+  filter_scan(persistence::identity_ptr identity, question admits)
+    : identity_(std::move(identity)), admits_(std::move(admits)) {}
 
   /// Goes on until told to pause. Returns whether done; fails as the store
   /// does.
@@ -56,7 +61,7 @@ private:
                        bytes_view key, bytes_view sealed);
 
   persistence::identity_ptr identity_;
-  memory_filter filter_;
+  question admits_;
   filter_verdicts verdicts_;
   /// Where to go on: the rest of a storage key.
   bytes next_;

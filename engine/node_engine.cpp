@@ -11,6 +11,7 @@
 #include "engine/audit_reader.hpp"
 #include "engine/erasures.hpp"
 #include "engine/flush_then.hpp"
+#include "engine/told_erasure.hpp"
 #include "persistence/organization_ends.hpp"
 
 namespace cloister::engine {
@@ -90,6 +91,16 @@ step node_engine::begin(node_operation what) {
       [&](const keep_organization& op) { return keep(op); },
       [&](const list_disabled&) { return disabled(); },
       [&](const erase_organization& op) { return erase(op); },
+      [&](const find_organization_erasure& op) {
+        return after_flush(auth::operation::sign_receipt,
+                           [op, with = with_]() -> result<answer> {
+                             auto found
+                               = read_told_erasure(with, nullptr, op.name);
+                             if (found.has_error())
+                               return found.error();
+                             return answer{std::move(*found)};
+                           });
+      },
       [&](const reinstate_organization& op) { return reinstate(op); },
       [&](const finish_erasure& op) { return erasures_.finish(op.child); },
       [&](const list_erased_names&) { return erased_list(); },

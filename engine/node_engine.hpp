@@ -42,6 +42,11 @@ struct erase_organization {
   scope name;
   /// Because its time has come.
   bool is_due = false;
+  gone_before before = {};
+};
+/// As `find_erasure`.
+struct find_organization_erasure {
+  scope name;
 };
 /// Lets the name of one that was erased be used again.
 struct reinstate_organization {
@@ -125,10 +130,11 @@ struct update_sessions {
 
 using node_operation = std::variant<
   start_node, create_organization, list_organizations, disable_organization,
-  keep_organization, list_disabled, erase_organization, reinstate_organization,
-  finish_erasure, list_node_audit, verify_node_audit, list_node_heads,
-  export_node_chain, list_erased_names, adopt_erased_names, begin_rotation,
-  rewrap_keys, finish_rotation, list_erasures, reclaim_space, update_sessions,
+  keep_organization, list_disabled, erase_organization,
+  find_organization_erasure, reinstate_organization, finish_erasure,
+  list_node_audit, verify_node_audit, list_node_heads, export_node_chain,
+  list_erased_names, adopt_erased_names, begin_rotation, rewrap_keys,
+  finish_rotation, list_erasures, reclaim_space, update_sessions,
   prune_node_chain, list_node_ended_chains, note_node, note_refusals>;
 
 inline bool is_change(const node_operation& what) {

@@ -161,9 +161,9 @@ step node_engine::erase(const erase_organization& what) {
     return wait{[this, what] { return erase(what); }};
   auto entry = entry_of(auth::operation::erase_organization);
   auto begin = [this, what, path](auth::audit_entry asked) {
-    return erasures_.begin(what.name, std::move(asked), [this, path] {
-      organizations_in_flight_.erase(path);
-    });
+    return erasures_.begin(
+      what.name, std::move(asked), what.before,
+      [this, path] { organizations_in_flight_.erase(path); });
   };
   if (!what.is_due)
     return begin(std::move(entry));

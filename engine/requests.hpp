@@ -115,6 +115,23 @@ struct expire_memories {
   std::vector<due> entries;
 };
 
+/// Where copies of what came through a scope may be. Of the organization;
+/// answers `copy_trace`.
+struct trace_copies {
+  scope source;
+};
+
+/// Looks for memories in this scope that came through another one, by its tag,
+/// and removes them if wanted. Answers `found_copies`.
+struct find_copies {
+  enum class wish { count, erase };
+  persistence::scope_tag source{};
+  wish wanted = wish::count;
+  /// Those that were found and are still there, and how many were removed.
+  std::optional<std::vector<std::uint64_t>> left = {};
+  std::uint64_t removed = 0;
+};
+
 // -- keys; organizations only --
 
 struct create_key {
@@ -172,16 +189,31 @@ struct open_child {
   scope name;
 };
 
+/// What went before a scope is erased.
+struct gone_before {
+  /// Ephemeral sessions below, which are in no catalog, and what they held.
+  std::uint64_t sessions = 0;
+  std::uint64_t memories = 0;
+  auth::copies_elsewhere copies = {};
+};
+
 /// Erases a scope directly below, with all below it; answers `erased_child`.
 /// Nobody may use any of it meanwhile.
 struct erase_child {
   scope name;
   /// Why a session ends; empty for other scopes.
   std::string reason = {};
+  gone_before before = {};
 };
 
 /// Lets the name of a child that was erased be used again, by a new one.
 struct reinstate_child {
+  scope name;
+};
+
+/// What the trail tells of the erasure of a child, or of the end of a session.
+/// Answers `told_erasure`.
+struct find_erasure {
   scope name;
 };
 
@@ -258,15 +290,18 @@ struct note_access {
 using operation = std::variant<
   create_memories, get_memory, list_memories, search_memories,
   gather_statistics, update_memory, delete_memory, delete_all_memories,
-  memory_history, restore_memory, share_memory, expire_memories, create_key,
-  list_keys, configure_organization, configure_scope, show_settings,
-  forget_keys, revoke_key, authenticate, open_child, erase_child,
-  reinstate_child, finish_erasure, open_session, renew_session, list_sessions,
-  finish_session, show_scope, list_scopes, list_audit, verify_audit,
-  list_chain_heads, export_chain, prune_chain, list_ended_chains, note_access>;
+  memory_history, restore_memory, share_memory, expire_memories, trace_copies,
+  find_copies, create_key, list_keys, configure_organization, configure_scope,
+  show_settings, forget_keys, revoke_key, authenticate, open_child, erase_child,
+  reinstate_child, find_erasure, finish_erasure, open_session, renew_session,
+  list_sessions, finish_session, show_scope, list_scopes, list_audit,
+  verify_audit, list_chain_heads, export_chain, prune_chain, list_ended_chains,
+  note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {
+  if (auto copies = std::get_if<find_copies>(&what))
+    return copies->wanted == find_copies::wish::erase;
   return std::holds_alternative<create_memories>(what)
          || std::holds_alternative<update_memory>(what)
          || std::holds_alternative<delete_memory>(what)

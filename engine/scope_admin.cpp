@@ -12,6 +12,7 @@
 #include "engine/audit_reader.hpp"
 #include "engine/flush_then.hpp"
 #include "engine/scope_engine.hpp"
+#include "engine/told_erasure.hpp"
 
 namespace cloister::engine {
 
@@ -362,6 +363,17 @@ step scope_engine::exported(const std::shared_ptr<request>& asked) {
       if (page.has_error())
         return page.error();
       return answer{std::move(*page)};
+    });
+}
+
+step scope_engine::told(const std::shared_ptr<request>& asked) {
+  auto name = std::get<find_erasure>(asked->what).name;
+  return flushed_then(
+    asked, [name, with = with_, identity = identity_]() -> result<answer> {
+      auto found = read_told_erasure(with, identity, name);
+      if (found.has_error())
+        return found.error();
+      return answer{std::move(*found)};
     });
 }
 

@@ -287,9 +287,16 @@ private:
                    const std::vector<search::scored_document>& best);
   step statistics(const std::shared_ptr<request>& asked);
   step history(const std::shared_ptr<request>& asked);
+  result<memory_origin> origin_of(const memory& value) const;
   memory decoded(std::uint32_t row) const;
   static memory decoded(bytes_view record);
   bool is_unchanged_at(const memory_id& id, std::uint32_t revision) const;
+
+  // -- copies of what came from elsewhere (scope_copies.cpp) --
+  void note_copy(change& to, const memory_origin& origin);
+  step trace(const std::shared_ptr<request>& asked);
+  step copies(const std::shared_ptr<request>& asked);
+  step erase_copies(const std::shared_ptr<request>& asked);
 
   // -- keys (scope_keys.cpp) --
   step make_key(const std::shared_ptr<request>& asked);
@@ -344,6 +351,7 @@ private:
   step exported(const std::shared_ptr<request>& asked);
   step chain_ends(const std::shared_ptr<request>& asked);
   step note(const std::shared_ptr<request>& asked);
+  step told(const std::shared_ptr<request>& asked);
   // (scope_pruning.cpp)
   step prune(const std::shared_ptr<request>& asked);
   step ended_below(const std::shared_ptr<request>& asked);

@@ -81,8 +81,30 @@ step scope_engine::get(const std::shared_ptr<request>& asked,
   auto value = decoded(*row);
   if (!std::holds_alternative<share_memory>(asked->what))
     return answered(std::move(entry), std::move(value));
-  memory_origin origin{identity_->pseudonym, id, value.revision};
-  return answered(std::move(entry), shared_memory{std::move(value), origin});
+  auto origin = origin_of(value);
+  if (origin.has_error())
+    return refuse(*asked, origin.error(), {id});
+  return answered(std::move(entry),
+                  shared_memory{std::move(value), std::move(*origin)});
+}
+
+/// What a copy of a memory will say of where it came from.
+result<memory_origin> scope_engine::origin_of(const memory& value) const {
+  memory_origin out{identity_->pseudonym, value.id, value.revision};
+  if (value.origin)
+    out.path = value.origin->path;
+  for (auto at = identity_; at; at = at->parent) {
+    auto is_known
+      = std::any_of(out.path.begin(), out.path.end(),
+                    [&](const auto& passed) { return passed.tag == at->tag; });
+    if (!is_known)
+      out.path.push_back({at->tag, at->name.kind() == scope_kind::session});
+  }
+  if (out.path.size() > limits::origin_scopes_max)
+    return error{errc::invalid_argument,
+                 "this memory was passed on through as many scopes as one may "
+                 "be; share it from where it came from"};
+  return out;
 }
 
 /// Whether a filter admits a memory; nothing where that cannot be told from
@@ -109,7 +131,8 @@ step scope_engine::scan_for_filter(const std::shared_ptr<request>& asked,
                            "the scope changes faster than it can be filtered; "
                            "try again",
                            limits::overload_retry_hint});
-  return scan_on(asked, std::make_shared<filter_scan>(identity_, filter));
+  auto admits = [filter](const memory& value) { return filter.matches(value); };
+  return scan_on(asked, std::make_shared<filter_scan>(identity_, admits));
 }
 
 /// A slice at a time: others wait for the same loader.

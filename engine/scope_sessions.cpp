@@ -289,11 +289,13 @@ step scope_engine::finish_with(const std::shared_ptr<request>& asked,
   entry.reason = to_string(what.why);
   entry.anchor = left.anchor;
   entry.ended = session->tag();
+  entry.contents = auth::erased_contents{left.memories, 0, {}};
   auto done = std::make_shared<erased_child>();
   done->tag = session->tag();
   done->at = entry.at;
   done->scopes = 1;
   done->memories = left.memories;
+  done->reason = entry.reason;
   done->chain = identity_->tag;
   auto next = commit_for_erasure(
     batch, {std::move(entry)},

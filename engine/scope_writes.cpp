@@ -92,6 +92,8 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
       put_new(made, value);
     }
     remember_request(made, *asked, draft, value.id);
+    if (value.origin)
+      note_copy(made, *value.origin);
     made.entry.targets.push_back(value.id);
     done.created.push_back(!old || expired);
     // A copy is not what the caller sent.

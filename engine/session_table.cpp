@@ -127,6 +127,17 @@ session_end live_session::due() const {
   return session_end::none;
 }
 
+void live_session::note_received(const std::vector<passed_scope>& path) {
+  std::lock_guard guard{received_mutex_};
+  for (const auto& passed : path)
+    received_.insert(passed.tag);
+}
+
+bool live_session::has_received(const persistence::scope_tag& source) const {
+  std::lock_guard guard{received_mutex_};
+  return received_.contains(source);
+}
+
 bool live_session::take_use_to_write(bool any) {
   if (record_.idle.count() == 0)
     return false;

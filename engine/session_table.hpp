@@ -19,6 +19,7 @@
 #include "core/assert.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/memory.hpp"
 #include "core/scope.hpp"
 #include "persistence/session_record.hpp"
 
@@ -111,6 +112,11 @@ public:
     return lost_.load(std::memory_order_acquire);
   }
 
+  /// An ephemeral one has something that came through these scopes; in memory
+  /// only, as itself.
+  void note_received(const std::vector<passed_scope>& path);
+  bool has_received(const persistence::scope_tag& source) const;
+
   /// What an ephemeral one holds, for lists.
   void set_contents(std::uint64_t memories, std::uint64_t bytes) {
     memories_.store(memories, std::memory_order_relaxed);
@@ -151,6 +157,8 @@ private:
   std::mutex watchers_mutex_;
   std::vector<std::function<void(session_end)>> watchers_;
   bool told_ = false;
+  mutable std::mutex received_mutex_;
+  std::set<persistence::scope_tag> received_;
 };
 
 using live_session_ptr = std::shared_ptr<live_session>;

@@ -97,7 +97,8 @@ result<std::size_t> reclaim_some(const store& records, partition_id partition,
        {record_kind::child, record_kind::head, record_kind::idempotency,
         record_kind::api_key, record_kind::locator, record_kind::memory,
         record_kind::settings, record_kind::pseudonym, record_kind::checkpoint,
-        record_kind::revision, record_kind::secrets, record_kind::tombstone}) {
+        record_kind::revision, record_kind::secrets, record_kind::tombstone,
+        record_kind::copies}) {
     auto done
       = records.scan(space.range(kind), {}, [&](bytes_view key, bytes_view) {
           if (found == limit)

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "core/encoding.hpp"
+#include "core/limits.hpp"
 
 namespace cloister::persistence {
 
@@ -16,7 +17,10 @@ constexpr std::uint8_t flag_key = 1;
 constexpr std::uint8_t flag_expires = 2;
 constexpr std::uint8_t flag_embedding = 4;
 constexpr std::uint8_t flag_origin = 8;
-constexpr std::uint8_t known_flags = 15;
+constexpr std::uint8_t flag_path = 16;
+constexpr std::uint8_t known_flags = 31;
+
+static_assert(limits::origin_scopes_max <= UINT8_MAX);
 
 error malformed() {
   return {errc::corrupted, "a memory record is malformed or of an unknown "
@@ -29,6 +33,7 @@ std::uint8_t flags_of(const memory& value) {
   flags |= value.expires_at ? flag_expires : 0u;
   flags |= value.embedding.empty() ? 0u : flag_embedding;
   flags |= value.origin ? flag_origin : 0u;
+  flags |= value.origin && !value.origin->path.empty() ? flag_path : 0u;
   return static_cast<std::uint8_t>(flags);
 }
 
@@ -74,6 +79,13 @@ bytes encode_memory(const memory& value) {
     writer.raw(value.origin->id.octets);
     writer.u32(value.origin->revision);
   }
+  if (value.origin && !value.origin->path.empty()) {
+    writer.u8(static_cast<std::uint8_t>(value.origin->path.size()));
+    for (const auto& passed : value.origin->path) {
+      writer.u8(passed.is_session ? 1 : 0);
+      writer.raw(passed.tag);
+    }
+  }
   return out;
 }
 
@@ -105,6 +117,16 @@ result<memory> decode_memory(bytes_view data) {
     origin.id.octets = reader.array<16>();
     origin.revision = reader.u32();
     out.origin = origin;
+  }
+  if ((flags & flag_path) != 0) {
+    if (!out.origin)
+      return malformed();
+    for (auto left = reader.u8(); left > 0 && reader.ok(); --left) {
+      passed_scope passed;
+      passed.is_session = reader.u8() != 0;
+      passed.tag = reader.array<16>();
+      out.origin->path.push_back(passed);
+    }
   }
   if (!reader.complete())
     return malformed();

@@ -18,6 +18,7 @@ namespace cloister::persistence {
 //             [expires:be64]                             flag 2
 //             [dimensions:be32 float32*]                 flag 4
 //             [pseudonym:16 id:16 revision:be32]         flag 8
+//             [scopes:u8 (is_session:u8 tag:16)*]        flag 16
 //
 // Times are milliseconds since 1970. Flags are part of the format: never
 // renumber, only append.

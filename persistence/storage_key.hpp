@@ -41,6 +41,8 @@ namespace cloister::persistence {
 //         | 'w' watermark      rest = (nothing)                         (node)
 //         | 'x' expiry         rest = keyed hashes of the hour:8 and of the
 //                                memory:8                            (node)
+//         | 'y' copies         rest = source's tag:16 target's tag:16
+//                                                          (organizations)
 //
 // Values are part of the format: never renumber, only append.
 
@@ -66,6 +68,7 @@ enum class record_kind : char {
   session = 'v',
   watermark = 'w',
   expiry = 'x',
+  copies = 'y',
 };
 
 /// A keyed hash of a scope and its incarnation.

@@ -146,34 +146,6 @@ call<quota> client::impl::configure(quota_changes changes) const {
   co_return (*done)->limits;
 }
 
-erasure_receipt signed_receipt(const runtime::impl& node,
-                               const auth::authority& who, const scope& name,
-                               const engine::erased_child& what) {
-  erasure_receipt receipt;
-  receipt.scope = name.path();
-  receipt.tag = to_hex(view_of(what.tag));
-  receipt.incarnation = what.incarnation;
-  receipt.erased_at = what.at;
-  receipt.scopes = what.scopes;
-  receipt.memories = what.memories;
-  receipt.unreadable = what.unreadable;
-  receipt.principal = who.name;
-  if (who.kind == auth::principal_kind::key)
-    receipt.key_id = auth::to_string(who.id);
-  receipt.audit_chain = to_hex(view_of(what.chain));
-  receipt.audit_index = what.index;
-  receipt.audit_head = to_hex(view_of(what.head));
-  sign(receipt, node.signing_seed());
-  return receipt;
-}
-
-call<erasure_receipt> client::impl::erase() const {
-  auto done = co_await node->gateway->erase(who, binding->name());
-  if (done.has_error())
-    co_return done.error();
-  co_return signed_receipt(*node, *who, binding->name(), *done);
-}
-
 call<audit_list> client::impl::audit(audit_options options) const {
   auto wanted = to_list_audit(options);
   if (wanted.has_error())

@@ -236,12 +236,27 @@ void client::show_scope(completion_handler<scope_summary> done) const {
   start(impl_, impl_->node, impl_->show(), std::move(done));
 }
 
-result<erasure_receipt> client::erase_scope() const {
-  return wait(impl_->erase());
+result<erasure_receipt> client::erase_scope(erase_options options) const {
+  return wait(impl_->erase(options));
 }
 
 void client::erase_scope(completion_handler<erasure_receipt> done) const {
-  start(impl_, impl_->node, impl_->erase(), std::move(done));
+  erase_scope({}, std::move(done));
+}
+
+void client::erase_scope(erase_options options,
+                         completion_handler<erasure_receipt> done) const {
+  start(impl_, impl_->node, impl_->erase(options), std::move(done));
+}
+
+result<erasure_receipt> client::find_receipt(std::string_view name) const {
+  return wait(impl_->receipt_of(std::string{name}));
+}
+
+void client::find_receipt(std::string_view name,
+                          completion_handler<erasure_receipt> done) const {
+  start(impl_, impl_->node, impl_->receipt_of(std::string{name}),
+        std::move(done));
 }
 
 result<void> client::reinstate_scope() const {

@@ -219,10 +219,22 @@ public:
   /// before; then its name is refused, with `erased`. Needs `admin`. Fails with
   /// `not_found`, with `invalid_argument` for an organization, with
   /// `overloaded`, or with `unavailable`: then it may have begun, and goes on
-  /// by itself.
-  result<erasure_receipt> erase_scope() const;
+  /// by itself. Memories that were shared from it to elsewhere stay, and the
+  /// receipt counts them, unless the options say that they go, too.
+  result<erasure_receipt> erase_scope(erase_options options = {}) const;
   /// The same, completed by a handler.
   void erase_scope(completion_handler<erasure_receipt> done) const;
+  void erase_scope(erase_options options,
+                   completion_handler<erasure_receipt> done) const;
+
+  /// The receipt of this scope, which was erased, or of a session that has
+  /// ended, named like for `renew_session`: however that came about, and in
+  /// whatever process. Needs `audit`. Fails with `not_found` where the audit
+  /// trail of the scope above tells of none.
+  result<erasure_receipt> find_receipt(std::string_view name = {}) const;
+  /// The same, completed by a handler.
+  void find_receipt(std::string_view name,
+                    completion_handler<erasure_receipt> done) const;
 
   /// Lets the name of this scope, which was erased, be used again: it begins
   /// empty, with new keys, and old API keys stay dead. Needs `admin`, by a key

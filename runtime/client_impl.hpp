@@ -52,7 +52,9 @@ struct client::impl {
   call<scope_listing> scopes() const;
   call<scope_summary> show() const;
   call<quota> configure(quota_changes changes) const;
-  call<erasure_receipt> erase() const;
+  // (receipt_calls.cpp)
+  call<erasure_receipt> erase(erase_options options) const;
+  call<erasure_receipt> receipt_of(std::string name) const;
   call<audit_list> audit(audit_options options) const;
   call<audit_checkpoint> checkpoint() const;
   call<audit_export_summary> export_audit(audit_line_sink sink) const;

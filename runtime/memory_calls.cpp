@@ -122,6 +122,7 @@ call<located_memory> client::impl::share(memory_id id, std::string to) const {
   auto target = named_scope(*who, to);
   if (target.has_error())
     co_return target.error();
+  auto turn = node->gateway->begin_copy(binding->name());
   // Both ends are decided before anything is read.
   auto may_write
     = co_await node->gateway->check(who, operation::receive_memory, *target);
@@ -133,6 +134,8 @@ call<located_memory> client::impl::share(memory_id id, std::string to) const {
     actors::counted::further_scope);
   if (source.has_error())
     co_return source.error();
+  if (auto may = turn.check(source->origin); may.has_error())
+    co_return may.error();
   auto& value = source->value;
   memory_draft copy{value.content, value.type,      value.metadata,
                     std::nullopt,  value.embedding, value.expires_at};

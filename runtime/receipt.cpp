@@ -15,7 +15,9 @@ namespace {
 bytes signed_text(const erasure_receipt& receipt) {
   bytes out;
   byte_writer writer{out};
-  writer.string("cloister erasure receipt 1");
+  auto is_first = receipt.version == 1;
+  writer.string(is_first ? "cloister erasure receipt 1"
+                         : "cloister erasure receipt 2");
   writer.string(receipt.scope);
   writer.string(receipt.tag);
   writer.u32(receipt.incarnation);
@@ -28,6 +30,13 @@ bytes signed_text(const erasure_receipt& receipt) {
   writer.string(receipt.audit_chain);
   writer.u64(receipt.audit_index);
   writer.string(receipt.audit_head);
+  if (is_first)
+    return out;
+  for (const auto& number : {receipt.copies, receipt.copies_erased}) {
+    writer.u8(number ? 1 : 0);
+    writer.u64(number.value_or(0));
+  }
+  writer.string(receipt.reason);
   return out;
 }
 

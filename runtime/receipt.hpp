@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,8 @@ namespace cloister {
 /// signed by the store: whoever has the store's public key can check it,
 /// without the store. The only place that still has the name.
 struct erasure_receipt {
+  /// Of what is signed: 1 has neither copies nor a reason.
+  std::uint32_t version = 2;
   std::string scope;
   /// 32 hexadecimal digits, as logs had it.
   std::string tag;
@@ -27,7 +30,15 @@ struct erasure_receipt {
   /// Of the scopes, those that were damaged: what they held is not counted, and
   /// their audit trails end with what was left of them.
   std::uint64_t unreadable = 0;
-  /// Who asked: a key's label, else its id; or "operator".
+  /// Copies of its memories that had been shared to elsewhere, and are left
+  /// there. No number where that was not looked at: of sessions that end, of
+  /// organizations, and where a scope that has some is damaged.
+  std::optional<std::uint64_t> copies;
+  /// Copies that were erased before it, if that was asked for.
+  std::optional<std::uint64_t> copies_erased;
+  /// Why a session ended, e.g. "idle"; else empty, or why it was due.
+  std::string reason;
+  /// Who asked: a key's label, else its id; or "operator", or "system".
   std::string principal;
   /// Empty where no key was used.
   std::string key_id;

@@ -181,9 +181,11 @@ private:
     if (there.has_error())
       return there.error();
     for (const auto& each : *there) {
-      auto done = each.parent() ? wait(gateway().erase(
-                    auth::system_authority(each.organization()), each))
-                                : wait(gateway().erase_organization(each));
+      auto done
+        = each.parent()
+            ? wait(gateway().erase(auth::system_authority(each.organization()),
+                                   each, actors::shared_copies::count))
+            : wait(gateway().erase_organization(each));
       if (done.has_error() && done.error().code != errc::erased)
         return done.error();
       ++out.erased_again;

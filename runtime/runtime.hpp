@@ -126,6 +126,16 @@ public:
   void reinstate_organization(std::string_view name,
                               completion_handler<void> done) const;
 
+  /// The receipt of one that was erased, by whatever process and with or
+  /// without somebody asking. Fails with `not_found` where the store's own
+  /// audit trail tells of none.
+  result<erasure_receipt>
+  find_organization_receipt(std::string_view name) const;
+  /// The same, completed by a handler.
+  void
+  find_organization_receipt(std::string_view name,
+                            completion_handler<erasure_receipt> done) const;
+
   result<scope_listing> list_organizations() const;
   /// The same, completed by a handler.
   void list_organizations(completion_handler<scope_listing> done) const;

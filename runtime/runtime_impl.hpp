@@ -51,6 +51,9 @@ struct runtime::impl {
                                       std::string name);
   static call<void> reinstate_organization(std::shared_ptr<impl> self,
                                            std::string name);
+  // (receipt_calls.cpp)
+  static call<erasure_receipt> organization_receipt(std::shared_ptr<impl> self,
+                                                    std::string name);
 
   /// (backup.cpp)
   static call<erasure_list> erased_list(std::shared_ptr<impl> self);

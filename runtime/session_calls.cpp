@@ -119,6 +119,7 @@ client::impl::promote(std::vector<memory_id> ids, std::string to) const {
   if (ids.empty() || ids.size() > limits::batch_memories_max)
     co_return error{errc::invalid_argument,
                     "promote between 1 and 1000 memories at a time"};
+  auto turn = node->gateway->begin_copy(binding->name());
   auto checking = node->gateway->check(who, operation::receive_memory, *target);
   auto may_write = co_await checking;
   if (may_write.has_error())
@@ -140,6 +141,9 @@ client::impl::promote(std::vector<memory_id> ids, std::string to) const {
     writing.origins.push_back(source->origin);
     revisions.push_back(value.revision);
   }
+  for (const auto& origin : writing.origins)
+    if (auto may = turn.check(origin); may.has_error())
+      co_return may.error();
   engine::operation what{std::move(writing)};
   auto copying = perform<engine::stored_memories>(
     cloister::bind(*target), operation::receive_memory, std::move(what),

@@ -199,6 +199,14 @@ struct scope_listing {
   std::size_t unreadable = 0;
 };
 
+/// How a scope is erased.
+struct erase_options {
+  /// Memories that were shared or promoted from it to elsewhere, and from there
+  /// on, are erased before it, wherever the key may delete. What is to be read
+  /// there and is not, because it is damaged, fails the erasure.
+  bool with_shared_copies = false;
+};
+
 /// How long a session lives. 0 for no such limit.
 struct session_options {
   /// Survives the end of the process. If not, its key is in memory only, and

@@ -1,0 +1,203 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Copies of memories that came from other scopes: where they went is noted with
+// them, and they are found again where their source is erased.
+
+#include <algorithm>
+
+#include "engine/after_commit.hpp"
+#include "engine/filter_scan.hpp"
+#include "engine/scope_engine.hpp"
+#include "persistence/catalog_records.hpp"
+#include "persistence/copy_notes.hpp"
+#include "persistence/locator.hpp"
+
+namespace cloister::engine {
+
+using persistence::identity_ptr;
+using persistence::scope_tag;
+
+namespace {
+
+/// Copies that one batch removes.
+constexpr std::size_t removed_at_once = 32;
+
+bool came_through(const memory& value, const scope_tag& source) {
+  return value.origin
+         && std::any_of(value.origin->path.begin(), value.origin->path.end(),
+                        [&](const auto& passed) {
+                          return passed.tag == source;
+                        });
+}
+
+/// The name of the scope with a tag; nothing where it is gone.
+result<std::optional<scope>> name_of(const services& with,
+                                     const persistence::scope_identity& root,
+                                     const scope_tag& tag) {
+  if (tag == root.tag)
+    return std::optional{root.name};
+  auto candidates = with.catalog.locate(root, persistence::locator_of(tag));
+  if (candidates.has_error())
+    return candidates.error();
+  for (const auto& path : *candidates) {
+    if (path.empty() || path.back() != tag)
+      continue;
+    auto found = with.catalog.follow(root.tag, path);
+    if (found)
+      return std::optional{(*found)->name};
+    if (found.error().code != errc::erased
+        && found.error().code != errc::not_found)
+      return found.error();
+  }
+  return std::optional<scope>{};
+}
+
+/// Notes of a session are with the scope above it.
+result<scope_tag> noted_under(const services& with, const scope& source,
+                              const scope_tag& tag) {
+  if (source.kind() != scope_kind::session)
+    return tag;
+  auto above = with.catalog.find(*source.parent());
+  if (above.has_error())
+    return above.error();
+  if (!above->exact)
+    return persistence::erased_error();
+  return above->exact->tag;
+}
+
+/// Open sessions keep what they have to themselves, or tell it to the scope
+/// above.
+void add_sessions(const session_table& sessions, const scope& organization,
+                  const std::vector<scope>& noted, const scope_tag& source,
+                  std::vector<scope>& out) {
+  for (const auto& each : sessions.below(organization)) {
+    if (each->ended() != session_end::none)
+      continue;
+    auto above = *each->name().parent();
+    auto may_have
+      = each->resumable()
+          ? std::find(noted.begin(), noted.end(), above) != noted.end()
+          : each->has_received(source);
+    if (may_have)
+      out.push_back(each->name());
+  }
+}
+
+result<copy_trace> read_trace(const services& with, const identity_ptr& root,
+                              const scope& source) {
+  auto above = with.catalog.find(*source.parent());
+  if (above.has_error())
+    return above.error();
+  if (!above->exact)
+    return error{errc::not_found, "nothing was ever written to this scope"};
+  auto tag = with.catalog.current_tag_of(above->exact, source.name());
+  if (tag.has_error())
+    return tag.error();
+  auto under = noted_under(with, source, *tag);
+  if (under.has_error())
+    return under.error();
+  auto noted = persistence::copy_targets(*root, *under, with.records);
+  if (noted.has_error())
+    return noted.error();
+  copy_trace out{*tag, {}};
+  for (const auto& each : *noted) {
+    auto name = name_of(with, *root, each);
+    if (name.has_error())
+      return name.error();
+    if (*name)
+      out.targets.push_back(**name);
+  }
+  auto scopes = out.targets;
+  add_sessions(*with.sessions, root->name, scopes, *tag, out.targets);
+  std::erase_if(out.targets,
+                [&](const auto& each) { return source.contains(each); });
+  return out;
+}
+
+} // namespace
+
+/// Notes with a copy where it is, for each scope that it came through. What is
+/// in memory only is noted there.
+void scope_engine::note_copy(change& to, const memory_origin& origin) {
+  if (own_session_)
+    own_session_->note_received(origin.path);
+  else
+    persistence::note_copies(*identity_, origin.path, *to.batch);
+}
+
+step scope_engine::trace(const std::shared_ptr<request>& asked) {
+  auto found = std::make_shared<result<copy_trace>>(
+    error{errc::unavailable, "the copies could not be looked for"});
+  auto work = [found, asked, root = identity_, with = with_] {
+    *found
+      = read_trace(with, root, std::get<trace_copies>(asked->what).source);
+  };
+  return offload{work, [found]() -> step {
+                   if (found->has_error())
+                     return found->error();
+                   return answer{std::move(**found)};
+                 }};
+}
+
+step scope_engine::copies(const std::shared_ptr<request>& asked) {
+  auto& what = std::get<find_copies>(asked->what);
+  if (!asked->verdicts) {
+    auto admits = [source = what.source](const memory& value) {
+      return came_through(value, source);
+    };
+    return scan_on(asked, std::make_shared<filter_scan>(identity_, admits));
+  }
+  if (!what.left)
+    what.left = asked->verdicts->admitted();
+  if (what.wanted == find_copies::wish::erase && !what.left->empty())
+    return erase_copies(asked);
+  auto found = what.wanted == find_copies::wish::erase ? what.removed
+                                                       : what.left->size();
+  auto entry = entry_of(*asked);
+  entry.count = static_cast<std::uint32_t>(found);
+  return answered(std::move(entry), found_copies{found});
+}
+
+/// Some at a time, each batch with an entry of its own. A memory never loses
+/// where it came from: what was changed since it was read goes, too.
+step scope_engine::erase_copies(const std::shared_ptr<request>& asked) {
+  auto& what = std::get<find_copies>(asked->what);
+  auto& left = *what.left;
+  auto at_once = own_records_ ? left.size()
+                              : std::min(left.size(), removed_at_once);
+  std::vector<memory_id> some;
+  std::vector<std::uint32_t> needed;
+  for (auto at = left.end() - static_cast<std::ptrdiff_t>(at_once);
+       at != left.end(); ++at)
+    if (auto row = memories_.find_sequence(*at)) {
+      some.push_back(memories_.at(*row).id);
+      for (auto each : rows_to_cache(some.back()))
+        needed.push_back(each);
+    }
+  if (auto fetch = fetch_missing(asked, needed))
+    return std::move(*fetch);
+  left.resize(left.size() - at_once);
+  change made;
+  made.batch->set_effect(persistence::batch_effect::shrinks);
+  made.entry = entry_of(*asked);
+  made.entry.reason = "copies of what is erased";
+  for (const auto& id : some)
+    if (auto old = current(id)) {
+      drop(made, id, *old);
+      ++made.entry.count;
+    }
+  if (made.entry.count == 0)
+    return again{[this, asked] { return copies(asked); }};
+  what.removed += made.entry.count;
+  auto sent = submit(std::move(made), found_copies{what.removed});
+  // An ephemeral session has nothing to wait for, and is done.
+  return after_commit(std::move(sent),
+                      [this, asked](const result<void>& outcome, step) -> step {
+                        if (outcome.has_error())
+                          return outcome.error();
+                        return again{[this, asked] { return copies(asked); }};
+                      });
+}
+
+} // namespace cloister::engine
