@@ -37,10 +37,9 @@ public:
   /// Whether something that came through these scopes may be written.
   bool may_write(const memory_origin& origin) const {
     std::lock_guard guard{mutex_};
-    return std::none_of(origin.path.begin(), origin.path.end(),
-                        [this](const auto& passed) {
-                          return erasing_.contains(passed.tag);
-                        });
+    return std::none_of(
+      origin.path.begin(), origin.path.end(),
+      [this](const auto& passed) { return erasing_.contains(passed.tag); });
   }
 
   /// Nothing that came through a scope may be written from now on, but for what
@@ -56,10 +55,9 @@ public:
   }
   bool is_under_way(const scope& organization, std::uint64_t before) const {
     std::lock_guard guard{mutex_};
-    return std::any_of(under_way_.begin(), under_way_.lower_bound(before),
-                       [&](const auto& each) {
-                         return each.second == organization.path();
-                       });
+    return std::any_of(
+      under_way_.begin(), under_way_.lower_bound(before),
+      [&](const auto& each) { return each.second == organization.path(); });
   }
 
 private:

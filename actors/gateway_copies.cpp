@@ -39,8 +39,7 @@ private:
 
 error not_erased(const error& why) {
   return {why.code,
-          "a scope that has copies could not be looked through ("
-            + why.detail
+          "a scope that has copies could not be looked through (" + why.detail
             + "); nothing but copies was erased: try again, or erase "
               "without them",
           why.retry_after};
@@ -152,8 +151,8 @@ gateway::impl::erase_with_copies(auth::grant allowed) {
   if (where.has_error())
     co_return not_erased(where.error());
   block_turn blocked{copying, where->source};
-  while (copying->is_under_way(allowed.target().organization(),
-                               blocked.before())) {
+  while (
+    copying->is_under_way(allowed.target().organization(), blocked.before())) {
     auto pause = pause_for(under_way_pause);
     co_await pause;
   }

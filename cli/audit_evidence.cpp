@@ -76,7 +76,7 @@ result<void> ship_one(const context& shared,
   if (made.has_error())
     return made.error();
   auto done
-    = give_to_command(asked.command, to_json_text(*made),
+    = give_to_command(asked.command, to_json_text(*made) + "\n",
                       {checkpoint_command_time_max, interruption::has_come});
   if (done.has_error())
     return error{done.error().code,

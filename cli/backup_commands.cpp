@@ -129,8 +129,8 @@ exit_code show_restored(const context& shared, const restore_report& done,
        {"names refused", std::to_string(done.names_refused)},
        {"sessions ended", std::to_string(done.sessions_ended)},
        {"erasures until", list_time.empty()
-                            ? "none"
-                            : list_time + "; later ones have come back"}});
+                            ? "none; what was erased since has come back"
+                            : list_time}});
   }
   return exit_code::done;
 }

@@ -57,15 +57,26 @@ private:
 
 } // namespace
 
-result<std::string> ask_passphrase(const std::string& prompt) {
+namespace {
+
+/// Where there is no terminal a variable has to be set.
+result<std::string> ask(const std::string& prompt,
+                        const std::string& variable) {
   silent_terminal terminal;
   if (!terminal.is_silent())
     return error{errc::sealed, "a passphrase is needed, and there is no "
-                               "terminal to ask at; set CLOISTER_PASSPHRASE"};
+                               "terminal to ask at; set "
+                                 + variable};
   terminal.print(prompt);
   auto out = terminal.line();
   terminal.print("\n");
   return out;
+}
+
+} // namespace
+
+result<std::string> ask_passphrase(const std::string& prompt) {
+  return ask(prompt, "CLOISTER_PASSPHRASE");
 }
 
 result<master_key_source> with_passphrase(const master_key_source& given,
@@ -80,14 +91,14 @@ result<master_key_source> with_passphrase(const master_key_source& given,
   return out;
 }
 
-result<std::string> new_passphrase() {
+result<std::string> new_passphrase(const char* variable) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
-  if (auto set = std::getenv("CLOISTER_PASSPHRASE"); set && *set != '\0')
+  if (auto set = std::getenv(variable); set && *set != '\0')
     return std::string{set};
-  auto typed = ask_passphrase("New passphrase: ");
+  auto typed = ask("New passphrase: ", variable);
   if (typed.has_error())
     return typed;
-  auto again = ask_passphrase("Once more: ");
+  auto again = ask("Once more: ", variable);
   if (again.has_error())
     return again;
   if (*typed != *again)

@@ -20,7 +20,7 @@ result<std::string> ask_passphrase(const std::string& prompt);
 result<master_key_source> with_passphrase(const master_key_source& given,
                                           const std::string& data_dir);
 
-/// A passphrase for a new store: from CLOISTER_PASSPHRASE, or asked twice.
-result<std::string> new_passphrase();
+/// A passphrase that is to be: from a variable, or asked twice.
+result<std::string> new_passphrase(const char* variable);
 
 } // namespace cloister::cli

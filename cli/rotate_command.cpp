@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <cstdlib>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -44,9 +45,14 @@ void print_report(const rotation_report& done) {
 exit_code run_rotate(context& shared, const rotate_arguments& asked) {
   auto options = asked.options;
   if (asked.asks_passphrase) {
-    auto chosen = new_passphrase();
+    auto chosen = new_passphrase("CLOISTER_NEW_PASSPHRASE");
     if (chosen.has_error())
       return fail(chosen.error());
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
+    auto former = std::getenv("CLOISTER_PASSPHRASE");
+    if (former && *chosen == former)
+      return fail({errc::invalid_argument,
+                   "the new passphrase is the one there is; choose another"});
     options.next.passphrase = std::move(*chosen);
   }
   return show(shared.open_runtime(), [&](const runtime& opened) {
@@ -83,7 +89,8 @@ void add_rotate_commands(CLI::App& app, context& shared) {
     "Interrupted anywhere it goes on when the store is opened next, with "
     "either "
     "key. The former key's\nfile is destroyed, unless a backup needs it. A key "
-    "that a command or a passphrase gives is\nreplaced by what is named.\n"
+    "that a command or a passphrase gives is\nreplaced by what is named. A new "
+    "passphrase is asked for, or taken from\nCLOISTER_NEW_PASSPHRASE.\n"
     "Examples:\n  cloister rotate master-key\n"
     "  cloister rotate master-key --new-passphrase\n"
     "  cloister rotate master-key --new-master-key-command 'vault kv get "

@@ -23,7 +23,7 @@ namespace json = boost::json;
 exit_code run_init(context& shared, bool asks_passphrase) {
   auto key = shared.key;
   if (asks_passphrase) {
-    auto chosen = new_passphrase();
+    auto chosen = new_passphrase("CLOISTER_PASSPHRASE");
     if (chosen.has_error())
       return fail(chosen.error());
     key.passphrase = std::move(*chosen);

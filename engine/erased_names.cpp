@@ -56,7 +56,8 @@ result<void> collect_below(const services& with, const identity_ptr& parent,
 }
 
 result<void> find_below(const services& with, const identity_ptr& parent,
-                        const names_by_key& list, std::vector<scope>& out) {
+                        const names_by_key& list,
+                        std::vector<returned_scope>& out) {
   auto children = children_of(with, parent);
   if (children.has_error())
     return children.error();
@@ -66,7 +67,7 @@ result<void> find_below(const services& with, const identity_ptr& parent,
       = list.find({above, with.catalog.name_hash(parent, child->name.name())});
     if (known != list.end()
         && known->second.incarnation >= child->incarnation) {
-      out.push_back(child->name);
+      out.push_back({child->name, known->second.with_copies});
       continue;
     }
     if (auto done = find_below(with, child, list, out); done.has_error())
@@ -94,12 +95,12 @@ result<std::vector<erased_name>> collect_erased_names(const services& with) {
   return out;
 }
 
-result<std::vector<scope>>
+result<std::vector<returned_scope>>
 find_erased_scopes(const services& with, const std::vector<erased_name>& list) {
   names_by_key wanted;
   for (const auto& each : list)
     take(wanted, each);
-  std::vector<scope> out;
+  std::vector<returned_scope> out;
   if (auto done = find_below(with, nullptr, wanted, out); done.has_error())
     return done.error();
   return out;

@@ -15,10 +15,16 @@ namespace cloister::engine {
 result<std::vector<persistence::erased_name>>
 collect_erased_names(const services& with);
 
-/// The scopes that are there although a list says that they were erased, the
-/// outermost of each tree. Reads the catalog of every scope. Fails with
-/// `corrupted`.
-result<std::vector<scope>>
+/// A scope that is there although a list says that it was erased.
+struct returned_scope {
+  scope name;
+  /// No copies of what it had were left.
+  bool with_copies = false;
+};
+
+/// Those that are there, the outermost of each tree. Reads the catalog of every
+/// scope. Fails with `corrupted`.
+result<std::vector<returned_scope>>
 find_erased_scopes(const services& with,
                    const std::vector<persistence::erased_name>& list);
 

@@ -64,6 +64,7 @@ step erasures::begin(const scope& name, auth::audit_entry asked,
   noted.count = static_cast<std::uint32_t>(before.sessions);
   noted.contents = auth::erased_contents{before.memories, 0, before.copies};
   of->what.asked = auth::encode_audit_entry(noted);
+  of->what.with_copies = before.copies.left == 0;
   of->what.at = lent_.with.time->now();
   auto found = std::make_shared<result<void>>(
     error{errc::unavailable, "the scope could not be looked for"});

@@ -23,8 +23,7 @@ void name_resolver::name(audit_line& line) {
                     : scope_tagged(*line.entry.wanted);
 }
 
-std::string
-name_resolver::principal_of(const auth::audit_entry& entry) {
+std::string name_resolver::principal_of(const auth::audit_entry& entry) {
   switch (entry.principal) {
     case auth::principal_kind::operator_:
       return "operator";
@@ -56,8 +55,7 @@ std::string name_resolver::scope_of(const auth::pseudonym& pseudonym) {
 }
 
 /// The path of the scope with a tag, or "unknown".
-std::string
-name_resolver::scope_tagged(const persistence::scope_tag& tag) {
+std::string name_resolver::scope_tagged(const persistence::scope_tag& tag) {
   std::string unknown = "unknown";
   if (!identity_) {
     auto found = with_.catalog.follow(tag, {});
@@ -76,8 +74,7 @@ name_resolver::scope_tagged(const persistence::scope_tag& tag) {
   return unknown;
 }
 
-std::string
-name_resolver::node_scope(const auth::pseudonym& pseudonym) {
+std::string name_resolver::node_scope(const auth::pseudonym& pseudonym) {
   if (pseudonym == with_.catalog.node().pseudonym)
     return "node";
   std::string name = "erased";
@@ -89,8 +86,7 @@ name_resolver::node_scope(const auth::pseudonym& pseudonym) {
   return name;
 }
 
-std::string
-name_resolver::label_of(const auth::key_id& id) {
+std::string name_resolver::label_of(const auth::key_id& id) {
   const auto& root = identity_->root();
   auto key = root.space().key(record_kind::api_key,
                               key_record_rest(root.organization->tag, id));

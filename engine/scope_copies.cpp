@@ -25,10 +25,9 @@ constexpr std::size_t removed_at_once = 32;
 
 bool came_through(const memory& value, const scope_tag& source) {
   return value.origin
-         && std::any_of(value.origin->path.begin(), value.origin->path.end(),
-                        [&](const auto& passed) {
-                          return passed.tag == source;
-                        });
+         && std::any_of(
+           value.origin->path.begin(), value.origin->path.end(),
+           [&](const auto& passed) { return passed.tag == source; });
 }
 
 /// The name of the scope with a tag; nothing where it is gone.
@@ -130,8 +129,7 @@ step scope_engine::trace(const std::shared_ptr<request>& asked) {
   auto found = std::make_shared<result<copy_trace>>(
     error{errc::unavailable, "the copies could not be looked for"});
   auto work = [found, asked, root = identity_, with = with_] {
-    *found
-      = read_trace(with, root, std::get<trace_copies>(asked->what).source);
+    *found = read_trace(with, root, std::get<trace_copies>(asked->what).source);
   };
   return offload{work, [found]() -> step {
                    if (found->has_error())
@@ -164,8 +162,7 @@ step scope_engine::copies(const std::shared_ptr<request>& asked) {
 step scope_engine::erase_copies(const std::shared_ptr<request>& asked) {
   auto& what = std::get<find_copies>(asked->what);
   auto& left = *what.left;
-  auto at_once = own_records_ ? left.size()
-                              : std::min(left.size(), removed_at_once);
+  auto at_once = std::min(left.size(), removed_at_once);
   std::vector<memory_id> some;
   std::vector<std::uint32_t> needed;
   for (auto at = left.end() - static_cast<std::ptrdiff_t>(at_once);
@@ -191,13 +188,21 @@ step scope_engine::erase_copies(const std::shared_ptr<request>& asked) {
     return again{[this, asked] { return copies(asked); }};
   what.removed += made.entry.count;
   auto sent = submit(std::move(made), found_copies{what.removed});
-  // An ephemeral session has nothing to wait for, and is done.
-  return after_commit(std::move(sent),
-                      [this, asked](const result<void>& outcome, step) -> step {
-                        if (outcome.has_error())
-                          return outcome.error();
-                        return again{[this, asked] { return copies(asked); }};
-                      });
+  auto go_on = [this, asked]() -> step {
+    return again{[this, asked] { return copies(asked); }};
+  };
+  // An ephemeral session has nothing to wait for.
+  if (auto done = std::get_if<result<answer>>(&sent.what)) {
+    if (done->has_error())
+      return sent;
+    if (auto later = std::exchange(sent.afterwards, nullptr))
+      later();
+    return go_on();
+  }
+  return after_commit(
+    std::move(sent), [go_on](const result<void>& outcome, step) -> step {
+      return outcome.has_error() ? step{outcome.error()} : go_on();
+    });
 }
 
 } // namespace cloister::engine

@@ -43,8 +43,8 @@ told_erasure told_by(const auth::audit_link& link,
   // Before receipts could be signed later the trail did not tell of these.
   auto contents = entry.contents.value_or(auth::erased_contents{});
   auto is_scope = entry.refused.has_value();
-  what.tag = is_scope ? entry.wanted.value_or(persistence::scope_tag{})
-                      : *entry.ended;
+  what.tag
+    = is_scope ? entry.wanted.value_or(persistence::scope_tag{}) : *entry.ended;
   what.incarnation = is_scope ? entry.refused->incarnation : 1;
   what.at = entry.at;
   what.scopes = is_scope ? entry.count : 1;
@@ -110,8 +110,8 @@ result<told_erasure> read_told_erasure(const services& with,
       bool was_pruned = false;
       auto told = auth::visit_told(
         *entry, link.index, [&](const auto& each, std::uint64_t index) {
-          was_pruned = was_pruned
-                       || (index != link.index && sought.is_told_by(each));
+          was_pruned
+            = was_pruned || (index != link.index && sought.is_told_by(each));
         });
       if (told.has_error())
         return told.error();

@@ -26,7 +26,8 @@ namespace cloister::persistence {
 //   tombstone    := sealed under the parent's control key, context = its key:
 //                   version:u8 incarnation:be32 state:u8 erased:be64
 //   state        := 1 the name is refused | 2 it is not: it was reinstated, or
-//                   the incarnation was lost with damage
+//                   the incarnation was lost with damage; plus 16 where no
+//                   copies of what it had were left elsewhere
 //   locator and pseudonym values := sealed under the organization's control
 //                   key, context = its key: version:u8 (tag:16)*   outermost
 //                   first, without the organization
@@ -252,6 +253,7 @@ private:
     bool refused = false;
     /// When the one before was.
     timestamp erased;
+    bool with_copies = false;
   };
 
   key_space space_of(const identity_ptr& parent) const;

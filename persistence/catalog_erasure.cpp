@@ -32,7 +32,7 @@ catalog::incarnation_of(const identity_ptr& parent,
   if (!*listed || (*listed)->incarnation + 1 < own->incarnation)
     return own;
   return incarnation_state{(*listed)->incarnation + 1, (*listed)->refused,
-                           (*listed)->erased_at};
+                           (*listed)->erased_at, (*listed)->with_copies};
 }
 
 result<std::vector<erased_name>>
@@ -55,6 +55,7 @@ catalog::erased_names_of(const identity_ptr& parent) const {
                       one.incarnation = at->incarnation - 1;
                       one.refused = at->refused;
                       one.erased_at = at->erased;
+                      one.with_copies = at->with_copies;
                       // Passed over, since something had the tag: that was no
                       // erasure.
                       if (one.erased_at.milliseconds != 0)
@@ -78,7 +79,7 @@ catalog::tombstone_at(const identity_ptr& parent,
   if (former.has_error())
     return former.error();
   return incarnation_state{former->incarnation + 1, former->refused,
-                           former->erased};
+                           former->erased, former->with_copies};
 }
 
 result<std::optional<child_entry>>
@@ -153,8 +154,9 @@ result<registry_change> catalog::prepare_erasure(const identity_ptr& parent,
     return out;
   if (auto done = note_former(tombstone); done.has_error())
     return done.error();
-  auto sealed = seal_tombstone(control_of(parent), tombstone,
-                               {what.incarnation, true, what.at});
+  auto sealed
+    = seal_tombstone(control_of(parent), tombstone,
+                     {what.incarnation, true, what.at, what.with_copies});
   out.additions.push_back(
     {bytes{tombstone.view()}, bytes{crypto::tag_of(sealed)}});
   batch.put(tombstone, std::move(sealed));
@@ -209,8 +211,9 @@ catalog::prepare_reinstatement(const identity_ptr& parent,
   if (*old)
     out.changes.removals.push_back(
       {bytes{key.view()}, bytes{crypto::tag_of(**old)}});
-  auto sealed = seal_tombstone(control_of(parent), key,
-                               {out.incarnation, false, state->erased});
+  auto sealed = seal_tombstone(
+    control_of(parent), key,
+    {out.incarnation, false, state->erased, state->with_copies});
   out.changes.additions.push_back(
     {bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
   batch.put(key, std::move(sealed));

@@ -13,6 +13,7 @@ constexpr std::uint8_t entry_version = 1;
 constexpr std::uint8_t entry_active = 1;
 constexpr std::uint8_t tombstone_version = 1;
 constexpr std::uint8_t tombstone_refused = 1;
+constexpr std::uint8_t tombstone_with_copies = 16;
 constexpr std::uint8_t tombstone_usable = 2;
 
 error damaged(std::string_view what) {
@@ -60,7 +61,9 @@ bytes seal_tombstone(const crypto::secret_key& control, const storage_key& key,
   byte_writer writer{plain};
   writer.u8(tombstone_version);
   writer.u32(value.incarnation);
-  writer.u8(value.refused ? tombstone_refused : tombstone_usable);
+  auto state = value.refused ? tombstone_refused : tombstone_usable;
+  auto with = value.with_copies ? tombstone_with_copies : 0;
+  writer.u8(static_cast<std::uint8_t>(state | with));
   writer.i64(value.erased.milliseconds);
   return crypto::seal(control, 0, key.view(), plain);
 }
@@ -75,7 +78,8 @@ result<tombstone> open_tombstone(const crypto::secret_key& control,
   tombstone out;
   out.incarnation = reader.u32();
   auto state = reader.u8();
-  out.refused = state == tombstone_refused;
+  out.with_copies = (state & tombstone_with_copies) != 0;
+  out.refused = (state & ~tombstone_with_copies) == tombstone_refused;
   out.erased = timestamp{reader.i64()};
   if (version != tombstone_version || !reader.ok())
     return damaged("a tombstone");

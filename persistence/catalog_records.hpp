@@ -32,6 +32,8 @@ struct tombstone {
   std::uint32_t incarnation = 1;
   bool refused = true;
   timestamp erased;
+  /// No copies of what it had were left elsewhere.
+  bool with_copies = false;
 };
 
 bytes seal_tombstone(const crypto::secret_key& control, const storage_key& key,

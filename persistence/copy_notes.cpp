@@ -40,37 +40,37 @@ result<std::vector<scope_tag>> copy_targets(const scope_identity& organization,
                                             const store& records) {
   std::vector<scope_tag> out;
   result<void> failure;
-  auto done = records.scan(
-    prefix_of(organization.space(), source), {},
-    [&](bytes_view key, bytes_view sealed) {
-      auto plain = crypto::open(organization.keys.control, key, sealed);
-      auto rest = rest_of(key).substr(sizeof(scope_tag));
-      if (plain.has_error())
-        failure = plain.error();
-      else
-        out.push_back(byte_reader{rest}.array<16>());
-      return failure.has_value();
-    });
+  auto done = records.scan(prefix_of(organization.space(), source), {},
+                           [&](bytes_view key, bytes_view sealed) {
+                             auto plain = crypto::open(
+                               organization.keys.control, key, sealed);
+                             auto rest = rest_of(key).substr(sizeof(scope_tag));
+                             if (plain.has_error())
+                               failure = plain.error();
+                             else
+                               out.push_back(byte_reader{rest}.array<16>());
+                             return failure.has_value();
+                           });
   if (done.has_error() || failure.has_error())
     return done.has_error() ? done.error() : failure.error();
   return out;
 }
 
-result<std::size_t>
-reclaim_copy_notes(const store& records, partition_id partition,
-                   const scope_tag& organization, const scope_tag& source,
-                   std::size_t limit, write_batch& batch) {
+result<std::size_t> reclaim_copy_notes(const store& records,
+                                       partition_id partition,
+                                       const scope_tag& organization,
+                                       const scope_tag& source,
+                                       std::size_t limit, write_batch& batch) {
   key_space space{partition, organization};
   std::size_t found = 0;
-  auto done = records.scan(prefix_of(space, source), {},
-                           [&](bytes_view key, bytes_view) {
-                             if (found == limit)
-                               return false;
-                             batch.erase(
-                               space.key(record_kind::copies, rest_of(key)));
-                             ++found;
-                             return true;
-                           });
+  auto done = records.scan(
+    prefix_of(space, source), {}, [&](bytes_view key, bytes_view) {
+      if (found == limit)
+        return false;
+      batch.erase(space.key(record_kind::copies, rest_of(key)));
+      ++found;
+      return true;
+    });
   if (done.has_error())
     return done.error();
   return found;

@@ -36,9 +36,10 @@ result<std::vector<scope_tag>> copy_targets(const scope_identity& organization,
 
 /// Puts into `batch` how at most `limit` of the notes of a scope that was
 /// erased are given back. Answers how many.
-result<std::size_t>
-reclaim_copy_notes(const store& records, partition_id partition,
-                   const scope_tag& organization, const scope_tag& source,
-                   std::size_t limit, write_batch& batch);
+result<std::size_t> reclaim_copy_notes(const store& records,
+                                       partition_id partition,
+                                       const scope_tag& organization,
+                                       const scope_tag& source,
+                                       std::size_t limit, write_batch& batch);
 
 } // namespace cloister::persistence

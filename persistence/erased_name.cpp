@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint8_t name_version = 1;
 constexpr std::uint8_t name_refused = 1;
 constexpr std::uint8_t name_usable = 2;
+constexpr std::uint8_t name_with_copies = 16;
 
 result<erased_name> open_record(const node_identity& node, bytes_view key,
                                 bytes_view sealed) {
@@ -27,6 +28,8 @@ result<erased_name> open_record(const node_identity& node, bytes_view key,
   auto version = reader.u8();
   out.incarnation = reader.u32();
   auto state = reader.u8();
+  out.with_copies = (state & name_with_copies) != 0;
+  state = static_cast<std::uint8_t>(state & ~name_with_copies);
   out.refused = state == name_refused;
   out.erased_at = timestamp{reader.i64()};
   if (version != name_version || !reader.complete() || !rest.complete()
@@ -55,7 +58,9 @@ void put_erased_name(const node_identity& node, const erased_name& value,
   byte_writer writer{plain};
   writer.u8(name_version);
   writer.u32(value.incarnation);
-  writer.u8(value.refused ? name_refused : name_usable);
+  auto state = value.refused ? name_refused : name_usable;
+  auto with = value.with_copies ? name_with_copies : 0;
+  writer.u8(static_cast<std::uint8_t>(state | with));
   writer.i64(value.erased_at.milliseconds);
   auto key = key_of(node, value);
   batch.put(key, crypto::seal(node.keys.control, 0, key.view(), plain));

@@ -16,7 +16,8 @@ namespace cloister::persistence {
 // would be may not be there again.
 //
 //   refused := version:u8 incarnation:be32 state:u8 erased:be64
-//   state   := 1 the name is refused | 2 it was reinstated
+//   state   := 1 the name is refused | 2 it was reinstated; plus 16 where no
+//              copies of what it had were left elsewhere
 //
 // Sealed under the node's control key, context = its key. Of a tombstone and
 // such a record the later incarnation counts, and of two alike the record.
@@ -30,6 +31,8 @@ struct erased_name {
   std::uint32_t incarnation = 1;
   bool refused = true;
   timestamp erased_at;
+  /// No copies of what it had were left elsewhere.
+  bool with_copies = false;
 
   friend bool operator==(const erased_name&, const erased_name&) = default;
 };

@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint8_t erasure_version = 1;
 constexpr std::uint8_t erased_scope_version = 1;
 constexpr std::uint8_t flag_listed = 1;
+constexpr std::uint8_t flag_with_copies = 2;
 
 error malformed() {
   return {errc::corrupted, "the record of an erasure is malformed"};
@@ -23,7 +24,9 @@ bytes encode_erasure(const erasure& value) {
   bytes out;
   byte_writer writer{out};
   writer.u8(erasure_version);
-  writer.u8(value.listed ? flag_listed : 0);
+  writer.u8(
+    static_cast<std::uint8_t>((value.listed ? flag_listed : 0)
+                              | (value.with_copies ? flag_with_copies : 0)));
   writer.u16(value.partition);
   writer.raw(value.organization);
   writer.u32(value.incarnation);
@@ -46,9 +49,10 @@ result<erasure> decode_erasure(bytes_view data) {
   erasure value;
   auto version = reader.u8();
   auto flags = reader.u8();
-  if (version != erasure_version || flags > flag_listed)
+  if (version != erasure_version || flags > (flag_listed | flag_with_copies))
     return malformed();
-  value.listed = flags == flag_listed;
+  value.listed = (flags & flag_listed) != 0;
+  value.with_copies = (flags & flag_with_copies) != 0;
   value.partition = reader.u16();
   value.organization = reader.array<16>();
   value.incarnation = reader.u32();

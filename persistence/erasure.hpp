@@ -23,6 +23,7 @@ namespace cloister::persistence {
 //              scopes:be64 memories:be64 unreadable:be64 below:be64
 //              asked:string (tag:16)*
 //   flags   := 1 everything below is listed, and where its chains end is known
+//            | 2 no copies of what it has are left elsewhere
 //   below   := version:u8 pseudonym:16 slot:be64
 //
 // `name` is the rest of the tombstone's key, `asked` the audit entry that tells
@@ -46,6 +47,8 @@ struct erased_scope {
 struct erasure {
   /// Everything below is listed; the keys may go.
   bool listed = false;
+  /// No copies of what it has are left elsewhere.
+  bool with_copies = false;
   partition_id partition = 0;
   scope_tag organization{};
   std::uint32_t incarnation = 1;

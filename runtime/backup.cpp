@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <filesystem>
 #include <shared_mutex>
 
 #include "core/encoding.hpp"
@@ -43,7 +44,7 @@ call<erasure_list> runtime::impl::erased_list(std::shared_ptr<impl> self) {
   for (const auto& each : std::get<engine::erased_names>(*done).list)
     out.entries.push_back({to_hex(view_of(each.parent)),
                            to_hex(view_of(each.name)), each.incarnation,
-                           each.refused, each.erased_at});
+                           each.refused, each.erased_at, each.with_copies});
   sign(out, self->signing_seed());
   co_return out;
 }
@@ -73,6 +74,34 @@ result<void> note_backup(const runtime::impl& node, errc outcome,
   return {};
 }
 
+/// Holds the name of a file as long as a backup is written to it. Two to one
+/// name would write over each other.
+class backup_turn {
+public:
+  backup_turn(runtime::impl& node, const std::string& path) : node_(node) {
+    std::error_code failed;
+    auto whole = std::filesystem::weakly_canonical(path, failed);
+    std::lock_guard guard{node_.backups_mutex};
+    auto [at, fresh] = node_.backups.insert(failed ? path : whole.string());
+    at_ = fresh ? at : node_.backups.end();
+  }
+  backup_turn(const backup_turn&) = delete;
+  backup_turn& operator=(const backup_turn&) = delete;
+  ~backup_turn() {
+    std::lock_guard guard{node_.backups_mutex};
+    if (at_ != node_.backups.end())
+      node_.backups.erase(at_);
+  }
+
+  bool is_alone() const {
+    return at_ != node_.backups.end();
+  }
+
+private:
+  runtime::impl& node_;
+  std::set<std::string>::iterator at_;
+};
+
 } // namespace
 
 result<backup_summary> runtime::back_up(const std::string& path,
@@ -86,6 +115,10 @@ result<backup_summary> runtime::back_up(const std::string& path,
     return error{errc::unavailable,
                  "the master key is being rotated; try again when that is done",
                  limits::overload_retry_hint};
+  backup_turn turn{*impl_, path};
+  if (!turn.is_alone())
+    return error{errc::conflict, "another backup is being written to " + path
+                                   + "; choose another name"};
   auto id = crypto::random_array<16>();
   auto note
     = backup_note(to_hex(view_of(id)), impl_->store.node->master->version());

@@ -47,7 +47,7 @@ ship_by_command(std::string command) {
   return [command = std::move(command)](const std::string& document,
                                         const std::stop_token& stop) {
     return give_to_command(
-      command, document,
+      command, document + "\n",
       {checkpoint_command_time_max, [&stop] { return stop.stop_requested(); }});
   };
 }

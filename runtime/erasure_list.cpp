@@ -3,6 +3,8 @@
 
 #include "runtime/erasure_list.hpp"
 
+#include <algorithm>
+
 #include <boost/json.hpp>
 
 #include "core/encoding.hpp"
@@ -15,10 +17,16 @@ namespace json = boost::json;
 
 namespace {
 
+/// Lists from before copies were followed have none, and are signed as they
+/// were: nobody turns a list into one of those.
 bytes signed_text(const erasure_list& list) {
+  auto tells_of_copies
+    = std::any_of(list.entries.begin(), list.entries.end(),
+                  [](const auto& each) { return each.with_copies; });
   bytes out;
   byte_writer writer{out};
-  writer.string("cloister erasure list 1");
+  writer.string(tells_of_copies ? "cloister erasure list 2"
+                                : "cloister erasure list 1");
   writer.string(list.store);
   writer.i64(list.made_at.milliseconds);
   for (const auto& each : list.entries) {
@@ -27,6 +35,8 @@ bytes signed_text(const erasure_list& list) {
     writer.u32(each.incarnation);
     writer.u8(each.refused ? 1 : 0);
     writer.i64(each.erased_at.milliseconds);
+    if (tells_of_copies)
+      writer.u8(each.with_copies ? 1 : 0);
   }
   return out;
 }
@@ -59,6 +69,9 @@ std::optional<erasure_list::entry> to_entry(const json::value& from) {
       || out.incarnation == 0 || (!out.refused && state != "reinstated"))
     return std::nullopt;
   out.erased_at = *at;
+  auto with_copies = object->if_contains("with_copies");
+  out.with_copies
+    = with_copies && with_copies->is_bool() && with_copies->get_bool();
   return out;
 }
 
@@ -77,13 +90,16 @@ result<void> verify_erasure_list(const erasure_list& list,
 
 std::string to_json_text(const erasure_list& list) {
   json::array entries;
-  for (const auto& each : list.entries)
-    entries.push_back(
-      json::object{{"parent", each.parent},
-                   {"name", each.name},
-                   {"incarnation", each.incarnation},
-                   {"state", each.refused ? "refused" : "reinstated"},
-                   {"erased_at", to_rfc3339(each.erased_at)}});
+  for (const auto& each : list.entries) {
+    json::object entry{{"parent", each.parent},
+                       {"name", each.name},
+                       {"incarnation", each.incarnation},
+                       {"state", each.refused ? "refused" : "reinstated"},
+                       {"erased_at", to_rfc3339(each.erased_at)}};
+    if (each.with_copies)
+      entry["with_copies"] = true;
+    entries.push_back(std::move(entry));
+  }
   return json::serialize(json::object{{"store", list.store},
                                       {"made_at", to_rfc3339(list.made_at)},
                                       {"erased", std::move(entries)},

@@ -26,6 +26,8 @@ struct erasure_list {
     /// False where the name was reinstated.
     bool refused = true;
     timestamp erased_at;
+    /// No copies of what it had were left elsewhere: none come back.
+    bool with_copies = false;
 
     friend bool operator==(const entry&, const entry&) = default;
   };

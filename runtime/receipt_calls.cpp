@@ -43,10 +43,10 @@ erasure_receipt signed_receipt(const runtime::impl& node,
 }
 
 call<erasure_receipt> client::impl::erase(erase_options options) const {
-  auto done = co_await node->gateway->erase(
-    who, binding->name(),
-    options.with_shared_copies ? actors::shared_copies::erase
-                               : actors::shared_copies::count);
+  auto done = co_await node->gateway->erase(who, binding->name(),
+                                            options.with_shared_copies
+                                              ? actors::shared_copies::erase
+                                              : actors::shared_copies::count);
   if (done.has_error())
     co_return done.error();
   co_return signed_receipt(*node, *who, binding->name(), *done);
@@ -87,8 +87,7 @@ runtime::find_organization_receipt(std::string_view name) const {
 void runtime::find_organization_receipt(
   std::string_view name, completion_handler<erasure_receipt> done) const {
   impl::start_unsealed<erasure_receipt>(
-    impl_,
-    [&] { return impl::organization_receipt(impl_, std::string{name}); },
+    impl_, [&] { return impl::organization_receipt(impl_, std::string{name}); },
     std::move(done));
 }
 

@@ -87,7 +87,7 @@ std::vector<persistence::erased_name> names_of(const erasure_list& list) {
     auto name = from_hex(each.name).value_or(bytes(16, '\0'));
     out.push_back({byte_reader{parent}.array<16>(),
                    byte_reader{name}.array<16>(), each.incarnation,
-                   each.refused, each.erased_at});
+                   each.refused, each.erased_at, each.with_copies});
   }
   return out;
 }
@@ -172,6 +172,16 @@ private:
     return {};
   }
 
+  result<engine::erased_child> erase(const engine::returned_scope& what) {
+    if (!what.name.parent())
+      return wait(gateway().erase_organization(what.name));
+    auto who = auth::system_authority(what.name.organization());
+    return wait(gateway().erase(who, what.name,
+                                what.with_copies
+                                  ? actors::shared_copies::erase
+                                  : actors::shared_copies::count));
+  }
+
   result<void> erase_again(restore_report& out) {
     auto genuine = verify_erasure_list(*options_.erased, opened_.receipt_key());
     if (genuine.has_error())
@@ -181,11 +191,7 @@ private:
     if (there.has_error())
       return there.error();
     for (const auto& each : *there) {
-      auto done
-        = each.parent()
-            ? wait(gateway().erase(auth::system_authority(each.organization()),
-                                   each, actors::shared_copies::count))
-            : wait(gateway().erase_organization(each));
+      auto done = erase(each);
       if (done.has_error() && done.error().code != errc::erased)
         return done.error();
       ++out.erased_again;

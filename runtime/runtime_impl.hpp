@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <mutex>
+#include <set>
 #include <shared_mutex>
 
 #include "actors/completion.hpp"
@@ -27,6 +29,9 @@ struct runtime::impl {
   found_master_key key_place;
   /// Held alone by a rotation, and together by backups.
   std::shared_mutex rotating;
+  /// The files of those that are being written.
+  std::mutex backups_mutex;
+  std::set<std::string> backups;
   /// None while it is sealed.
   std::unique_ptr<actors::gateway> gateway;
   std::optional<error> sealed;

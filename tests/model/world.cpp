@@ -36,6 +36,19 @@ std::string organization_of(const std::string& path) {
   return path.substr(0, path.find('/'));
 }
 
+std::optional<model_memory>
+model_memory::copied_from(const std::string& path) const {
+  model_memory out{now, 1, std::nullopt, expires_at, {}, came_through};
+  for (auto end = path.find('/');; end = path.find('/', end + 1)) {
+    out.came_through.insert(path.substr(0, end));
+    if (end == std::string::npos)
+      break;
+  }
+  if (out.came_through.size() > limits::origin_scopes_max)
+    return std::nullopt;
+  return out;
+}
+
 void model_memory::replace(model_state next) {
   history[revision] = std::exchange(now, std::move(next));
   ++revision;

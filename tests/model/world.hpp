@@ -28,8 +28,12 @@ struct model_memory {
   std::optional<timestamp> expires_at;
   /// By revision, without the newest.
   std::map<std::uint32_t, model_state> history;
+  /// Paths of the scopes that it was passed on from, and of those above them.
+  std::set<std::string> came_through = {};
 
   void replace(model_state next);
+  /// What a copy of it from `path` is; nothing if it came through too many.
+  std::optional<model_memory> copied_from(const std::string& path) const;
 };
 
 using model_scope = std::map<std::string, model_memory>; // By id.
@@ -137,6 +141,8 @@ private:
   std::string random_session();
   void erase_some();
   void forget_below(const std::string& path);
+  std::size_t copies_of(const std::string& path);
+  void drop_copies_of(const std::string& path);
   std::vector<std::string> replace_principals(const std::string& path);
   void narrow_some(const std::string& org);
 

@@ -120,17 +120,18 @@ void world::promote(const principal& who, const std::string& path,
   auto known = scope.find(id.to_string());
   auto allowed
     = who.may(permissions::write, above) && who.may(permissions::share, path);
+  auto copy = known == scope.end() ? std::optional<model_memory>{}
+                                   : known->second.copied_from(path);
   auto expected = !allowed               ? errc::forbidden
                   : known == scope.end() ? errc::not_found
+                  : !copy                ? errc::invalid_argument
                                          : errc::ok;
   require_outcome(moved, expected);
   if (!moved)
     return;
-  auto copy = known->second;
   if (who.may(permissions::remove, path))
     scope.erase(known);
-  live(above)[moved->front().memory.id.to_string()]
-    = {copy.now, 1, std::nullopt, copy.expires_at, {}};
+  live(above)[moved->front().memory.id.to_string()] = *copy;
 }
 
 void world::list_sessions(const principal& who, const std::string& path,
@@ -187,13 +188,25 @@ void world::erase_some() {
   for (auto& [each, scope] : scopes_)
     if (lies_in(each, path))
       memories += live(each).size();
-  auto receipt = bound.erase_scope();
+  erase_options options;
+  options.with_shared_copies = pick(2) == 0;
+  auto copies = copies_of(path);
+  auto receipt = bound.erase_scope(options);
   if (!receipt) {
     REQUIRE(receipt.error().code == errc::not_found);
     CHECK(memories == 0);
     return;
   }
   CHECK(receipt->memories >= memories);
+  // What has expired may still be there, too.
+  if (options.with_shared_copies) {
+    CHECK(receipt->copies == 0);
+    CHECK(receipt->copies_erased.value() >= copies);
+    drop_copies_of(path);
+  } else {
+    CHECK(receipt->copies.value() >= copies);
+  }
+  require_outcome(bound.find_receipt(), errc::ok);
   require_outcome(bound.list_memories(), errc::erased);
   require_outcome(bound.create_memory(random_draft()), errc::erased);
   forget_below(path);
@@ -204,7 +217,30 @@ void world::erase_some() {
   CHECK(bound.list_memories()->results.empty());
 }
 
+/// Outside of the scope itself.
+std::size_t world::copies_of(const std::string& path) {
+  std::size_t out = 0;
+  for (auto& [where, scope] : scopes_)
+    for (const auto& [id, known] : live(where))
+      out += !lies_in(where, path) && known.came_through.contains(path) ? 1 : 0;
+  return out;
+}
+
+void world::drop_copies_of(const std::string& path) {
+  for (auto& [where, scope] : scopes_)
+    if (!lies_in(where, path))
+      std::erase_if(scope, [&](const auto& each) {
+        return each.second.came_through.contains(path);
+      });
+}
+
 void world::forget_below(const std::string& path) {
+  // What has the names next is another source.
+  for (auto& [where, scope] : scopes_)
+    for (auto& [id, known] : scope)
+      std::erase_if(known.came_through, [&](const std::string& source) {
+        return lies_in(source, path);
+      });
   std::vector<std::string> gone;
   for (const auto& [each, known] : sessions_)
     if (lies_in(each, path))

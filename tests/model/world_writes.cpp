@@ -214,17 +214,18 @@ void world::share(const principal& who, const std::string& path,
   auto known = scope.find(id.to_string());
   auto allowed
     = who.may(permissions::write, target) && who.may(permissions::share, path);
+  auto copy = known == scope.end() ? std::optional<model_memory>{}
+                                   : known->second.copied_from(path);
   auto expected = !allowed               ? errc::forbidden
                   : known == scope.end() ? errc::not_found
+                  : !copy                ? errc::invalid_argument
                                          : errc::ok;
   require_outcome(shared, expected);
   if (!shared)
     return;
-  auto copy = known->second;
   CHECK(shared->where.path() == target);
   CHECK(shared->memory.id != id);
-  live(target)[shared->memory.id.to_string()]
-    = {copy.now, 1, std::nullopt, copy.expires_at, {}};
+  live(target)[shared->memory.id.to_string()] = *copy;
 }
 
 } // namespace cloister::test

@@ -334,6 +334,65 @@ TEST_CASE("a backup that is made while others write is of one moment",
     each.join();
 }
 
+TEST_CASE("two backups to one name do not write over each other",
+          "[runtime][backup]") {
+  backed_up all;
+  all.put("user_sarah", "sarah's");
+  std::optional<errc> beside;
+  auto made = all.opened->back_up(file, [&](const backup_progress&) {
+    auto second = all.opened->back_up(file);
+    beside = second ? errc::ok : second.error().code;
+    return true;
+  });
+  CHECK(made.has_value());
+  CHECK(beside == errc::conflict);
+  all.node.time->advance(1ms);
+  CHECK(all.restore_with_list().has_value());
+}
+
+TEST_CASE("copies that were erased with their source do not come back",
+          "[runtime][backup][copies]") {
+  backed_up all;
+  auto share = [&](const std::string& from, const std::string& to) {
+    auto bound = all.acme().client(from).value();
+    auto what = bound.list_memories()->results.front().memory.id;
+    bound.share_memory(what, "org_acme/" + to).value();
+  };
+  all.put("user_sarah/agent_a", "her agent's");
+  all.put("user_carol", "carol's");
+  all.put("user_bob", "bob's");
+  share("user_sarah/agent_a", "user_bob");
+  share("user_carol", "user_bob");
+  all.back_up();
+  // The one with its copies, then what it lay in and another one without.
+  auto erase = [&](const std::string& name, bool with_copies) {
+    erase_options options;
+    options.with_shared_copies = with_copies;
+    return all.acme().client(name)->erase_scope(options).value();
+  };
+  CHECK(erase("user_sarah/agent_a", true).copies_erased == 1);
+  CHECK(erase("user_sarah", false).copies == 0);
+  CHECK(erase("user_carol", false).copies == 1);
+  all.node.time->advance(1ms);
+  auto list = all.opened->list_erased().value();
+  CHECK(parse_erasure_list(to_json_text(list)).value() == list);
+  for (auto& each : list.entries)
+    each.with_copies = false;
+  CHECK(verify_erasure_list(list, all.opened->receipt_key()).error().code
+        == errc::corrupted);
+  auto report = all.restore_with_list().value();
+  CHECK(report.erased_again == 2);
+  auto restored = all.open_restored().value();
+  CHECK(memories_of(restored, "user_bob") == 2);
+  CHECK(outcome_of(restored, "user_sarah") == errc::erased);
+  CHECK(is_whole(restored));
+  // Neither does the next one bring them back.
+  auto again = restored.list_erased().value();
+  CHECK(std::count_if(again.entries.begin(), again.entries.end(),
+                      [](const auto& each) { return each.with_copies; })
+        >= 1);
+}
+
 TEST_CASE("a backup that fails or is stopped leaves nothing",
           "[runtime][backup][faults]") {
   backed_up all;

@@ -184,11 +184,11 @@ TEST_CASE("copies stay where the key may not delete, and are counted",
   auto secret = all.put("team_a/user_sarah", "sarah's");
   all.share("team_a/user_sarah", secret, "team_b/user_bob");
   all.share("team_a/user_sarah", secret, "team_a/user_carol");
-  auto key = all.opened->organization("org_acme")
-               ->create_key({.root = "team_a",
-                             .permissions
-                             = permissions::admin | permissions::remove})
-               .value();
+  auto key
+    = all.opened->organization("org_acme")
+        ->create_key({.root = "team_a",
+                      .permissions = permissions::admin | permissions::remove})
+        .value();
   auto admin = all.opened->client(key, "user_sarah").value();
   auto receipt = admin.erase_scope(with_copies).value();
   CHECK(receipt.copies == 1);
@@ -225,14 +225,16 @@ TEST_CASE("notes of copies go with the scope that they are of",
   sharing_world all;
   auto notes = [&] {
     int out = 0;
-    static_cast<void>(gateway_of(*all.opened).services().records.scan(
-      {}, {}, [&](bytes_view key, bytes_view) {
-        out += key[persistence::key_prefix_bytes]
-                   == static_cast<char>(persistence::record_kind::copies)
-                 ? 1
-                 : 0;
-        return true;
-      }));
+    static_cast<void>(gateway_of(*all.opened)
+                        .services()
+                        .records.scan({}, {}, [&](bytes_view key, bytes_view) {
+                          out += key[persistence::key_prefix_bytes]
+                                     == static_cast<char>(
+                                       persistence::record_kind::copies)
+                                   ? 1
+                                   : 0;
+                          return true;
+                        }));
     return out;
   };
   auto secret = all.put("user_sarah/agent_a", "sarah's");
@@ -283,12 +285,15 @@ TEST_CASE("what is passed round while its source is erased goes all the same",
         }
       });
     auto bound = all.of(source);
-    CHECK(eventually([&] { return !all.contents_of("user_" + std::to_string(round) + "-0").empty(); }));
+    CHECK(eventually([&] {
+      return !all.contents_of("user_" + std::to_string(round) + "-0").empty();
+    }));
     auto receipt = bound.erase_scope(with_copies);
     // From its answer on, and not a moment later.
     for (int i = 0; i < 3; ++i)
-      CHECK(all.contents_of("user_" + std::to_string(round) + "-"
-                            + std::to_string(i))
+      CHECK(all
+              .contents_of("user_" + std::to_string(round) + "-"
+                           + std::to_string(i))
               .empty());
     ended = true;
     for (auto& each : users)
@@ -297,8 +302,9 @@ TEST_CASE("what is passed round while its source is erased goes all the same",
     CHECK(receipt->copies == 0);
     CHECK(odd == 0);
     for (int i = 0; i < 3; ++i)
-      CHECK(all.contents_of("user_" + std::to_string(round) + "-"
-                            + std::to_string(i))
+      CHECK(all
+              .contents_of("user_" + std::to_string(round) + "-"
+                           + std::to_string(i))
               .empty());
   }
   CHECK(all.is_whole());

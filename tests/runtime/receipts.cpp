@@ -33,22 +33,22 @@ TEST_CASE("a receipt that was lost is signed again, as it was",
   ended_world all;
   erasure_receipt issued;
   {
-  auto key
-    = all.opened->organization("org_acme")
-        ->create_key({.permissions = permissions::all, .label = "admin"})
-        .value();
-  auto admin = all.opened->client(key, "user_sarah").value();
-  admin.create_memory(draft("sarah's")).value();
-  auto agent = all.of("user_sarah/agent_a");
-  agent.create_memory(draft("her agent's")).value();
-  // An ephemeral session is in no catalog, and counts.
-  auto run = agent.open_session().value();
-  run->create_memory(draft("the session's")).value();
-  all.node.time->advance(5min);
-  issued = admin.erase_scope({.with_shared_copies = true}).value();
-  CHECK(issued.scopes == 3);
-  CHECK(issued.memories == 3);
-  CHECK(issued.principal == "admin");
+    auto key
+      = all.opened->organization("org_acme")
+          ->create_key({.permissions = permissions::all, .label = "admin"})
+          .value();
+    auto admin = all.opened->client(key, "user_sarah").value();
+    admin.create_memory(draft("sarah's")).value();
+    auto agent = all.of("user_sarah/agent_a");
+    agent.create_memory(draft("her agent's")).value();
+    // An ephemeral session is in no catalog, and counts.
+    auto run = agent.open_session().value();
+    run->create_memory(draft("the session's")).value();
+    all.node.time->advance(5min);
+    issued = admin.erase_scope({.with_shared_copies = true}).value();
+    CHECK(issued.scopes == 3);
+    CHECK(issued.memories == 3);
+    CHECK(issued.principal == "admin");
   }
   for (int starts = 0; starts < 2; ++starts) {
     all.node.time->advance(5min);
@@ -107,21 +107,18 @@ TEST_CASE("receipts are for whoever may audit", "[runtime][receipt]") {
   all.of("user_sarah").erase_scope().value();
   auto acme = all.opened->organization("org_acme").value();
   auto auditor = acme.create_key({.permissions = permissions::audit}).value();
-  auto others = acme
-                  .create_key({.root = "team_b",
-                               .permissions = permissions::all})
-                  .value();
+  auto others
+    = acme.create_key({.root = "team_b", .permissions = permissions::all})
+        .value();
   auto reader
     = acme.create_key({.permissions = permissions::read | permissions::admin})
         .value();
   CHECK(all.opened->client(auditor, "user_sarah")->find_receipt().has_value());
   CHECK(all.opened->client(reader, "user_sarah")->find_receipt().error().code
         == errc::forbidden);
-  CHECK(all.opened->client(others)
-          ->find_receipt("org_acme/user_sarah")
-          .error()
-          .code
-        == errc::forbidden);
+  CHECK(
+    all.opened->client(others)->find_receipt("org_acme/user_sarah").error().code
+    == errc::forbidden);
   audit_options refusals;
   refusals.operation = "scope.receipt";
   refusals.outcome = "forbidden";
