@@ -153,4 +153,30 @@ private:
   bool ending_ = false;
 };
 
+/// Counts an erasure as long as it lives.
+class erasure_turn {
+public:
+  erasure_turn(std::shared_ptr<erasure_keeper> keeper, scope organization)
+    : keeper_(keeper->enter(organization) ? std::move(keeper) : nullptr),
+      organization_(std::move(organization)) {}
+  erasure_turn(const erasure_turn&) = delete;
+  erasure_turn& operator=(const erasure_turn&) = delete;
+  ~erasure_turn() {
+    if (keeper_ != nullptr)
+      keeper_->leave(organization_);
+  }
+  explicit operator bool() const {
+    return keeper_ != nullptr;
+  }
+
+private:
+  std::shared_ptr<erasure_keeper> keeper_;
+  scope organization_;
+};
+
+inline error too_many_erasures() {
+  return {errc::overloaded, "too many erasures are running; try again",
+          limits::overload_retry_hint};
+}
+
 } // namespace cloister::actors

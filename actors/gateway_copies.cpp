@@ -37,12 +37,20 @@ private:
   std::uint64_t before_;
 };
 
-error not_erased(const error& why) {
+error not_looked_through(const error& why) {
   return {why.code,
           "a scope that has copies could not be looked through (" + why.detail
             + "); nothing but copies was erased: try again, or erase "
               "without them",
           why.retry_after};
+}
+
+/// What went before a failure is told of.
+error with_copies_gone(error why, const auth::copies_elsewhere& copies) {
+  if (copies.erased.value_or(0) > 0)
+    why.detail += "; " + std::to_string(*copies.erased)
+                  + " of its copies were erased before";
+  return why;
 }
 
 } // namespace
@@ -78,7 +86,7 @@ gateway::impl::find_copies_in(auth::grant allowed, engine::find_copies what) {
   if ((done.has_error() && is_gone(done.error())) || (done && !*done))
     co_return std::uint64_t{0};
   if (done.has_error())
-    co_return done.error();
+    co_return co_await told(call.asked, allowed.target(), done.error());
   co_return std::get<engine::found_copies>(**done).copies;
 }
 
@@ -103,8 +111,13 @@ gateway::impl::erase_copies(auth::grant erasing_it, engine::copy_trace where) {
       = auth::decide(erasing_it.who_ptr(), auth::operation::erase_copies, each,
                      options.time->now(), erasing_it.request());
     if (grant.has_error()) {
-      co_await refused(erasing_it.who_ptr(), auth::operation::erase_copies,
-                       erasing_it.request(), grant.error(), each, {});
+      auto refusing
+        = refused(erasing_it.who_ptr(), auth::operation::erase_copies,
+                  erasing_it.request(), grant.error(), each, {});
+      auto why = co_await refusing;
+      // What cannot be written down does not happen.
+      if (why.code == errc::unavailable)
+        co_return why;
       auto counting = count_copies_in(each, where.source);
       auto left = co_await counting;
       if (left.has_error())
@@ -122,51 +135,75 @@ gateway::impl::erase_copies(auth::grant erasing_it, engine::copy_trace where) {
   co_return out;
 }
 
-task<auth::copies_elsewhere> gateway::impl::count_copies(scope source) {
-  auto tracing = trace_copies(source);
-  auto where = co_await tracing;
-  if (where.has_error())
-    co_return auth::copies_elsewhere{};
+task<result<auth::copies_elsewhere>>
+gateway::impl::count_copies(engine::copy_trace where) {
   auth::copies_elsewhere out{0, {}};
-  for (const auto& each : where->targets) {
-    auto counting = count_copies_in(each, where->source);
+  for (const auto& each : where.targets) {
+    auto counting = count_copies_in(each, where.source);
     auto found = co_await counting;
-    // A number that is too low would be none.
     if (found.has_error())
-      co_return auth::copies_elsewhere{};
+      co_return found.error();
     *out.left += *found;
   }
   co_return out;
 }
 
-task<result<engine::erased_child>>
-gateway::impl::erase_with_copies(auth::grant allowed) {
-  auto tracing = trace_copies(allowed.target());
-  auto where = co_await tracing;
-  // The erasure says what there is to be said of these.
-  if (where.has_error() && is_gone(where.error())) {
-    auto erasing_it = erase_decided(allowed);
-    co_return co_await erasing_it;
-  }
-  if (where.has_error())
-    co_return not_erased(where.error());
-  block_turn blocked{copying, where->source};
-  while (
-    copying->is_under_way(allowed.target().organization(), blocked.before())) {
+/// Once what was on its way has arrived, behind all that was written.
+task<result<engine::copy_trace>>
+gateway::impl::trace_all_copies(scope source, std::uint64_t before) {
+  while (copying->is_under_way(source.organization(), before)) {
     auto pause = pause_for(under_way_pause);
     co_await pause;
   }
-  // What was on its way has arrived, and nothing else sets out.
-  auto again = trace_copies(allowed.target());
-  where = co_await again;
+  auto settling = perform_on_node(engine::update_sessions{});
+  auto settled = co_await settling;
+  if (settled.has_error())
+    co_return settled.error();
+  auto tracing = trace_copies(source);
+  co_return co_await tracing;
+}
+
+/// Copies are looked for while none of them can be passed on, and that stays so
+/// until their source is gone.
+task<result<engine::erased_child>>
+gateway::impl::erase_tracing(auth::grant allowed, shared_copies how) {
+  auto target = allowed.target();
+  erasure_turn turn{erasing, target.organization()};
+  if (!turn)
+    co_return too_many_erasures();
+  auto tracing = trace_copies(target);
+  auto where = co_await tracing;
+  auto erases = how == shared_copies::erase;
+  // What is gone has none; and where copies only were to be counted, there is
+  // no number.
+  if (where.has_error() && (!erases || is_gone(where.error()))) {
+    auto erasing_it = erase_in_turn(allowed, false, {});
+    co_return co_await erasing_it;
+  }
   if (where.has_error())
-    co_return not_erased(where.error());
-  auto following = erase_copies(allowed, *where);
-  auto copies = co_await following;
-  if (copies.has_error())
-    co_return not_erased(copies.error());
-  auto erasing_it = erase_decided(allowed, false, *copies);
-  co_return co_await erasing_it;
+    co_return not_looked_through(where.error());
+  block_turn blocked{copying, where->source};
+  auto tracing_all = trace_all_copies(target, blocked.before());
+  where = co_await tracing_all;
+  result<auth::copies_elsewhere> copies{auth::copies_elsewhere{}};
+  if (where && erases) {
+    auto following = erase_copies(allowed, *where);
+    copies = co_await following;
+  } else if (where) {
+    auto counting = count_copies(*where);
+    copies = co_await counting;
+  } else {
+    copies = where.error();
+  }
+  if (copies.has_error() && erases)
+    co_return not_looked_through(copies.error());
+  // A number that is too low would be none.
+  auto known = copies ? *copies : auth::copies_elsewhere{};
+  auto erasing_it = erase_in_turn(allowed, false, known);
+  auto done = co_await erasing_it;
+  if (done.has_error())
+    co_return with_copies_gone(done.error(), known);
+  co_return done;
 }
 
 } // namespace cloister::actors

@@ -13,27 +13,6 @@ namespace {
 constexpr std::chrono::milliseconds finish_pause_min{20};
 constexpr std::chrono::milliseconds finish_pause_max{10'000};
 
-/// Counts an erasure as long as it lives.
-class erasure_turn {
-public:
-  erasure_turn(std::shared_ptr<erasure_keeper> keeper, scope organization)
-    : keeper_(keeper->enter(organization) ? std::move(keeper) : nullptr),
-      organization_(std::move(organization)) {}
-  erasure_turn(const erasure_turn&) = delete;
-  erasure_turn& operator=(const erasure_turn&) = delete;
-  ~erasure_turn() {
-    if (keeper_ != nullptr)
-      keeper_->leave(organization_);
-  }
-  explicit operator bool() const {
-    return keeper_ != nullptr;
-  }
-
-private:
-  std::shared_ptr<erasure_keeper> keeper_;
-  scope organization_;
-};
-
 /// Lets sessions be opened again.
 class unblocking_turn {
 public:
@@ -98,25 +77,36 @@ gateway::erase(auth::authority_ptr who, scope target, shared_copies copies) {
               "an organization is not erased like a scope; name one below it"};
     co_return co_await impl_->refused(who, kind, id, why, target, {});
   }
-  if (copies == shared_copies::erase) {
-    auto erasing_all = impl_->erase_with_copies(*grant);
-    co_return co_await erasing_all;
+  // No catalog has these: erasing them is ending them.
+  auto session = impl_->with.sessions->find(target);
+  if (session && !session->resumable()) {
+    if (copies == shared_copies::count) {
+      auto ending
+        = impl_->end_known(session, *grant, engine::session_end::scope_erased);
+      co_return co_await ending;
+    }
+    error why{errc::invalid_argument,
+              "what an ephemeral session gave to others stays with them; erase "
+              "it there, or end the session without its copies"};
+    co_return co_await impl_->refused(who, kind, id, why, target, {});
   }
-  auto counting = impl_->count_copies(target);
-  auto left = co_await counting;
-  auto erasing_it = impl_->erase_decided(*grant, false, left);
+  auto erasing_it = impl_->erase_tracing(*grant, copies);
   co_return co_await erasing_it;
 }
 
 task<result<engine::erased_child>>
-gateway::impl::erase_decided(auth::grant allowed, bool is_due,
+gateway::impl::erase_decided(auth::grant allowed, bool is_due) {
+  erasure_turn turn{erasing, allowed.target().organization()};
+  if (!turn)
+    co_return too_many_erasures();
+  auto erasing_it = erase_in_turn(allowed, is_due, {});
+  co_return co_await erasing_it;
+}
+
+task<result<engine::erased_child>>
+gateway::impl::erase_in_turn(auth::grant allowed, bool is_due,
                              auth::copies_elsewhere copies) {
   auto target = allowed.target();
-  erasure_turn turn{erasing, target.organization()};
-  if (!turn)
-    co_return error{errc::overloaded,
-                    "too many erasures are running; try again",
-                    limits::overload_retry_hint};
   // Ephemeral sessions are in nobody's catalog: they end before.
   if (!keeping->block(target))
     co_return erasing_error();

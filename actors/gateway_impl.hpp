@@ -146,21 +146,26 @@ struct gateway::impl {
                                                         bool is_due);
 
   /// What `gateway::erase` does for whoever may: a scope, or a session.
+  task<result<engine::erased_child>> erase_decided(auth::grant allowed,
+                                                   bool is_due = false);
+  /// The same for whoever has a turn, and has looked for copies.
   task<result<engine::erased_child>>
-  erase_decided(auth::grant allowed, bool is_due = false,
-                auth::copies_elsewhere copies = {});
+  erase_in_turn(auth::grant allowed, bool is_due,
+                auth::copies_elsewhere copies);
 
   // -- copies of what is erased (gateway_copies.cpp) --
+  task<result<engine::erased_child>> erase_tracing(auth::grant allowed,
+                                                   shared_copies how);
   task<result<engine::copy_trace>> trace_copies(scope source);
+  task<result<engine::copy_trace>> trace_all_copies(scope source,
+                                                    std::uint64_t before);
   task<result<std::uint64_t>> find_copies_in(auth::grant allowed,
                                              engine::find_copies what);
   task<result<std::uint64_t>>
   count_copies_in(scope where, const persistence::scope_tag& source);
   task<result<auth::copies_elsewhere>> erase_copies(auth::grant erasing_it,
                                                     engine::copy_trace where);
-  /// No numbers where not all can be looked at.
-  task<auth::copies_elsewhere> count_copies(scope source);
-  task<result<engine::erased_child>> erase_with_copies(auth::grant allowed);
+  task<result<auth::copies_elsewhere>> count_copies(engine::copy_trace where);
 
   // -- sessions (gateway_sessions.cpp, those that end by themselves in
   //    gateway_session_looks.cpp; the first in gateway_calls.cpp) --
@@ -179,6 +184,9 @@ struct gateway::impl {
   error with_reason(error why, const scope& name) const;
   void give_up(const engine::live_session_ptr& begun);
   auth::grant system_grant(const scope& session) const;
+  task<result<engine::erased_child>> end_known(engine::live_session_ptr session,
+                                               auth::grant allowed,
+                                               engine::session_end why);
   task<result<engine::erased_child>> end_begun(unfinished_end what);
   task<bool> close_begun(unfinished_end& what);
   task<result<engine::erased_child>> finish_session(unfinished_end what);

@@ -201,15 +201,24 @@ gateway::end_session(auth::authority_ptr who, scope target,
     auto erasing_it = impl_->erase_decided(*grant);
     co_return co_await erasing_it;
   }
-  auto keeper = impl_->keeping;
+  auto ending = impl_->end_known(session, *grant, why);
+  co_return co_await ending;
+}
+
+/// Ends one that is open, for whoever may.
+task<result<engine::erased_child>>
+gateway::impl::end_known(live_session_ptr session, auth::grant allowed,
+                         session_end why) {
+  auto keeper = keeping;
   if (!keeper->enter())
     co_return busy_error();
   if (!session->begin_end(why)) {
     keeper->leave();
     auto ended = engine::ended_error(session->ended());
-    co_return co_await impl_->refused(who, kind, id, ended, target, {});
+    co_return co_await refused(allowed.who_ptr(), allowed.what(),
+                               allowed.request(), ended, allowed.target(), {});
   }
-  auto ending = impl_->end_begun({session, *grant});
+  auto ending = end_begun({session, allowed});
   auto done = co_await ending;
   keeper->leave();
   co_return done;

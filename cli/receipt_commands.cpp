@@ -231,6 +231,9 @@ json::value number_or_null(const std::optional<std::uint64_t>& number) {
 /// What became of copies, where there is something to be said.
 std::string told_of_copies(const erasure_receipt& receipt) {
   std::string out;
+  if (!receipt.copies && scope::parse(receipt.scope)->parent())
+    out += "Whether copies of its memories are elsewhere is not known: not all "
+           "scopes could be looked through.\n";
   if (auto erased = receipt.copies_erased.value_or(0); erased > 0)
     out += counted(erased, "copy", "copies")
            + " of its memories in other scopes went with it.\n";

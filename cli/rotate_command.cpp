@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -42,15 +43,26 @@ void print_report(const rotation_report& done) {
               << '\n';
 }
 
+/// Whether a store that has a passphrase has this one; not where a rotation
+/// goes on, which may have come as far as that.
+bool is_in_use(const context& shared, const std::string& passphrase) {
+  std::error_code failed;
+  std::filesystem::path dir{shared.data_dir};
+  if (!std::filesystem::exists(dir / "passphrase", failed)
+      || std::filesystem::exists(dir / "rotation", failed))
+    return false;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
+  auto former = std::getenv("CLOISTER_PASSPHRASE");
+  return former && passphrase == former;
+}
+
 exit_code run_rotate(context& shared, const rotate_arguments& asked) {
   auto options = asked.options;
   if (asked.asks_passphrase) {
     auto chosen = new_passphrase("CLOISTER_NEW_PASSPHRASE");
     if (chosen.has_error())
       return fail(chosen.error());
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
-    auto former = std::getenv("CLOISTER_PASSPHRASE");
-    if (former && *chosen == former)
+    if (is_in_use(shared, *chosen))
       return fail({errc::invalid_argument,
                    "the new passphrase is the one there is; choose another"});
     options.next.passphrase = std::move(*chosen);

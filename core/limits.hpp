@@ -45,6 +45,8 @@ constexpr std::uint64_t session_bytes_max = 64 * 1024 * 1024;
 constexpr std::size_t session_memory_bytes_max = 1024 * 1024;
 constexpr std::int64_t sessions_memory_bytes_max = 1024 * 1024 * 1024;
 constexpr std::size_t session_files_max = 256;
+/// Sources of copies that an ephemeral session remembers one by one.
+constexpr std::size_t session_sources_max = 256;
 /// Why sessions ended is remembered for so many.
 constexpr std::size_t ended_sessions_remembered = 10'000;
 /// How often sessions that are due are looked for; nobody uses them meanwhile.

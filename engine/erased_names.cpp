@@ -67,7 +67,9 @@ result<void> find_below(const services& with, const identity_ptr& parent,
       = list.find({above, with.catalog.name_hash(parent, child->name.name())});
     if (known != list.end()
         && known->second.incarnation >= child->incarnation) {
-      out.push_back({child->name, known->second.with_copies});
+      // What is said of copies is of the last one that had the name.
+      auto is_same = known->second.incarnation == child->incarnation;
+      out.push_back({child->name, is_same && known->second.with_copies});
       continue;
     }
     if (auto done = find_below(with, child, list, out); done.has_error())

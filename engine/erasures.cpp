@@ -259,6 +259,8 @@ step erasures::finish(const scope_tag& child) {
         return destroy(of);
       of->what.scopes = 0;
       of->what.memories = 0;
+      of->what.unreadable = 0;
+      of->what.below = 0;
       of->held = usage{};
       of->below = erased_tree{lent_.identity, of->tag, of->what.partition};
       return list(of);

@@ -133,6 +133,8 @@ private:
     fact.wanted = entry.wanted;
     fact.ended = entry.ended;
     fact.refused = entry.refused;
+    if (entry.refused)
+      fact.contents = entry.contents;
     if (entry.what == auth::operation::revoke_key)
       fact.reason = entry.reason;
     // Told by the node from now on, it must say whose organization's it was.

@@ -5,6 +5,7 @@
 // them, and they are found again where their source is erased.
 
 #include <algorithm>
+#include <span>
 
 #include "engine/after_commit.hpp"
 #include "engine/filter_scan.hpp"
@@ -93,12 +94,23 @@ result<copy_trace> read_trace(const services& with, const identity_ptr& root,
   auto tag = with.catalog.current_tag_of(above->exact, source.name());
   if (tag.has_error())
     return tag.error();
+  // What is not there has none; what is damaged can be erased, too.
+  auto entry = with.catalog.entry_of(above->exact, *tag);
+  if (entry.has_error() && entry.error().code != errc::corrupted)
+    return entry.error();
+  if (entry && !*entry)
+    return error{errc::not_found, "there is no such scope"};
   auto under = noted_under(with, source, *tag);
   if (under.has_error())
     return under.error();
   auto noted = persistence::copy_targets(*root, *under, with.records);
   if (noted.has_error())
     return noted.error();
+  if (!noted->empty() && !with.sessions->is_complete())
+    return error{errc::unavailable,
+                 "which sessions are open is not known; try again, and run "
+                 "`cloister doctor --repair` if that does not help",
+                 limits::overload_retry_hint};
   copy_trace out{*tag, {}};
   for (const auto& each : *noted) {
     auto name = name_of(with, *root, each);
@@ -157,12 +169,24 @@ step scope_engine::copies(const std::shared_ptr<request>& asked) {
   return answered(std::move(entry), found_copies{found});
 }
 
+bool scope_engine::is_being_changed(
+  std::span<const std::uint64_t> sequences) const {
+  return std::any_of(sequences.begin(), sequences.end(),
+                     [this](std::uint64_t each) {
+                       auto row = memories_.find_sequence(each);
+                       return row && tentative_.contains(memories_.at(*row).id);
+                     });
+}
+
 /// Some at a time, each batch with an entry of its own. A memory never loses
 /// where it came from: what was changed since it was read goes, too.
 step scope_engine::erase_copies(const std::shared_ptr<request>& asked) {
   auto& what = std::get<find_copies>(asked->what);
   auto& left = *what.left;
   auto at_once = std::min(left.size(), removed_at_once);
+  // Others may be removing them, and fail.
+  if (clearing_ || is_being_changed(std::span{left}.last(at_once)))
+    return wait{[this, asked] { return run(asked); }};
   std::vector<memory_id> some;
   std::vector<std::uint32_t> needed;
   for (auto at = left.end() - static_cast<std::ptrdiff_t>(at_once);
@@ -185,11 +209,11 @@ step scope_engine::erase_copies(const std::shared_ptr<request>& asked) {
       ++made.entry.count;
     }
   if (made.entry.count == 0)
-    return again{[this, asked] { return copies(asked); }};
+    return again{[this, asked] { return run(asked); }};
   what.removed += made.entry.count;
   auto sent = submit(std::move(made), found_copies{what.removed});
   auto go_on = [this, asked]() -> step {
-    return again{[this, asked] { return copies(asked); }};
+    return again{[this, asked] { return run(asked); }};
   };
   // An ephemeral session has nothing to wait for.
   if (auto done = std::get_if<result<answer>>(&sent.what)) {

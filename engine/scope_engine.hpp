@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -297,6 +298,7 @@ private:
   step trace(const std::shared_ptr<request>& asked);
   step copies(const std::shared_ptr<request>& asked);
   step erase_copies(const std::shared_ptr<request>& asked);
+  bool is_being_changed(std::span<const std::uint64_t> sequences) const;
 
   // -- keys (scope_keys.cpp) --
   step make_key(const std::shared_ptr<request>& asked);

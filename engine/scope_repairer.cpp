@@ -19,6 +19,7 @@
 #include "engine/scope_engine.hpp"
 #include "engine/stored_records.hpp"
 #include "engine/surviving_chain.hpp"
+#include "persistence/copy_notes.hpp"
 #include "persistence/organization_ends.hpp"
 #include "persistence/record_codec.hpp"
 
@@ -188,6 +189,10 @@ private:
       return false;
     }
     kept_.emplace(sequence, summary->revision);
+    // Where it came from is found by notes that may be lost.
+    auto whole = persistence::decode_memory(*record);
+    if (whole && whole->origin)
+      persistence::note_copies(*identity_, whole->origin->path, *batch_);
     ++head_.memory_count;
     head_.content_bytes += record->size();
     return true;
@@ -290,8 +295,13 @@ private:
       if (tombstones_.contains(name))
         continue;
       auto key = context_.space.key(record_kind::tombstone, view_of(name));
-      auto sealed = with_.catalog.tombstone_of(
-        identity_, key, known.incarnation, known.refused, known.at);
+      auto sealed = with_.catalog.tombstone_of(identity_, key,
+                                               {{},
+                                                name,
+                                                known.incarnation,
+                                                known.refused,
+                                                known.at,
+                                                known.with_copies});
       head_.registry.add(*context_.fingerprint, key.view(),
                          crypto::tag_of(sealed));
       batch_->put(key, std::move(sealed));

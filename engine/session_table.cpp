@@ -130,12 +130,17 @@ session_end live_session::due() const {
 void live_session::note_received(const std::vector<passed_scope>& path) {
   std::lock_guard guard{received_mutex_};
   for (const auto& passed : path)
-    received_.insert(passed.tag);
+    if (!received_.contains(passed.tag)) {
+      received_much_ = received_.size() >= limits::session_sources_max;
+      if (received_much_)
+        return;
+      received_.insert(passed.tag);
+    }
 }
 
 bool live_session::has_received(const persistence::scope_tag& source) const {
   std::lock_guard guard{received_mutex_};
-  return received_.contains(source);
+  return received_much_ || received_.contains(source);
 }
 
 bool live_session::take_use_to_write(bool any) {
@@ -219,6 +224,12 @@ void session_table::take(const scope& parent, std::uint64_t place) {
 void session_table::take_damaged(std::uint64_t place) {
   std::lock_guard guard{mutex_};
   take_place_locked(place);
+  has_damaged_ = true;
+}
+
+bool session_table::is_complete() const {
+  std::lock_guard guard{mutex_};
+  return !has_damaged_ && uncertain_.empty();
 }
 
 void session_table::take_place_locked(std::uint64_t place) {

@@ -159,6 +159,8 @@ private:
   bool told_ = false;
   mutable std::mutex received_mutex_;
   std::set<persistence::scope_tag> received_;
+  /// More than are kept: it may have something of anybody.
+  bool received_much_ = false;
 };
 
 using live_session_ptr = std::shared_ptr<live_session>;
@@ -177,6 +179,9 @@ public:
   void take(const scope& parent, std::uint64_t place);
   /// The same where whose it is cannot be told; it stays until the next start.
   void take_damaged(std::uint64_t place);
+  /// Whether all sessions that are open are known: none is damaged, or may have
+  /// been opened or not.
+  bool is_complete() const;
   /// It may be used again: nothing of it is in the list.
   void release(const scope& parent, std::uint64_t place);
 
@@ -248,6 +253,7 @@ private:
   std::unordered_map<std::string, std::size_t> of_parents_;
   std::size_t reserved_ = 0;
   std::set<std::uint64_t> free_places_;
+  bool has_damaged_ = false;
   std::uint64_t next_place_ = 0;
   std::atomic<std::int64_t> memory_bytes_{0};
   std::map<std::string, live_session_ptr, std::less<>> uncertain_;

@@ -101,6 +101,8 @@ void surviving_chain::take_facts() {
         = std::max(known.incarnation, entry.refused->incarnation);
       known.at = again && known.at.milliseconds > 0 ? known.at : entry.at;
       known.refused = !again;
+      if (!again)
+        known.with_copies = entry.contents && entry.contents->copies.left == 0;
     }
     if (entry.what == auth::operation::revoke_key)
       revocations_.insert(entry.reason);

@@ -66,6 +66,8 @@ public:
     timestamp at;
     /// False once it was reinstated.
     bool refused = true;
+    /// No copies of what it had were left.
+    bool with_copies = false;
   };
   const std::map<std::array<std::uint8_t, 16>, former_name>& former() const {
     return former_;

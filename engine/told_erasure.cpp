@@ -3,6 +3,8 @@
 
 #include "engine/told_erasure.hpp"
 
+#include <algorithm>
+
 #include "auth/audit_chain.hpp"
 #include "engine/ledger.hpp"
 #include "engine/name_resolver.hpp"
@@ -40,8 +42,7 @@ told_erasure told_by(const auth::audit_link& link,
                      const ledger_context& context) {
   told_erasure out;
   auto& what = out.what;
-  // Before receipts could be signed later the trail did not tell of these.
-  auto contents = entry.contents.value_or(auth::erased_contents{});
+  const auto& contents = *entry.contents;
   auto is_scope = entry.refused.has_value();
   what.tag
     = is_scope ? entry.wanted.value_or(persistence::scope_tag{}) : *entry.ended;
@@ -64,6 +65,12 @@ error none_told() {
           "name; what was erased with a scope above has that one's receipt"};
 }
 
+error too_old() {
+  return {errc::not_found,
+          "it was erased by a version whose audit trail does not tell how much "
+          "there was: only the receipt of that time can"};
+}
+
 error pruned() {
   return {errc::not_found,
           "the audit entry that told of it was pruned: there is no receipt to "
@@ -81,6 +88,8 @@ result<told_erasure> read_told_erasure(const services& with,
   auto context = parent ? context_of(*parent) : context_of(with.catalog.node());
   auto prefix = context.space.range(persistence::record_kind::audit_entry);
   auto before = bytes(sizeof(std::uint64_t) + 1, '\xff');
+  // Of entries that were pruned, which others have taken over.
+  std::optional<std::uint64_t> newest_pruned;
   for (;;) {
     std::vector<auth::audit_link> found;
     result<void> failure;
@@ -100,26 +109,27 @@ result<told_erasure> read_told_erasure(const services& with,
       auto entry = open_entry(context, link.sealed);
       if (entry.has_error())
         return entry.error();
+      if (newest_pruned && *newest_pruned > link.index)
+        return pruned();
       if (sought.is_told_by(*entry)) {
+        if (!entry->contents)
+          return too_old();
         auto out = told_by(link, *entry, context);
         out.principal = name_resolver{with, parent}.principal_of(*entry);
         if (entry->principal == auth::principal_kind::key)
           out.key_id = auth::to_string(entry->key);
         return out;
       }
-      bool was_pruned = false;
       auto told = auth::visit_told(
         *entry, link.index, [&](const auto& each, std::uint64_t index) {
-          was_pruned
-            = was_pruned || (index != link.index && sought.is_told_by(each));
+          if (index != link.index && sought.is_told_by(each))
+            newest_pruned = std::max(newest_pruned.value_or(0), index);
         });
       if (told.has_error())
         return told.error();
-      if (was_pruned)
-        return pruned();
     }
     if (found.size() < entries_at_once)
-      return none_told();
+      return newest_pruned ? pruned() : none_told();
     before.clear();
     byte_writer{before}.u64(found.back().index);
   }

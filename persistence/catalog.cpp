@@ -245,9 +245,9 @@ result<void> catalog::pass_over_used_tags(
     return old.error();
   if (*old)
     out.removals.push_back({bytes{key.view()}, bytes{crypto::tag_of(**old)}});
-  auto sealed = seal_tombstone(
-    control_of(parent), key,
-    {state.incarnation - 1, false, state.erased, state.with_copies});
+  auto sealed
+    = seal_tombstone(control_of(parent), key,
+                     {state.incarnation - 1, false, state.erased, false});
   out.additions.push_back({bytes{key.view()}, bytes{crypto::tag_of(sealed)}});
   batch.put(key, std::move(sealed));
   return {};

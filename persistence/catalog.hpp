@@ -160,10 +160,9 @@ public:
   bool is_tombstone_of(const identity_ptr& parent, const storage_key& key,
                        std::uint32_t incarnation, bool refused) const;
 
-  /// A tombstone, for a repair.
+  /// A tombstone, for a repair; of `what` the name is in the key.
   bytes tombstone_of(const identity_ptr& parent, const storage_key& key,
-                     std::uint32_t incarnation, bool refused,
-                     timestamp at) const;
+                     const erased_name& what) const;
 
   /// Puts into `batch` what lets a name that was erased be used again. Fails
   /// with `conflict` if it is not refused.

@@ -185,9 +185,10 @@ bool catalog::is_tombstone_of(const identity_ptr& parent,
 }
 
 bytes catalog::tombstone_of(const identity_ptr& parent, const storage_key& key,
-                            std::uint32_t incarnation, bool refused,
-                            timestamp at) const {
-  return seal_tombstone(control_of(parent), key, {incarnation, refused, at});
+                            const erased_name& what) const {
+  return seal_tombstone(
+    control_of(parent), key,
+    {what.incarnation, what.refused, what.erased_at, what.with_copies});
 }
 
 result<reinstated_child>

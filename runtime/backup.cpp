@@ -78,28 +78,43 @@ result<void> note_backup(const runtime::impl& node, errc outcome,
 /// name would write over each other.
 class backup_turn {
 public:
-  backup_turn(runtime::impl& node, const std::string& path) : node_(node) {
-    std::error_code failed;
-    auto whole = std::filesystem::weakly_canonical(path, failed);
+  backup_turn(runtime::impl& node, const std::string& path)
+    : node_(node), name_(whole(path)) {
     std::lock_guard guard{node_.backups_mutex};
-    auto [at, fresh] = node_.backups.insert(failed ? path : whole.string());
-    at_ = fresh ? at : node_.backups.end();
+    if (node_.backups.contains(name_) || node_.backups.contains(keys_name()))
+      return;
+    node_.backups.insert({name_, keys_name()});
+    is_alone_ = true;
   }
   backup_turn(const backup_turn&) = delete;
   backup_turn& operator=(const backup_turn&) = delete;
   ~backup_turn() {
+    if (!is_alone_)
+      return;
     std::lock_guard guard{node_.backups_mutex};
-    if (at_ != node_.backups.end())
-      node_.backups.erase(at_);
+    node_.backups.erase(name_);
+    node_.backups.erase(keys_name());
   }
 
   bool is_alone() const {
-    return at_ != node_.backups.end();
+    return is_alone_;
   }
 
 private:
+  /// One name for each spelling of it.
+  static std::string whole(const std::string& path) {
+    std::error_code failed;
+    auto absolute = std::filesystem::absolute(path, failed);
+    auto out = std::filesystem::weakly_canonical(absolute, failed);
+    return failed ? path : out.string();
+  }
+  std::string keys_name() const {
+    return name_ + ".keys";
+  }
+
   runtime::impl& node_;
-  std::set<std::string>::iterator at_;
+  std::string name_;
+  bool is_alone_ = false;
 };
 
 } // namespace

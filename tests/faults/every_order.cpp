@@ -101,8 +101,7 @@ public:
     is_crashing_ = true;
     happen(what);
     is_crashing_ = false;
-    go_on_with(loses_power ? files_->after_power_loss()
-                           : files_->after_kill());
+    go_on_with(loses_power ? files_->after_power_loss() : files_->after_kill());
     // Whoever was not told looks.
     auto there = opened_->organization("org_acme")
                    ->client("user_sarah")

@@ -13,7 +13,7 @@ TEST_CASE("random operations of many principals agree with a plain model",
   auto start = seed();
   INFO("CLOISTER_TEST_SEED=" << start);
   world w{start};
-  auto steps = long_mode() ? 1'000'000 : 5'000;
+  auto steps = long_mode() ? 1'000'000 : 30'000;
   for (int i = 0; i < steps; ++i) {
     w.step();
     if (i % 2000 == 1999)

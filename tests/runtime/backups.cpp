@@ -393,6 +393,27 @@ TEST_CASE("copies that were erased with their source do not come back",
         >= 1);
 }
 
+TEST_CASE("what is said of copies is said of one that had the name",
+          "[runtime][backup][copies]") {
+  backed_up all;
+  all.put("user_sarah", "sarah's");
+  all.put("user_bob", "bob's");
+  auto sarah = [&] { return all.acme().client("user_sarah").value(); };
+  auto secret = sarah().list_memories()->results.front().memory.id;
+  sarah().share_memory(secret, "org_acme/user_bob").value();
+  all.back_up();
+  CHECK(sarah().erase_scope()->copies == 1);
+  REQUIRE(sarah().reinstate_scope().has_value());
+  all.put("user_sarah", "another sarah's");
+  CHECK(sarah().erase_scope()->copies == 0);
+  all.node.time->advance(1ms);
+  CHECK(all.restore_with_list()->erased_again == 1);
+  auto restored = all.open_restored().value();
+  CHECK(outcome_of(restored, "user_sarah") == errc::erased);
+  CHECK(memories_of(restored, "user_bob") == 2);
+  CHECK(is_whole(restored));
+}
+
 TEST_CASE("a backup that fails or is stopped leaves nothing",
           "[runtime][backup][faults]") {
   backed_up all;

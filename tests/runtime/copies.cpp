@@ -178,6 +178,43 @@ TEST_CASE("a resumable session that is erased takes its copies along",
   CHECK(all.contents_of("user_bob/agent_a").empty());
 }
 
+TEST_CASE("what a session gave to the scope above stays, whoever asks to erase "
+          "the session that has ended",
+          "[runtime][copies][session]") {
+  sharing_world all;
+  auto run = all.of("user_bob").open_session().value();
+  auto own = run->create_memory(draft("worth keeping")).value();
+  run.promote({own.id}).value();
+  auto again = all.of("user_bob/" + std::string{run.info().scope.name()});
+  CHECK(again.erase_scope(with_copies).error().code == errc::invalid_argument);
+  CHECK(all.contents_of("user_bob") == contents{"worth keeping"});
+  run->create_memory(draft("its own")).value();
+  auto receipt = again.erase_scope().value();
+  CHECK(receipt.memories >= 1);
+  CHECK(all.of("user_bob").find_receipt(run.info().scope.name()).value()
+        == receipt);
+  CHECK(again.erase_scope(with_copies).error().code == errc::erased);
+  CHECK(all.contents_of("user_bob") == contents{"worth keeping"});
+}
+
+TEST_CASE("more sources than a session remembers are all of them looked for",
+          "[runtime][copies][session]") {
+  sharing_world all;
+  auto run = all.of("user_bob").open_session().value();
+  auto path = "user_bob/" + std::string{run.info().scope.name()};
+  auto count = limits::session_sources_max + 3;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto name = "user_" + std::to_string(i);
+    all.share(name, all.put(name, name), path);
+  }
+  for (auto i : {std::size_t{0}, count - 1})
+    CHECK(all.of("user_" + std::to_string(i))
+            .erase_scope(with_copies)
+            ->copies_erased
+          == 1);
+  CHECK(run->list_memories({.limit = 1000})->results.size() == count - 2);
+}
+
 TEST_CASE("copies stay where the key may not delete, and are counted",
           "[runtime][copies]") {
   sharing_world all;

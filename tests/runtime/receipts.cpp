@@ -176,3 +176,28 @@ TEST_CASE("an erasure that went on after a failure has a receipt",
   }
   CHECK(resumed > 0);
 }
+
+TEST_CASE("what was pruned has no receipt, and what was not has one",
+          "[runtime][receipt][retention]") {
+  ended_world all;
+  auto erase = [&](const std::string& name) {
+    all.of(name).create_memory(draft("x")).value();
+    all.node.time->advance(1ms);
+    auto receipt = all.of(name).erase_scope().value();
+    all.node.time->advance(1ms);
+    return receipt;
+  };
+  erase("user_sarah");
+  erase("user_bob");
+  REQUIRE(all.of("user_sarah").reinstate_scope().has_value());
+  all.node.time->advance(1h);
+  auto cut = all.node.time->now();
+  auto second = erase("user_sarah");
+  CHECK(second.incarnation == 2);
+  CHECK(all.opened->prune_audit("org_acme", cut)->entries > 0);
+  CHECK(all.of("user_sarah").find_receipt().value() == second);
+  auto gone = all.of("user_bob").find_receipt();
+  REQUIRE(gone.has_error());
+  CHECK(gone.error().code == errc::not_found);
+  CHECK(gone.error().detail.find("pruned") != std::string::npos);
+}
