@@ -11,6 +11,7 @@
 #include "core/limits.hpp"
 #include "crypto/key_slab.hpp"
 #include "engine/examiner.hpp"
+#include "engine/overdue.hpp"
 #include "engine/repairer.hpp"
 #include "persistence/node_store.hpp"
 #include "persistence/salvage.hpp"
@@ -167,6 +168,28 @@ void report_blocks(const std::vector<persistence::damaged_block>& blocks,
   }
 }
 
+std::string counted(std::size_t number, const char* one, const char* many) {
+  return std::to_string(number) + ' ' + (number == 1 ? one : many);
+}
+
+/// What is damaged is told of elsewhere.
+void report_overdue(const engine::services& with, findings& out) {
+  auto found = engine::count_overdue(with, with.time->now());
+  if (found.has_error())
+    return;
+  std::string advice = "they go while something has the store open for a "
+                       "while, or run `cloister doctor --repair`";
+  if (found->expired > 0)
+    out.warn(counted(found->expired, "memory that has expired is",
+                     "memories that have expired are")
+               + " still on the disk; nobody can read them",
+             advice);
+  if (found->purges > 0)
+    out.warn("what was deleted in " + counted(found->purges, "scope", "scopes")
+               + " is due to leave the disk and has not",
+             advice);
+}
+
 /// Examines an opened store.
 result<void> examine_opened(const doctor_options& options,
                             doctor_report& report, findings& out) {
@@ -181,6 +204,7 @@ result<void> examine_opened(const doctor_options& options,
   report.scopes = found.scopes;
   report.records = found.records;
   report_examination(found, out);
+  report_overdue(with, out);
   if (parts->rotating)
     out.warn("a rotation of the master key was interrupted",
              "it goes on when the store is opened, or run `cloister doctor "
@@ -217,8 +241,30 @@ bool has_erasures(const runtime& opened) {
   return found;
 }
 
-/// Lets erasures and rotations that were interrupted come to their end, as
-/// whoever opens the store does.
+engine::overdue overdue_in(const runtime& opened) {
+  const auto& with = runtime_access::parts(opened).gateway->services();
+  auto found = engine::count_overdue(with, with.time->now());
+  return found ? *found : engine::overdue{};
+}
+
+bool is_overdue(const engine::overdue& what) {
+  return what.expired + what.purges > 0;
+}
+
+/// Before the store is opened, which begins to remove it.
+result<bool> is_anything_overdue(const doctor_options& options) {
+  auto parts = open_parts({options.data_dir, options.key});
+  if (parts.has_error())
+    return parts.error();
+  auto with = services_over(*parts, system_clock());
+  auto found = engine::count_overdue(with, with.time->now());
+  if (found.has_error())
+    return found.error();
+  return is_overdue(*found);
+}
+
+/// Lets erasures and rotations that were interrupted come to their end, and
+/// removes what is due, as whoever has the store open does.
 result<void> finish_begun(const doctor_options& options, findings& out) {
   constexpr std::chrono::minutes patience{10};
   constexpr std::chrono::milliseconds look{20};
@@ -228,6 +274,9 @@ result<void> finish_begun(const doctor_options& options, findings& out) {
   open.master_key_command = options.key.command;
   open.passphrase = options.key.passphrase;
   open.create = false;
+  auto was_overdue = is_anything_overdue(options);
+  if (was_overdue.has_error())
+    return was_overdue.error();
   auto opened = runtime::open(open);
   if (opened.has_error())
     return opened.error();
@@ -237,6 +286,13 @@ result<void> finish_begun(const doctor_options& options, findings& out) {
     std::this_thread::sleep_for(look);
   if (had_erasures && !has_erasures(*opened))
     out.repaired("erasures that were interrupted came to their end");
+  while (is_overdue(overdue_in(*opened))
+         && std::chrono::steady_clock::now() < until) {
+    opened->sweep();
+    std::this_thread::sleep_for(look);
+  }
+  if (*was_overdue && !is_overdue(overdue_in(*opened)))
+    out.repaired("what was deleted or has expired has left the disk");
   return {};
 }
 

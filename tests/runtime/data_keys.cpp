@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "engine/overdue.hpp"
 #include "engine/stored_records.hpp"
 #include "tests/support/test_node.hpp"
 
@@ -129,8 +130,16 @@ TEST_CASE("what was removed ends with the data key, within a time",
   SECTION("after a restart, where it sleeps") {
     all.open_again();
   }
+  auto overdue = [&] {
+    return engine::count_overdue(gateway_of(*all.opened).services(),
+                                 all.node.time->now())
+      ->purges;
+  };
+  CHECK(overdue() == 0);
   all.node.time->advance(2min);
+  CHECK(overdue() == 1);
   CHECK(all.is_rekeyed(2));
+  CHECK(eventually([&] { return overdue() == 0; }));
   CHECK(eventually(
     [&] { return opened_of(*all.opened, sarah_path, before) == 0; }));
   // Nothing else is lost, now and after a restart.

@@ -104,6 +104,12 @@ const std::vector<operation_case>& all_operations() {
      }},
     {"scope.erase", permissions::admin,
      [](const client& c) { return failure_of(c.erase_scope()); }},
+    {"scope.erase", permissions::admin,
+     [](const client& c) {
+       return failure_of(c.erase_scope({.with_shared_copies = true}));
+     }},
+    {"scope.receipt", permissions::audit,
+     [](const client& c) { return failure_of(c.find_receipt()); }},
     {"scope.reinstate", permissions::admin,
      [](const client& c) { return failure_of(c.reinstate_scope()); }},
     {"audit.list", permissions::audit,
@@ -226,6 +232,8 @@ TEST_CASE("a foreign key does not come as far as an operation", "[denied]") {
   CHECK(tom.share_memory(nobodys, "org_acme/user_sarah").error().code
         == errc::forbidden);
   CHECK(tom.list_memories({.scopes = {"org_acme/user_sarah"}}).error().code
+        == errc::forbidden);
+  CHECK(tom.find_receipt("org_acme/user_sarah").error().code
         == errc::forbidden);
   CHECK(tom.end_session("org_acme/user_sarah/session_1").error().code
         == errc::forbidden);
