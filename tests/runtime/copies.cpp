@@ -280,6 +280,14 @@ TEST_CASE("notes of copies go with the scope that they are of",
   CHECK(notes() == 3);
   all.share("user_sarah/agent_a", secret, "user_bob");
   CHECK(notes() == 3);
+  // Sessions come and go, and leave none behind.
+  for (auto resumable : {false, true}) {
+    auto run
+      = all.of("user_bob").open_session({.resumable = resumable}).value();
+    all.share("user_sarah/agent_a", secret,
+              "user_bob/" + std::string{run.info().scope.name()});
+    CHECK(notes() == 3);
+  }
   all.share("user_bob", copy, "user_carol");
   CHECK(notes() == 3 + 4);
   CHECK(all.of("user_sarah").erase_scope()->copies == 3);
