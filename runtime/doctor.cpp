@@ -58,11 +58,15 @@ private:
   doctor_report& report_;
 };
 
-void examine_permissions(const std::string& path, findings& out) {
+void examine_permissions(const doctor_options& options, findings& out) {
+  const auto& path = options.data_dir;
   struct stat info;
   if (::stat(path.c_str(), &info) != 0)
     return;
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+  auto may_enter = (info.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+  if (may_enter && options.repair && ::chmod(path.c_str(), S_IRWXU) == 0)
+    out.repaired("others could enter " + path + "; only the owner may now");
+  else if (may_enter)
     out.warn("others may enter " + path, "run `chmod 700 " + path + '`');
   else
     out.ok("only the owner may enter " + path);
@@ -400,7 +404,7 @@ result<doctor_report> examine(const doctor_options& options) {
   if (auto id = persistence::data_directory::read_id(*files, options.data_dir);
       id.has_error() && id.error().code != errc::corrupted)
     return id.error();
-  examine_permissions(options.data_dir, out);
+  examine_permissions(options, out);
   examine_space(*files, options.data_dir, out);
   examine_leftovers(*files, options.data_dir, out);
   doctor_report first;
