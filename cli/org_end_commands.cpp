@@ -79,7 +79,7 @@ exit_code run_receipt(context& shared, const std::string& name) {
   return show(shared.open_runtime(), [&](const runtime& opened) {
     return show(opened.find_organization_receipt(name),
                 [&](const erasure_receipt& receipt) {
-                  return show_receipt(shared, receipt);
+                  return show_receipt(shared, receipt, receipt_time::earlier);
                 });
   });
 }

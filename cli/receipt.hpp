@@ -9,8 +9,12 @@
 
 namespace cloister::cli {
 
+/// Whether a receipt is of what was done a moment ago.
+enum class receipt_time { now, earlier };
+
 /// Prints a receipt: the whole of it as JSON, else what it says.
-exit_code show_receipt(const context& shared, const erasure_receipt& receipt);
+exit_code show_receipt(const context& shared, const erasure_receipt& receipt,
+                       receipt_time when = receipt_time::now);
 
 boost::json::object to_json(const erasure_receipt& receipt);
 

@@ -167,6 +167,13 @@ bool is_session(const erasure_receipt& receipt) {
   return name && name->kind() == scope_kind::session;
 }
 
+std::string left_in_words(const erasure_receipt& receipt) {
+  if (receipt.copies.value_or(0) == 0)
+    return {};
+  return " " + counted(*receipt.copies, "copy", "copies")
+         + " of its memories stayed in other scopes.";
+}
+
 json::object genuine_document(const std::vector<erasure_receipt>& receipts) {
   if (receipts.size() == 1)
     return {{"genuine", true}, {"scope", receipts.front().scope}};
@@ -198,7 +205,7 @@ exit_code run_verify(context& shared, const std::string& path,
       std::cout << "Genuine: " << receipt.scope
                 << (is_session(receipt) ? " ended at " : " was erased at ")
                 << to_rfc3339(receipt.erased_at) << " by " << receipt.principal
-                << ".\n";
+                << "." << left_in_words(receipt) << '\n';
   return exit_code::done;
 }
 
@@ -240,9 +247,11 @@ std::string told_of_copies(const erasure_receipt& receipt) {
   if (auto left = receipt.copies.value_or(0); left > 0)
     out += counted(left, "copy", "copies")
            + " of its memories stay where they were shared to"
-           + (receipt.copies_erased ? ": the key may not delete there.\n"
-                                    : "; --with-shared-copies takes them along "
-                                      "the next time.\n");
+           + (receipt.copies_erased
+                ? ": the key may not delete there.\n"
+                : ": they are found no more from here; --with-shared-copies "
+                  "would have erased them first.\n")
+           + "The audit trails of those scopes have memory.count-copies.\n";
   return out;
 }
 
@@ -271,7 +280,8 @@ json::object to_json(const erasure_receipt& receipt) {
           {"signature", receipt.signature}};
 }
 
-exit_code show_receipt(const context& shared, const erasure_receipt& receipt) {
+exit_code show_receipt(const context& shared, const erasure_receipt& receipt,
+                       receipt_time when) {
   if (shared.style.json) {
     print_json(to_json(receipt));
   } else if (!shared.style.quiet) {
@@ -282,7 +292,10 @@ exit_code show_receipt(const context& shared, const erasure_receipt& receipt) {
     else
       std::cout << receipt.scope
                 << " was erased: " << counted(receipt.scopes, "scope", "scopes")
-                << ", " << memories << ". Its name is refused from now on.\n"
+                << ", " << memories
+                << (when == receipt_time::now
+                      ? ". Its name is refused from now on.\n"
+                      : ", at " + to_rfc3339(receipt.erased_at) + ".\n")
                 << told_of_copies(receipt);
     std::cout << "With --json a signed receipt is printed instead, for "
                  "`cloister receipt verify`.\n";

@@ -187,7 +187,7 @@ exit_code run_erase(context& shared, const std::string& name,
 exit_code run_receipt(context& shared, const std::string& name) {
   return show(shared.open_client(name), [&](const client& bound) {
     return show(bound.find_receipt(), [&](const erasure_receipt& receipt) {
-      return show_receipt(shared, receipt);
+      return show_receipt(shared, receipt, receipt_time::earlier);
     });
   });
 }

@@ -162,7 +162,7 @@ exit_code run_end(context& shared, const std::string& name) {
 exit_code run_receipt(context& shared, const std::string& name) {
   return shared.with_client([&](const client& bound) {
     return show(bound.find_receipt(name), [&](const erasure_receipt& receipt) {
-      return show_receipt(shared, receipt);
+      return show_receipt(shared, receipt, receipt_time::earlier);
     });
   });
 }

@@ -59,7 +59,11 @@ told_erasure told_by(const auth::audit_link& link,
   return out;
 }
 
-error none_told() {
+error none_told(const identity_ptr& parent) {
+  if (!parent)
+    return {errc::not_found,
+            "the store's audit trail tells of no erasure of that organization; "
+            "one that is only disabled has no receipt yet"};
   return {errc::not_found,
           "the audit trail of the scope above tells of no erasure of that "
           "name; what was erased with a scope above has that one's receipt"};
@@ -129,7 +133,7 @@ result<told_erasure> read_told_erasure(const services& with,
         return told.error();
     }
     if (found.size() < entries_at_once)
-      return newest_pruned ? pruned() : none_told();
+      return newest_pruned ? pruned() : none_told(parent);
     before.clear();
     byte_writer{before}.u64(found.back().index);
   }

@@ -34,6 +34,12 @@ result<backup_summary> back_up(const node_store& from, const std::string& path,
                                const std::array<std::uint8_t, 16>& id,
                                timestamp now, const backup_watcher& watch);
 
+/// The file that says of a store that it was restored from a backup: what lies
+/// outside of it, such as the file of its master key, may be another's, too.
+inline std::string restored_mark(const std::string& data_dir) {
+  return data_dir + "/restored";
+}
+
 /// Makes the store of a backup in a directory that is empty or new; whatever it
 /// says is still to be proven by opening it. Fails with `conflict` for a
 /// directory that is not, with `sealed` for another store's recovery key, and

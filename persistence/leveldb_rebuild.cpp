@@ -156,10 +156,10 @@ result<void> write_table(const std::shared_ptr<file_system>& files,
 
 } // namespace
 
-result<std::vector<std::string>>
-rebuild_tables(const std::shared_ptr<file_system>& files,
-               const std::string& directory, damage_list& damage) {
-  std::vector<std::string> rebuilt;
+result<rebuilt_tables> rebuild_tables(const std::shared_ptr<file_system>& files,
+                                      const std::string& directory,
+                                      damage_list& damage) {
+  rebuilt_tables out;
   auto names = files->list(directory);
   if (names.has_error())
     return names.error();
@@ -173,16 +173,18 @@ rebuild_tables(const std::shared_ptr<file_system>& files,
     if (is_readable(*table))
       continue;
     auto found = find_entries(*table, name);
-    if (found.entries.empty())
+    if (found.entries.empty()) {
+      out.lost.push_back(name);
       continue;
+    }
     for (auto& gap : found.gaps)
       if (auto done = damage.add(std::move(gap)); done.has_error())
         return done.error();
     if (auto done = write_table(files, path, found.entries); done.has_error())
       return done.error();
-    rebuilt.push_back(name);
+    out.rebuilt.push_back(name);
   }
-  return rebuilt;
+  return out;
 }
 
 } // namespace cloister::persistence

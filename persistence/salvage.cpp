@@ -178,12 +178,18 @@ salvage_database(const std::shared_ptr<file_system>& files,
   auto rebuilt = rebuild_tables(files, held->store_path(), **damage);
   if (rebuilt.has_error())
     return rebuilt.error();
-  for (const auto& name : *rebuilt)
+  for (const auto& name : rebuilt->rebuilt)
     report.mended.push_back("store/" + name + " was rebuilt from its blocks");
   // A table that was rebuilt is not as the manifest says.
-  auto whole = rebuilt->empty() ? read_whole(options) : result<void>{};
-  if (rebuilt->empty() && whole)
+  auto is_as_it_was = rebuilt->rebuilt.empty();
+  auto whole = is_as_it_was ? read_whole(options) : result<void>{};
+  if (is_as_it_was && whole)
     return report;
+  for (const auto& name : rebuilt->lost)
+    report.lost.push_back(
+      "nothing of store/" + name
+      + " can be read: what it held is gone, and a scope that had its newest "
+        "records there is in an older state");
   if (whole.has_error()
       && whole.error().detail.find("missing files") != std::string::npos)
     report.lost.push_back(

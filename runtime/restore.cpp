@@ -258,6 +258,11 @@ restore_into(const std::shared_ptr<persistence::file_system>& files,
   restored_store made{std::move(*opened), options};
   if (auto done = made.finish(out); done.has_error())
     return done.error();
+  if (auto done = persistence::replace_file(
+        *files, persistence::restored_mark(staging),
+        "cloister backup " + out.backup.backup + '\n');
+      done.has_error())
+    return done.error();
   return out;
 }
 

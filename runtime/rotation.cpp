@@ -5,6 +5,7 @@
 #include <set>
 
 #include "crypto/hash.hpp"
+#include "persistence/backup.hpp"
 #include "runtime/master_key.hpp"
 #include "runtime/rotation_impl.hpp"
 
@@ -233,6 +234,34 @@ persistence::rotation plan_for(const found_master_key& now,
   return plan;
 }
 
+/// Whether the file of the master key may be another store's, too: one that was
+/// restored has the id, and so the file, of the one that was backed up.
+bool shares_key_file(const runtime::impl& node) {
+  const auto& directory = *node.store.directory;
+  if (node.key_place.file.empty()
+      || !directory.files()->exists(
+        persistence::restored_mark(directory.path())))
+    return false;
+  auto of_id = master_key_path({}, directory.id());
+  return of_id && is_same_file(node.key_place.file, *of_id);
+}
+
+result<void> check_own_key(const runtime::impl& node,
+                           const rotation_options& options) {
+  const auto& next = options.next;
+  auto is_named = next.file || next.command || next.passphrase;
+  if (is_named && !options.destroy_former)
+    return {};
+  auto mark = persistence::restored_mark(node.store.directory->path());
+  return error{errc::invalid_argument,
+               "this store was restored from a backup, and the one that was "
+               "backed up may need "
+                 + node.key_place.file
+                 + ", which stays as it is: name a file of its own with "
+                   "--new-master-key-file; or remove "
+                 + mark + " if the other one is no more"};
+}
+
 /// A second file of the former key, for backups that need it.
 result<std::string> keep_former(runtime::impl& node) {
   auto [former, version] = node.store.node->master->newest();
@@ -276,6 +305,10 @@ runtime::rotate_master_key(const rotation_options& options) const {
   if (node.store.rotating)
     if (auto done = finish_rotation(node); done.has_error())
       return done.error();
+  auto shares = shares_key_file(node);
+  if (shares)
+    if (auto named = check_own_key(node, options); named.has_error())
+      return named.error();
   rotation_report out;
   auto former_version = node.store.node->master->version();
   auto backups = backups_under(node, former_version);
@@ -286,14 +319,18 @@ runtime::rotate_master_key(const rotation_options& options) const {
                                    node.store.directory->path());
   if (next.has_error())
     return next.error();
-  if (!out.backups.empty() && !options.destroy_former
-      && !node.key_place.file.empty()) {
+  if (shares) {
+    out.former_kept_in = node.key_place.file;
+  } else if (!out.backups.empty() && !options.destroy_former
+             && !node.key_place.file.empty()) {
     auto kept = keep_former(node);
     if (kept.has_error())
       return kept.error();
     out.former_kept_in = std::move(*kept);
   }
   auto plan = plan_for(node.key_place, *next);
+  if (shares)
+    plan.former_file.clear();
   if (auto done = rotate_to(node, std::move(next->key), std::move(plan));
       done.has_error())
     return done.error();
