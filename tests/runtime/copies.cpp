@@ -37,7 +37,7 @@ struct sharing_world {
 
   std::set<std::string> contents_of(const std::string& where) const {
     std::set<std::string> out;
-    for (const auto& hit : of(where).list_memories({.limit = 1000})->results)
+    for (const auto& hit : of(where).list_memories({.limit = 1000}).value().results)
       out.insert(hit.memory.content);
     return out;
   }
@@ -47,7 +47,7 @@ struct sharing_world {
     std::vector<std::string> out;
     audit_options wanted;
     wanted.operation = operation;
-    for (const auto& line : of(where).list_audit(wanted)->results)
+    for (const auto& line : of(where).list_audit(wanted).value().results)
       out.push_back(line.outcome + " " + std::to_string(line.count));
     return out;
   }
