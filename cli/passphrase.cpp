@@ -95,6 +95,10 @@ result<std::string> new_passphrase(const char* variable) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
   if (auto set = std::getenv(variable); set && *set != '\0')
     return std::string{set};
+  else if (set)
+    return error{errc::invalid_argument, std::string{variable}
+                                           + " is set, but empty; set it, or "
+                                             "unset it"};
   auto typed = ask("New passphrase: ", variable);
   if (typed.has_error())
     return typed;

@@ -48,6 +48,12 @@ bool has_next_passphrase(const std::string& data_dir) {
     next_passphrase_path(data_dir));
 }
 
+bool is_set_empty(const char* name) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
+  auto value = std::getenv(name);
+  return value && *value == '\0';
+}
+
 /// What is meant, with variables looked at; the key itself is last.
 struct chosen_source {
   master_key_source from;
@@ -65,6 +71,13 @@ result<chosen_source> choose(const master_key_source& asked) {
                  "passphrase"};
   if (given(asked) == 1)
     return chosen_source{asked, std::nullopt};
+  // "$UNSET" must not mean another key than the one that was meant.
+  for (auto name : {"CLOISTER_MASTER_KEY_FILE", "CLOISTER_MASTER_KEY_COMMAND",
+                    "CLOISTER_PASSPHRASE", "CLOISTER_MASTER_KEY"})
+    if (is_set_empty(name))
+      return error{errc::invalid_argument,
+                   std::string{name}
+                     + " is set, but empty; set it, or unset it"};
   chosen_source out{{variable("CLOISTER_MASTER_KEY_FILE"),
                      variable("CLOISTER_MASTER_KEY_COMMAND"),
                      variable("CLOISTER_PASSPHRASE")},

@@ -37,7 +37,8 @@ struct sharing_world {
 
   std::set<std::string> contents_of(const std::string& where) const {
     std::set<std::string> out;
-    for (const auto& hit : of(where).list_memories({.limit = 1000}).value().results)
+    for (const auto& hit :
+         of(where).list_memories({.limit = 1000}).value().results)
       out.insert(hit.memory.content);
     return out;
   }
