@@ -32,7 +32,9 @@ struct store_options {
   std::string path;
   std::size_t write_buffer_bytes = 16 * 1024 * 1024;
   std::size_t block_cache_bytes = 32 * 1024 * 1024;
-  int open_files_max = 500;
+  /// Of LevelDB's tables; each also keeps its index in memory. So a store that
+  /// grows takes neither more descriptors nor more memory.
+  int open_files_max = 100;
   /// Makes the database if there is none.
   bool create = false;
   /// Where damage to tables is remembered, so that others can be read around
