@@ -5,11 +5,13 @@
 
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/limits.hpp"
 #include "core/scope.hpp"
 #include "persistence/storage_key.hpp"

@@ -174,7 +174,8 @@ gateway::find_erasure(auth::authority_ptr who, scope target) {
   auto parent = target.parent();
   if (!parent) {
     error why{errc::invalid_argument,
-              "the receipt of an organization is the operator's"};
+              "the receipt of an organization is the operator's; `cloister org "
+              "receipt` signs it"};
     co_return co_await impl_->refused(who, kind, id, why, target, {});
   }
   engine::operation what{engine::find_erasure{target}};

@@ -245,13 +245,15 @@ std::string told_of_copies(const erasure_receipt& receipt) {
     out += counted(erased, "copy", "copies")
            + " of its memories in other scopes went with it.\n";
   if (auto left = receipt.copies.value_or(0); left > 0)
-    out += counted(left, "copy", "copies")
-           + " of its memories stay where they were shared to"
+    out += counted(left, "copy", "copies") + " of its memories "
+           + (left == 1 ? "stays where it was" : "stay where they were")
+           + " shared to"
            + (receipt.copies_erased
                 ? ": the key may not delete there.\n"
-                : ": they are found no more from here; --with-shared-copies "
-                  "would have erased them first.\n")
-           + "The audit trails of those scopes have memory.count-copies.\n";
+                : ", and cannot be found from here any more; "
+                  "--with-shared-copies would have gone after that first.\n")
+           + "The audit trails of the scopes that were looked through have "
+             "memory.count-copies.\n";
   return out;
 }
 
