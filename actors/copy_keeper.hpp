@@ -53,6 +53,10 @@ public:
     std::lock_guard guard{mutex_};
     erasing_.erase(erasing_.find(source));
   }
+  bool blocks(const persistence::scope_tag& source) const {
+    std::lock_guard guard{mutex_};
+    return erasing_.contains(source);
+  }
   bool is_under_way(const scope& organization, std::uint64_t before) const {
     std::lock_guard guard{mutex_};
     return std::any_of(

@@ -81,12 +81,14 @@ result<std::unique_ptr<gateway>> gateway::start(persistence::node_store& over,
       started.has_error())
     return started.error();
   // Where that cannot be done now it is tried again, and stays closed.
-  if (wait_for(made->impl_->finish_begun()))
-    static_cast<void>(made->impl_->erasing->must_look_for_begun());
+  auto finished = wait_for(made->impl_->finish_begun());
   if (auto back = made->impl_->bring_disabled_back(); back.has_error())
     return back.error();
   if (auto back = made->impl_->bring_sessions_back(); back.has_error())
     return back.error();
+  // Sessions may have copies of what is to go with them.
+  if (finished || wait_for(made->impl_->finish_begun()))
+    static_cast<void>(made->impl_->erasing->must_look_for_begun());
   made->bring_journal_home();
   made->impl_->keep_finishing();
   // Those that are due end even if this process is a short one.

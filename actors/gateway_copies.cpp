@@ -40,17 +40,15 @@ private:
 error not_looked_through(const error& why) {
   return {why.code,
           "a scope that has copies could not be looked through (" + why.detail
-            + "); nothing but copies was erased: try again, or erase "
-              "without them",
+            + "); nothing was erased: try again, or erase without them",
           why.retry_after};
 }
 
-/// What went before a failure is told of.
-error with_copies_gone(error why, const auth::copies_elsewhere& copies) {
-  if (copies.erased.value_or(0) > 0)
-    why.detail += "; " + std::to_string(*copies.erased)
-                  + " of its copies were erased before";
-  return why;
+/// An intent is there: whoever reads it goes on.
+error goes_on_error(const error& why) {
+  return {errc::unavailable,
+          "the erasure has begun and goes on by itself (" + why.detail + ")",
+          limits::overload_retry_hint};
 }
 
 } // namespace
@@ -102,48 +100,128 @@ gateway::impl::count_copies_in(scope where,
   co_return co_await counting;
 }
 
-/// Erases them where whoever asks may delete, and counts those that stay.
-task<result<auth::copies_elsewhere>>
-gateway::impl::erase_copies(auth::grant erasing_it, engine::copy_trace where) {
-  auth::copies_elsewhere out{0, 0};
+/// Counts them, and finds out which may be erased. Before anything is: what
+/// cannot be looked through keeps an erasure from beginning.
+task<result<erasure_plan>> gateway::impl::plan_erasure(auth::grant erasing_it,
+                                                       engine::copy_trace where,
+                                                       shared_copies how) {
+  erasure_plan out;
+  out.source = where.source;
+  out.copies.left = 0;
+  if (how == shared_copies::erase)
+    out.copies.erased = 0;
   for (const auto& each : where.targets) {
-    auto grant
-      = auth::decide(erasing_it.who_ptr(), auth::operation::erase_copies, each,
-                     options.time->now(), erasing_it.request());
-    if (grant.has_error()) {
+    std::optional<result<auth::grant>> grant;
+    if (how == shared_copies::erase)
+      grant = auth::decide(erasing_it.who_ptr(), auth::operation::erase_copies,
+                           each, options.time->now(), erasing_it.request());
+    if (grant && grant->has_error()) {
       auto refusing
         = refused(erasing_it.who_ptr(), auth::operation::erase_copies,
-                  erasing_it.request(), grant.error(), each, {});
+                  erasing_it.request(), grant->error(), each, {});
       auto why = co_await refusing;
       // What cannot be written down does not happen.
       if (why.code == errc::unavailable)
         co_return why;
-      auto counting = count_copies_in(each, where.source);
-      auto left = co_await counting;
-      if (left.has_error())
-        co_return left.error();
-      *out.left += *left;
-      continue;
     }
-    auto finding = find_copies_in(
-      *grant, {where.source, engine::find_copies::wish::erase});
-    auto found = co_await finding;
-    if (found.has_error())
-      co_return found.error();
-    *out.erased += *found;
-  }
-  co_return out;
-}
-
-task<result<auth::copies_elsewhere>>
-gateway::impl::count_copies(engine::copy_trace where) {
-  auth::copies_elsewhere out{0, {}};
-  for (const auto& each : where.targets) {
     auto counting = count_copies_in(each, where.source);
     auto found = co_await counting;
     if (found.has_error())
       co_return found.error();
-    *out.left += *found;
+    if (!grant || grant->has_error())
+      *out.copies.left += *found;
+    else if (*found > 0)
+      out.copies_first.push_back(**grant);
+  }
+  co_return out;
+}
+
+/// Answers how many there were.
+task<result<std::uint64_t>>
+gateway::impl::erase_copies(std::vector<auth::grant> where,
+                            persistence::scope_tag source) {
+  std::uint64_t out = 0;
+  for (const auto& each : where) {
+    if (erasing->is_ending())
+      co_return error{errc::unavailable, "the runtime is closing"};
+    auto finding
+      = find_copies_in(each, {source, engine::find_copies::wish::erase});
+    auto found = co_await finding;
+    if (found.has_error())
+      co_return found.error();
+    out += *found;
+  }
+  co_return out;
+}
+
+/// Begins, erases copies, and goes on. From its intent on the erasure goes on
+/// by itself, by what is written there, and by what is said with each batch of
+/// removals.
+task<result<engine::answer>>
+gateway::impl::erase_copies_first(auth::grant allowed, erasure_plan plan,
+                                  engine::operation begin) {
+  auto parent = *allowed.target().parent();
+  std::get<engine::erase_child>(begin).copies_below = allowed.who().root;
+  auto beginning = ask_granted(parent, allowed, std::move(begin));
+  auto begun = co_await beginning;
+  if (begun.has_error())
+    co_return begun.error();
+  auto following = erase_copies(plan.copies_first, plan.source);
+  auto erased = co_await following;
+  if (erased.has_error())
+    co_return goes_on_error(erased.error());
+  engine::unfinished_erasure what;
+  what.tag = plan.source;
+  what.parent = parent;
+  auto finishing = ask_to_finish(what, {plan.copies.left, *erased});
+  auto done = co_await finishing;
+  if (done.has_error())
+    co_return goes_on_error(done.error());
+  // With what lies above it.
+  if (!std::holds_alternative<engine::erased_child>(*done))
+    co_return error{errc::erased, "it went with a scope above it"};
+  co_return done;
+}
+
+/// Goes on with those of an erasure that somebody else began.
+task<std::optional<auth::copies_elsewhere>>
+gateway::impl::finish_copies(engine::unfinished_erasure what) {
+  block_turn blocked{copying, what.tag};
+  auto tracing = trace_all_copies(*what.name, blocked.before());
+  auto where = co_await tracing;
+  if (where.has_error() && where.error().code == errc::unavailable)
+    co_return std::nullopt;
+  // Nobody can look for them, and what is damaged is to go all the same.
+  if (where.has_error())
+    co_return auth::copies_elsewhere{};
+  auto finishing = finish_copies_at(what, *where);
+  co_return co_await finishing;
+}
+
+task<std::optional<auth::copies_elsewhere>>
+gateway::impl::finish_copies_at(engine::unfinished_erasure what,
+                                engine::copy_trace where) {
+  auth::copies_elsewhere out{0, where.removed};
+  auto who = auth::system_authority(*what.copies_below);
+  for (const auto& each : where.targets) {
+    auto grant = auth::decide(who, auth::operation::erase_copies, each,
+                              options.time->now(), what.request);
+    result<std::uint64_t> found{std::uint64_t{0}};
+    if (grant) {
+      auto following = erase_copies({*grant}, where.source);
+      found = co_await following;
+    } else {
+      auto counting = count_copies_in(each, where.source);
+      found = co_await counting;
+    }
+    if (found.has_error() && found.error().code == errc::unavailable)
+      co_return std::nullopt;
+    if (found && grant)
+      *out.erased += *found;
+    else if (found.has_error())
+      out.left.reset();
+    else if (out.left)
+      *out.left += *found;
   }
   co_return out;
 }
@@ -164,7 +242,7 @@ gateway::impl::trace_all_copies(scope source, std::uint64_t before) {
 }
 
 /// Copies are looked for while none of them can be passed on, and that stays so
-/// until their source is gone.
+/// until their source is gone, or its erasure goes on by itself.
 task<result<engine::erased_child>>
 gateway::impl::erase_tracing(auth::grant allowed, shared_copies how) {
   auto target = allowed.target();
@@ -177,7 +255,7 @@ gateway::impl::erase_tracing(auth::grant allowed, shared_copies how) {
   // What is gone has none; and where copies only were to be counted, there is
   // no number.
   if (where.has_error() && (!erases || is_gone(where.error()))) {
-    auto erasing_it = erase_in_turn(allowed, false, {});
+    auto erasing_it = erase_in_turn(allowed, erasure_plan{});
     co_return co_await erasing_it;
   }
   if (where.has_error())
@@ -185,25 +263,18 @@ gateway::impl::erase_tracing(auth::grant allowed, shared_copies how) {
   block_turn blocked{copying, where->source};
   auto tracing_all = trace_all_copies(target, blocked.before());
   where = co_await tracing_all;
-  result<auth::copies_elsewhere> copies{auth::copies_elsewhere{}};
-  if (where && erases) {
-    auto following = erase_copies(allowed, *where);
-    copies = co_await following;
-  } else if (where) {
-    auto counting = count_copies(*where);
-    copies = co_await counting;
+  result<erasure_plan> plan{erasure_plan{}};
+  if (where) {
+    auto planning = plan_erasure(allowed, *where, how);
+    plan = co_await planning;
   } else {
-    copies = where.error();
+    plan = where.error();
   }
-  if (copies.has_error() && erases)
-    co_return not_looked_through(copies.error());
+  if (plan.has_error() && erases)
+    co_return not_looked_through(plan.error());
   // A number that is too low would be none.
-  auto known = copies ? *copies : auth::copies_elsewhere{};
-  auto erasing_it = erase_in_turn(allowed, false, known);
-  auto done = co_await erasing_it;
-  if (done.has_error())
-    co_return with_copies_gone(done.error(), known);
-  co_return done;
+  auto erasing_it = erase_in_turn(allowed, plan ? *plan : erasure_plan{});
+  co_return co_await erasing_it;
 }
 
 } // namespace cloister::actors

@@ -99,13 +99,12 @@ gateway::impl::erase_decided(auth::grant allowed, bool is_due) {
   erasure_turn turn{erasing, allowed.target().organization()};
   if (!turn)
     co_return too_many_erasures();
-  auto erasing_it = erase_in_turn(allowed, is_due, {});
+  auto erasing_it = erase_in_turn(allowed, erasure_plan{is_due});
   co_return co_await erasing_it;
 }
 
 task<result<engine::erased_child>>
-gateway::impl::erase_in_turn(auth::grant allowed, bool is_due,
-                             auth::copies_elsewhere copies) {
+gateway::impl::erase_in_turn(auth::grant allowed, erasure_plan plan) {
   auto target = allowed.target();
   // Ephemeral sessions are in nobody's catalog: they end before.
   if (!keeping->block(target))
@@ -115,11 +114,11 @@ gateway::impl::erase_in_turn(auth::grant allowed, bool is_due,
   auto sessions = co_await closing;
   result<engine::erased_child> done{erasing_error()};
   auto is_closed = closed->close(target);
-  engine::gone_before before{sessions.size(), 0, copies};
+  engine::gone_before before{sessions.size(), 0, plan.copies};
   for (const auto& each : sessions)
     before.memories += each.session->memories();
   if (is_closed) {
-    auto erasing_closed = erase_closed(allowed, is_due, before);
+    auto erasing_closed = erase_closed(allowed, plan, before);
     done = co_await erasing_closed;
   }
   auto unknown
@@ -213,7 +212,7 @@ task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
 }
 
 task<result<engine::erased_child>>
-gateway::impl::erase_closed(auth::grant allowed, bool is_due,
+gateway::impl::erase_closed(auth::grant allowed, erasure_plan plan,
                             engine::gone_before before) {
   const auto& target = allowed.target();
   auto emptied = co_await empty(target);
@@ -221,16 +220,22 @@ gateway::impl::erase_closed(auth::grant allowed, bool is_due,
     co_return emptied.error();
   if (!target.parent()) {
     engine::node_operation erasing_it{
-      engine::erase_organization{target, is_due, before}};
+      engine::erase_organization{target, plan.is_due, before}};
     auto erased = co_await perform_on_node(std::move(erasing_it));
     if (erased.has_error())
       co_return erased.error();
     co_return std::get<engine::erased_child>(*erased);
   }
   auto session = with.sessions->find(target);
-  engine::operation what{engine::erase_child{
-    target, session ? std::string{to_string(session->ended())} : "", before}};
-  auto asking_above = ask_granted(*target.parent(), allowed, std::move(what));
+  engine::operation what{
+    engine::erase_child{target,
+                        session ? std::string{to_string(session->ended())} : "",
+                        before,
+                        {}}};
+  auto asking_above
+    = plan.copies_first.empty()
+        ? ask_granted(*target.parent(), allowed, std::move(what))
+        : erase_copies_first(allowed, plan, std::move(what));
   auto done = co_await asking_above;
   if (done.has_error())
     co_return done.error();
@@ -348,8 +353,10 @@ task<bool> gateway::impl::finish_erasures() {
 }
 
 /// The engine that the erasure is the business of goes on with it.
-task<bool> gateway::impl::ask_to_finish(engine::unfinished_erasure what) {
-  engine::finish_erasure finish{what.tag};
+task<result<engine::answer>>
+gateway::impl::ask_to_finish(engine::unfinished_erasure what,
+                             auth::copies_elsewhere copies) {
+  engine::finish_erasure finish{what.tag, copies};
   if (!what.parent) {
     engine::node_operation of_node{finish};
     auto done = co_await perform_on_node(std::move(of_node));
@@ -357,18 +364,21 @@ task<bool> gateway::impl::ask_to_finish(engine::unfinished_erasure what) {
       disabled->remove(*what.name);
       with.rates->forget(*what.name);
     }
-    co_return done.has_value();
+    co_return done;
   }
   auto who = auth::system_authority(what.parent->organization());
   engine::operation of_scope{finish};
-  auto done = co_await ask_parent(*what.parent, who, auth::operation::end_scope,
-                                  *what.parent, auth::make_request_id(),
-                                  std::move(of_scope));
-  co_return done.has_value();
+  auto asking_above
+    = ask_parent(*what.parent, who, auth::operation::end_scope, *what.parent,
+                 auth::make_request_id(), std::move(of_scope));
+  co_return co_await asking_above;
 }
 
 /// Destroys what was only intended to be.
 task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
+  // Somebody is at work on its copies, and may fail.
+  if (copying->blocks(what.tag))
+    co_return false;
   // What has no name cannot be opened by anybody.
   if (what.name && !erasing->is_left(*what.name)) {
     // Somebody is at work on it, or on a scope above it.
@@ -381,9 +391,17 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
     if (emptied.has_error())
       co_return false;
   }
-  auto asking_above = ask_to_finish(what);
+  // Those of what has no name cannot be looked for.
+  std::optional<auth::copies_elsewhere> copies{auth::copies_elsewhere{}};
+  if (what.copies_below && what.name) {
+    auto erasing_copies = finish_copies(what);
+    copies = co_await erasing_copies;
+  }
+  if (!copies)
+    co_return false;
+  auto asking_above = ask_to_finish(what, *copies);
   auto done = co_await asking_above;
-  if (!done)
+  if (done.has_error())
     co_return false;
   if (what.name) {
     with.rates->forget(*what.name);

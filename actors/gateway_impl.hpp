@@ -57,6 +57,16 @@ struct gateway_call {
   std::optional<found_scope> absent;
 };
 
+/// What is known of an erasure before it begins.
+struct erasure_plan {
+  /// Because its time has come.
+  bool is_due = false;
+  auth::copies_elsewhere copies = {};
+  /// What has copies that go first, with what allows to erase them.
+  persistence::scope_tag source{};
+  std::vector<auth::grant> copies_first = {};
+};
+
 struct gateway::impl {
   persistence::node_store& over;
   gateway_options options;
@@ -125,14 +135,16 @@ struct gateway::impl {
                                           auth::operation kind, scope target,
                                           auth::request_id id,
                                           engine::operation what);
-  task<result<engine::erased_child>>
-  erase_closed(auth::grant allowed, bool is_due, engine::gone_before before);
+  task<result<engine::erased_child>> erase_closed(auth::grant allowed,
+                                                  erasure_plan plan,
+                                                  engine::gone_before before);
   /// Goes on with what was begun. Returns whether nothing is left to be done.
   task<bool> forget_keys(scope organization, std::optional<scope> erased);
   task<bool> finish_erasures();
   task<bool> finish_begun();
   task<bool> reclaim_destroyed();
-  task<bool> ask_to_finish(engine::unfinished_erasure what);
+  task<result<engine::answer>> ask_to_finish(engine::unfinished_erasure what,
+                                             auth::copies_elsewhere copies);
   task<bool> finish_one(engine::unfinished_erasure what);
   void keep_finishing();
   detached_task finish_rounds();
@@ -149,9 +161,8 @@ struct gateway::impl {
   task<result<engine::erased_child>> erase_decided(auth::grant allowed,
                                                    bool is_due = false);
   /// The same for whoever has a turn, and has looked for copies.
-  task<result<engine::erased_child>>
-  erase_in_turn(auth::grant allowed, bool is_due,
-                auth::copies_elsewhere copies);
+  task<result<engine::erased_child>> erase_in_turn(auth::grant allowed,
+                                                   erasure_plan plan);
 
   // -- copies of what is erased (gateway_copies.cpp) --
   task<result<engine::erased_child>> erase_tracing(auth::grant allowed,
@@ -163,9 +174,19 @@ struct gateway::impl {
                                              engine::find_copies what);
   task<result<std::uint64_t>>
   count_copies_in(scope where, const persistence::scope_tag& source);
-  task<result<auth::copies_elsewhere>> erase_copies(auth::grant erasing_it,
-                                                    engine::copy_trace where);
-  task<result<auth::copies_elsewhere>> count_copies(engine::copy_trace where);
+  task<result<erasure_plan>> plan_erasure(auth::grant erasing_it,
+                                          engine::copy_trace where,
+                                          shared_copies how);
+  task<result<std::uint64_t>> erase_copies(std::vector<auth::grant> where,
+                                           persistence::scope_tag source);
+  task<result<engine::answer>> erase_copies_first(auth::grant allowed,
+                                                  erasure_plan plan,
+                                                  engine::operation begin);
+  /// Nothing where it must be tried again.
+  task<std::optional<auth::copies_elsewhere>>
+  finish_copies(engine::unfinished_erasure what);
+  task<std::optional<auth::copies_elsewhere>>
+  finish_copies_at(engine::unfinished_erasure what, engine::copy_trace where);
 
   // -- sessions (gateway_sessions.cpp, those that end by themselves in
   //    gateway_session_looks.cpp; the first in gateway_calls.cpp) --

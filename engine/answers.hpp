@@ -90,6 +90,8 @@ struct copy_trace {
   persistence::scope_tag source{};
   /// Not at or below that one. Sessions are there as long as they are open.
   std::vector<scope> targets;
+  /// How many were erased by who began with that, and did not come to its end.
+  std::uint64_t removed = 0;
 };
 
 struct found_copies {
@@ -143,6 +145,10 @@ struct unfinished_erasure {
   std::optional<scope> parent;
   /// Where it can be read.
   std::optional<scope> name;
+  /// Copies at or below this are erased before it is gone on with.
+  std::optional<scope> copies_below;
+  /// The request that it was begun by.
+  auth::request_id request{};
 };
 
 /// Names that were erased.

@@ -277,6 +277,13 @@ result<bool> find_begun(const services& with, const identity_ptr& parent,
 
 namespace {
 
+/// The scope with so many of the first segments of a path.
+scope above(scope name, std::size_t segments) {
+  while (name.depth() > segments && name.parent())
+    name = *name.parent();
+  return name;
+}
+
 /// Completes what a start needs to know of an erasure, by the names that are
 /// still there. False where its parent, and so it itself, is gone.
 result<bool> locate(const services& with, const erasure& what,
@@ -305,6 +312,10 @@ result<bool> locate(const services& with, const erasure& what,
     return child.error();
   if (child)
     out.name = (*child)->name;
+  if (what.copies_below > 0 && out.name)
+    out.copies_below = above(*out.name, what.copies_below);
+  if (auto asked = auth::decode_audit_entry(what.asked))
+    out.request = asked->request;
   return true;
 }
 

@@ -53,22 +53,40 @@ void put_erasure(const services& with, const scope_tag& tag,
                               persistence::encode_erasure(what)));
 }
 
+/// What became of those that were to go first: the record does not wait for
+/// them any more.
+void note_copies(erasure& what, const auth::copies_elsewhere& copies) {
+  auto asked = auth::decode_audit_entry(what.asked);
+  CLOISTER_ASSERT(asked.has_value());
+  auto contents = asked->contents.value_or(auth::erased_contents{});
+  contents.copies = copies;
+  asked->contents = contents;
+  what.asked = auth::encode_audit_entry(*asked);
+  what.with_copies = copies.left == 0;
+  what.copies_below = 0;
+}
+
 } // namespace
 
-step erasures::begin(const scope& name, auth::audit_entry asked,
-                     const gone_before& before, std::function<void()> ended) {
+step erasures::begin(const erase_child& what, auth::audit_entry asked,
+                     std::function<void()> ended) {
   auto of = std::make_shared<run>();
   of->ended = std::move(ended);
   // As what is listed is added to.
+  const auto& before = what.before;
   auto noted = asked;
   noted.count = static_cast<std::uint32_t>(before.sessions);
   noted.contents = auth::erased_contents{before.memories, 0, before.copies};
   of->what.asked = auth::encode_audit_entry(noted);
   of->what.with_copies = before.copies.left == 0;
+  if (what.copies_below)
+    of->what.copies_below
+      = static_cast<std::uint8_t>(what.copies_below->depth());
   of->what.at = lent_.with.time->now();
   auto found = std::make_shared<result<void>>(
     error{errc::unavailable, "the scope could not be looked for"});
-  auto work = [found, of, name, parent = lent_.identity, with = lent_.with] {
+  auto work = [found, of, name = what.name, parent = lent_.identity,
+               with = lent_.with] {
     *found = find_erased(with, parent, name, of->tag, of->what);
     if (found->has_error() || parent)
       return;
@@ -107,7 +125,10 @@ step erasures::intend(const run_ptr& of) {
                       [this, of](const result<void>& outcome) -> step {
                         if (outcome.has_error())
                           return failed(of, outcome.error());
-                        return list(of);
+                        if (of->what.copies_below == 0)
+                          return list(of);
+                        end(of);
+                        return answer{nothing{}};
                       });
 }
 
@@ -233,7 +254,8 @@ step erasures::destroyed(const run_ptr& of,
   return next;
 }
 
-step erasures::finish(const scope_tag& child) {
+step erasures::finish(const finish_erasure& asked) {
+  const auto& child = asked.child;
   if (running_.contains(child))
     return error{errc::unavailable, "the scope is being erased",
                  limits::overload_retry_hint};
@@ -246,7 +268,7 @@ step erasures::finish(const scope_tag& child) {
     *found = find_begun(with, parent, of->tag, of->what);
   };
   return offload{
-    work, [this, of, found]() -> step {
+    work, [this, of, found, copies = asked.copies]() -> step {
       if (found->has_error())
         return failed(of, found->error());
       if (!**found) {
@@ -255,6 +277,8 @@ step erasures::finish(const scope_tag& child) {
         end(of);
         return answer{nothing{}};
       }
+      if (of->what.copies_below > 0)
+        note_copies(of->what, copies);
       if (of->what.listed)
         return destroy(of);
       of->what.scopes = 0;

@@ -51,12 +51,13 @@ public:
 
   explicit erasures(owner lent) : lent_(std::move(lent)) {}
 
-  /// Erases a child. `ended` is called when this has come to an end.
-  step begin(const scope& name, auth::audit_entry asked,
-             const gone_before& before, std::function<void()> ended);
+  /// Erases a child, or only begins to where copies come first. `ended` is
+  /// called when this has come to an end.
+  step begin(const erase_child& what, auth::audit_entry asked,
+             std::function<void()> ended);
 
   /// Goes on with an erasure that was begun before, by its record.
-  step finish(const persistence::scope_tag& child);
+  step finish(const finish_erasure& asked);
 
   /// For an engine that has ended: nothing is asked of it any more.
   void forget_identity() {

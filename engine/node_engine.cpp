@@ -102,7 +102,7 @@ step node_engine::begin(node_operation what) {
                            });
       },
       [&](const reinstate_organization& op) { return reinstate(op); },
-      [&](const finish_erasure& op) { return erasures_.finish(op.child); },
+      [&](const finish_erasure& op) { return erasures_.finish(op); },
       [&](const list_erased_names&) { return erased_list(); },
       [&](const adopt_erased_names& op) { return adopt_erased(op); },
       [&](const begin_rotation& op) { return begin_rotating(op); },

@@ -162,7 +162,7 @@ step node_engine::erase(const erase_organization& what) {
   auto entry = entry_of(auth::operation::erase_organization);
   auto begin = [this, what, path](auth::audit_entry asked) {
     return erasures_.begin(
-      what.name, std::move(asked), what.before,
+      {what.name, {}, what.before, {}}, std::move(asked),
       [this, path] { organizations_in_flight_.erase(path); });
   };
   if (!what.is_due)

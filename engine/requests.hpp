@@ -204,6 +204,9 @@ struct erase_child {
   /// Why a session ends; empty for other scopes.
   std::string reason = {};
   gone_before before = {};
+  /// Only begins, and answers `nothing`: copies at or below this are erased
+  /// before `finish_erasure` goes on.
+  std::optional<scope> copies_below = {};
 };
 
 /// Lets the name of a child that was erased be used again, by a new one.
@@ -217,9 +220,12 @@ struct find_erasure {
   scope name;
 };
 
-/// Goes on with an erasure that was begun.
+/// Goes on with an erasure that was begun. Answers `erased_child`, or `nothing`
+/// where that was done before.
 struct finish_erasure {
   persistence::scope_tag child{};
+  /// What became of copies that were to be erased first.
+  auth::copies_elsewhere copies = {};
 };
 
 struct show_scope {};

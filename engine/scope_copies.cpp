@@ -111,7 +111,10 @@ result<copy_trace> read_trace(const services& with, const identity_ptr& root,
                  "which sessions are open is not known; try again, and run "
                  "`cloister doctor --repair` if that does not help",
                  limits::overload_retry_hint};
-  copy_trace out{*tag, {}};
+  auto removed = persistence::removed_copies(*root, *tag, with.records);
+  if (removed.has_error())
+    return removed.error();
+  copy_trace out{*tag, {}, *removed};
   for (const auto& each : *noted) {
     auto name = name_of(with, *root, each);
     if (name.has_error())
@@ -198,6 +201,7 @@ step scope_engine::erase_copies(const std::shared_ptr<request>& asked) {
     }
   if (auto fetch = fetch_missing(asked, needed))
     return std::move(*fetch);
+  auto last = left.back();
   left.resize(left.size() - at_once);
   change made;
   made.batch->set_effect(persistence::batch_effect::shrinks);
@@ -208,6 +212,9 @@ step scope_engine::erase_copies(const std::shared_ptr<request>& asked) {
       drop(made, id, *old);
       ++made.entry.count;
     }
+  if (made.entry.count > 0 && !own_session_)
+    persistence::note_removal(*identity_, what.source, last, made.entry.count,
+                              *made.batch);
   if (made.entry.count == 0)
     return again{[this, asked] { return run(asked); }};
   what.removed += made.entry.count;

@@ -158,7 +158,7 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const finish_session&) { return finish_below(asked); },
       [&](const erase_child&) { return erase(asked); },
       [&](const reinstate_child&) { return reinstate(asked); },
-      [&](const finish_erasure& what) { return erasures_.finish(what.child); },
+      [&](const finish_erasure& what) { return erasures_.finish(what); },
       [&](const show_scope&) { return show(asked); },
       [&](const list_scopes&) { return scopes(asked); },
       [&](const find_erasure&) { return told(asked); },

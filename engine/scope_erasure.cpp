@@ -20,7 +20,7 @@ step scope_engine::erase(const std::shared_ptr<request>& asked) {
     return wait{[this, asked] { return run(asked); }};
   auto entry = entry_of(*asked);
   entry.reason = what.reason;
-  return erasures_.begin(name, std::move(entry), what.before,
+  return erasures_.begin(what, std::move(entry),
                          [this, path] { children_in_flight_.erase(path); });
 }
 

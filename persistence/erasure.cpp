@@ -13,6 +13,9 @@ constexpr std::uint8_t erasure_version = 1;
 constexpr std::uint8_t erased_scope_version = 1;
 constexpr std::uint8_t flag_listed = 1;
 constexpr std::uint8_t flag_with_copies = 2;
+constexpr std::uint8_t flag_copies_first = 4;
+constexpr std::uint8_t all_flags
+  = flag_listed | flag_with_copies | flag_copies_first;
 
 error malformed() {
   return {errc::corrupted, "the record of an erasure is malformed"};
@@ -24,9 +27,10 @@ bytes encode_erasure(const erasure& value) {
   bytes out;
   byte_writer writer{out};
   writer.u8(erasure_version);
-  writer.u8(
-    static_cast<std::uint8_t>((value.listed ? flag_listed : 0)
-                              | (value.with_copies ? flag_with_copies : 0)));
+  writer.u8(static_cast<std::uint8_t>(
+    (value.listed ? flag_listed : 0)
+    | (value.with_copies ? flag_with_copies : 0)
+    | (value.copies_below > 0 ? flag_copies_first : 0)));
   writer.u16(value.partition);
   writer.raw(value.organization);
   writer.u32(value.incarnation);
@@ -39,6 +43,8 @@ bytes encode_erasure(const erasure& value) {
   writer.u64(value.unreadable);
   writer.u64(value.below);
   writer.string(value.asked);
+  if (value.copies_below > 0)
+    writer.u8(value.copies_below);
   for (const auto& tag : value.parent)
     writer.raw(tag);
   return out;
@@ -49,7 +55,7 @@ result<erasure> decode_erasure(bytes_view data) {
   erasure value;
   auto version = reader.u8();
   auto flags = reader.u8();
-  if (version != erasure_version || flags > (flag_listed | flag_with_copies))
+  if (version != erasure_version || flags > all_flags)
     return malformed();
   value.listed = (flags & flag_listed) != 0;
   value.with_copies = (flags & flag_with_copies) != 0;
@@ -65,7 +71,11 @@ result<erasure> decode_erasure(bytes_view data) {
   value.unreadable = reader.u64();
   value.below = reader.u64();
   value.asked = reader.string();
-  if (!reader.ok() || reader.rest().size() % sizeof(scope_tag) != 0)
+  auto copies_first = (flags & flag_copies_first) != 0;
+  if (copies_first)
+    value.copies_below = reader.u8();
+  if (!reader.ok() || reader.rest().size() % sizeof(scope_tag) != 0
+      || copies_first != (value.copies_below > 0))
     return malformed();
   while (!reader.rest().empty())
     value.parent.push_back(reader.array<16>());
@@ -102,7 +112,7 @@ result<std::size_t> reclaim_some(const store& records, partition_id partition,
         record_kind::api_key, record_kind::locator, record_kind::memory,
         record_kind::settings, record_kind::pseudonym, record_kind::checkpoint,
         record_kind::revision, record_kind::secrets, record_kind::tombstone,
-        record_kind::copies}) {
+        record_kind::copies, record_kind::removed_copies}) {
     auto done
       = records.scan(space.range(kind), {}, [&](bytes_view key, bytes_view) {
           if (found == limit)

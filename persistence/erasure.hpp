@@ -21,9 +21,11 @@ namespace cloister::persistence {
 //   erasure := version:u8 flags:u8 partition:be16 organization:16
 //              incarnation:be32 at:be64 name:16 pseudonym:16 slot:be64
 //              scopes:be64 memories:be64 unreadable:be64 below:be64
-//              asked:string (tag:16)*
+//              asked:string [copies_below:u8] (tag:16)*
 //   flags   := 1 everything below is listed, and where its chains end is known
 //            | 2 no copies of what it has are left elsewhere
+//            | 4 copies are erased before anything is listed, at or below the
+//              scope with the first `copies_below` segments of its path
 //   below   := version:u8 pseudonym:16 slot:be64
 //
 // `name` is the rest of the tombstone's key, `asked` the audit entry that tells
@@ -49,6 +51,10 @@ struct erasure {
   bool listed = false;
   /// No copies of what it has are left elsewhere.
   bool with_copies = false;
+  /// Copies are erased before anything is listed, where whoever asked may
+  /// delete: at or below the scope with so many of the first segments of its
+  /// path. 0 where that is done, or was not wanted.
+  std::uint8_t copies_below = 0;
   partition_id partition = 0;
   scope_tag organization{};
   std::uint32_t incarnation = 1;

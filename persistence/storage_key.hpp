@@ -43,6 +43,8 @@ namespace cloister::persistence {
 //                                memory:8                            (node)
 //         | 'y' copies         rest = source's tag:16 target's tag:16
 //                                                          (organizations)
+//         | 'z' removed copies rest = source's tag:16 half of target's tag:8
+//                                sequence:be64             (organizations)
 //
 // Values are part of the format: never renumber, only append.
 
@@ -69,6 +71,7 @@ enum class record_kind : char {
   watermark = 'w',
   expiry = 'x',
   copies = 'y',
+  removed_copies = 'z',
 };
 
 /// A keyed hash of a scope and its incarnation.

@@ -41,14 +41,19 @@ TEST_CASE("erasures of one tree from many sides leave the others whole",
       names.push_back(team + "/user_" + std::to_string(i));
       names.push_back(names.back() + "/agent_a");
     }
-    for (const auto& name : names)
-      acme.client(name)->create_memory(draft("x")).value();
+    // Every other time with all copies, which somebody outside has.
+    erase_options how{.with_shared_copies = round % 2 == 1};
+    auto outside = "team_outside/user_" + std::to_string(round);
+    for (const auto& name : names) {
+      auto made = acme.client(name)->create_memory(draft("x")).value();
+      acme.client(name)->share_memory(made.id, outside).value();
+    }
     at_once(6, [&](int which) {
       std::mt19937_64 random{seed()
                              + static_cast<std::uint64_t>(round * 6 + which)};
       for (int i = 0; i < 6; ++i) {
         const auto& name = names[random() % names.size()];
-        auto done = acme.client(name)->erase_scope();
+        auto done = acme.client(name)->erase_scope(how);
         auto code = done ? errc::ok : done.error().code;
         if (code != errc::ok && code != errc::erased
             && code != errc::unavailable)
@@ -64,9 +69,11 @@ TEST_CASE("erasures of one tree from many sides leave the others whole",
       }
     });
     REQUIRE(eventually([&] {
-      auto done = acme.client(team)->erase_scope();
+      auto done = acme.client(team)->erase_scope(how);
       return done || done.error().code == errc::erased;
     }));
+    CHECK(acme.client(outside)->list_memories()->results.size()
+          == (how.with_shared_copies ? 0 : names.size()));
   }
   CHECK(odd == 0);
   CHECK(eventually([&] { return has_finished_erasures(opened); }));
