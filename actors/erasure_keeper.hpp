@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -67,6 +68,18 @@ public:
     left_.insert(std::string{name.path()});
   }
 
+  /// Its copies go before it does: nothing above it may go meanwhile.
+  void begin_copies_of(const scope& name) {
+    std::lock_guard guard{mutex_};
+    copies_first_.insert(std::string{name.path()});
+  }
+  bool has_copies_to_erase_below(const scope& name) const {
+    std::lock_guard guard{mutex_};
+    return std::any_of(
+      copies_first_.begin(), copies_first_.end(),
+      [&](const auto& path) { return name.contains(*scope::parse(path)); });
+  }
+
   bool is_left(const scope& name) const {
     std::lock_guard guard{mutex_};
     return left_.contains(std::string{name.path()});
@@ -75,6 +88,7 @@ public:
   void forget(const scope& name) {
     std::lock_guard guard{mutex_};
     left_.erase(std::string{name.path()});
+    copies_first_.erase(std::string{name.path()});
   }
 
   std::vector<std::string> left() const {
@@ -145,6 +159,7 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::set<std::string> left_;
+  std::set<std::string> copies_first_;
   std::vector<persistence::scope_tag> destroyed_;
   bool looks_for_begun_ = true;
   std::map<std::string, std::size_t> of_organizations_;

@@ -188,7 +188,7 @@ gateway::perform(std::shared_ptr<scope_binding> binding,
                  auth::authority_ptr who, auth::operation kind,
                  engine::operation what, std::chrono::milliseconds timeout,
                  counted how) {
-  auto id = auth::make_request_id();
+  auto id = auth::make_request_id(*who);
   auto grant
     = auth::decide(who, kind, binding->name(), impl_->options.time->now(), id);
   if (auto early = impl_->over_rate(*who, kind, binding->name(), grant, how))
@@ -220,7 +220,7 @@ gateway::perform(std::shared_ptr<scope_binding> binding,
 
 task<result<void>> gateway::check(auth::authority_ptr who, auth::operation kind,
                                   scope target) {
-  auto id = auth::make_request_id();
+  auto id = auth::make_request_id(*who);
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (auto early = impl_->over_rate(*who, kind, target, grant))
     co_return co_await impl_->refused_by_rate(who, kind, id, *early);
@@ -231,7 +231,7 @@ task<result<void>> gateway::check(auth::authority_ptr who, auth::operation kind,
 
 task<error> gateway::refuse(auth::authority_ptr who, auth::operation kind,
                             error why) {
-  auto id = auth::make_request_id();
+  auto id = auth::make_request_id(*who);
   if (auto early = impl_->over_rate(*who, kind, who->root, why))
     return impl_->refused_by_rate(who, kind, id, std::move(*early));
   return impl_->refused(who, kind, id, std::move(why), who->root, {});
@@ -241,7 +241,7 @@ task<result<engine::answer>>
 gateway::perform_on_organization(std::shared_ptr<scope_binding> organization,
                                  scope target, auth::authority_ptr who,
                                  auth::operation kind, engine::operation what) {
-  auto id = auth::make_request_id();
+  auto id = auth::make_request_id(*who);
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (auto early = impl_->over_rate(*who, kind, target, grant))
     co_return co_await impl_->refused_by_rate(who, kind, id, *early);

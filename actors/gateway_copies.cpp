@@ -4,6 +4,8 @@
 // Copies of what is erased: they are counted where they were shared to, or
 // erased before their source is.
 
+#include <algorithm>
+
 #include "actors/gateway_impl.hpp"
 
 namespace cloister::actors {
@@ -57,14 +59,15 @@ copy_turn gateway::begin_copy(const scope& source) const {
   return {impl_->copying, source.organization()};
 }
 
-task<result<engine::copy_trace>> gateway::impl::trace_copies(scope source) {
-  auto organization = source.organization();
+task<result<engine::copy_trace>>
+gateway::impl::trace_copies(engine::trace_copies asked) {
+  auto organization = asked.above.organization();
   auto grant = auth::decide(auth::system_authority(organization),
-                            auth::operation::count_copies, source,
+                            auth::operation::count_copies, asked.above,
                             options.time->now(), auth::make_request_id());
   if (grant.has_error())
     co_return grant.error();
-  engine::operation what{engine::trace_copies{source}};
+  engine::operation what{std::move(asked)};
   auto asking_it = ask_granted(organization, *grant, std::move(what));
   auto done = co_await asking_it;
   if (done.has_error())
@@ -166,6 +169,10 @@ gateway::impl::erase_copies_first(auth::grant allowed, erasure_plan plan,
   auto begun = co_await beginning;
   if (begun.has_error())
     co_return begun.error();
+  erasing->begin_copies_of(allowed.target());
+  // Somebody erased it, and made it anew, since copies were looked for.
+  if (std::get<engine::erased_child>(*begun).tag != plan.source)
+    co_return goes_on_error({errc::conflict, "it was made anew meanwhile"});
   auto following = erase_copies(plan.copies_first, plan.source);
   auto erased = co_await following;
   if (erased.has_error())
@@ -185,25 +192,39 @@ gateway::impl::erase_copies_first(auth::grant allowed, erasure_plan plan,
 
 /// Goes on with those of an erasure that somebody else began.
 task<std::optional<auth::copies_elsewhere>>
-gateway::impl::finish_copies(engine::unfinished_erasure what) {
+gateway::impl::finish_copies(engine::unfinished_erasure what,
+                             std::vector<scope> going) {
   block_turn blocked{copying, what.tag};
-  auto tracing = trace_all_copies(*what.name, blocked.before());
+  auto tracing
+    = trace_all_copies({*what.parent, what.name, what.tag}, blocked.before());
   auto where = co_await tracing;
-  if (where.has_error() && where.error().code == errc::unavailable)
-    co_return std::nullopt;
-  // Nobody can look for them, and what is damaged is to go all the same.
-  if (where.has_error())
+  // By that name there is another one by now.
+  if (where && where->source != what.tag)
     co_return auth::copies_elsewhere{};
-  auto finishing = finish_copies_at(what, *where);
+  // Nobody can look for them, and what is damaged is to go all the same.
+  if (where.has_error()
+      && (is_gone(where.error()) || where.error().code == errc::corrupted))
+    co_return auth::copies_elsewhere{};
+  if (where.has_error())
+    co_return std::nullopt;
+  auto finishing = finish_copies_at(what, *where, std::move(going));
   co_return co_await finishing;
 }
 
 task<std::optional<auth::copies_elsewhere>>
 gateway::impl::finish_copies_at(engine::unfinished_erasure what,
-                                engine::copy_trace where) {
+                                engine::copy_trace where,
+                                std::vector<scope> going) {
   auth::copies_elsewhere out{0, where.removed};
+  if (!where.is_whole)
+    out.left.reset();
   auto who = auth::system_authority(*what.copies_below);
   for (const auto& each : where.targets) {
+    // Two that are erased with copies in each other must not wait for each
+    // other.
+    if (std::any_of(going.begin(), going.end(),
+                    [&](const auto& top) { return top.contains(each); }))
+      continue;
     auto grant = auth::decide(who, auth::operation::erase_copies, each,
                               options.time->now(), what.request);
     result<std::uint64_t> found{std::uint64_t{0}};
@@ -214,22 +235,25 @@ gateway::impl::finish_copies_at(engine::unfinished_erasure what,
       auto counting = count_copies_in(each, where.source);
       found = co_await counting;
     }
-    if (found.has_error() && found.error().code == errc::unavailable)
+    // What is damaged is no number, and all else may get better.
+    if (found.has_error() && found.error().code != errc::corrupted)
       co_return std::nullopt;
-    if (found && grant)
-      *out.erased += *found;
-    else if (found.has_error())
+    auto& number = grant ? out.erased : out.left;
+    if (found.has_error()) {
       out.left.reset();
-    else if (out.left)
-      *out.left += *found;
+      out.erased.reset();
+    } else if (number) {
+      *number += *found;
+    }
   }
   co_return out;
 }
 
 /// Once what was on its way has arrived, behind all that was written.
 task<result<engine::copy_trace>>
-gateway::impl::trace_all_copies(scope source, std::uint64_t before) {
-  while (copying->is_under_way(source.organization(), before)) {
+gateway::impl::trace_all_copies(engine::trace_copies what,
+                                std::uint64_t before) {
+  while (copying->is_under_way(what.above.organization(), before)) {
     auto pause = pause_for(under_way_pause);
     co_await pause;
   }
@@ -237,7 +261,7 @@ gateway::impl::trace_all_copies(scope source, std::uint64_t before) {
   auto settled = co_await settling;
   if (settled.has_error())
     co_return settled.error();
-  auto tracing = trace_copies(source);
+  auto tracing = trace_copies(std::move(what));
   co_return co_await tracing;
 }
 
@@ -249,7 +273,8 @@ gateway::impl::erase_tracing(auth::grant allowed, shared_copies how) {
   erasure_turn turn{erasing, target.organization()};
   if (!turn)
     co_return too_many_erasures();
-  auto tracing = trace_copies(target);
+  engine::trace_copies wanted{*target.parent(), target};
+  auto tracing = trace_copies(wanted);
   auto where = co_await tracing;
   auto erases = how == shared_copies::erase;
   // What is gone has none; and where copies only were to be counted, there is
@@ -261,7 +286,7 @@ gateway::impl::erase_tracing(auth::grant allowed, shared_copies how) {
   if (where.has_error())
     co_return not_looked_through(where.error());
   block_turn blocked{copying, where->source};
-  auto tracing_all = trace_all_copies(target, blocked.before());
+  auto tracing_all = trace_all_copies(wanted, blocked.before());
   where = co_await tracing_all;
   result<erasure_plan> plan{erasure_plan{}};
   if (where) {

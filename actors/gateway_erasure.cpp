@@ -4,6 +4,8 @@
 // Erasing whole scopes: they are closed and their actors end first, then their
 // parent's does the rest. What is interrupted stays closed and goes on.
 
+#include <algorithm>
+
 #include "actors/gateway_impl.hpp"
 
 namespace cloister::actors {
@@ -66,7 +68,7 @@ gateway::impl::ask_granted(scope parent, auth::grant allowed,
 task<result<engine::erased_child>>
 gateway::erase(auth::authority_ptr who, scope target, shared_copies copies) {
   auto kind = auth::operation::erase_scope;
-  auto id = auth::make_request_id();
+  auto id = auth::make_request_id(*who);
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (auto early = impl_->over_rate(*who, kind, target, grant))
     co_return co_await impl_->refused_by_rate(who, kind, id, *early);
@@ -106,6 +108,9 @@ gateway::impl::erase_decided(auth::grant allowed, bool is_due) {
 task<result<engine::erased_child>>
 gateway::impl::erase_in_turn(auth::grant allowed, erasure_plan plan) {
   auto target = allowed.target();
+  // Its notes would go with what is above it.
+  if (erasing->has_copies_to_erase_below(target))
+    co_return erasing_error();
   // Ephemeral sessions are in nobody's catalog: they end before.
   if (!keeping->block(target))
     co_return erasing_error();
@@ -128,6 +133,8 @@ gateway::impl::erase_in_turn(auth::grant allowed, erasure_plan plan) {
   if (!done)
     for (auto& each : sessions)
       keeping->leave_unfinished(std::move(each));
+  if (done)
+    erasing->forget(target);
   // What has the name next begins with limits of its own.
   if (done)
     with.rates->forget(target);
@@ -164,7 +171,7 @@ gateway::impl::erase_in_turn(auth::grant allowed, erasure_plan plan) {
 task<result<engine::told_erasure>>
 gateway::find_erasure(auth::authority_ptr who, scope target) {
   auto kind = auth::operation::sign_receipt;
-  auto id = auth::make_request_id();
+  auto id = auth::make_request_id(*who);
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (auto early = impl_->over_rate(*who, kind, target, grant))
     co_return co_await impl_->refused_by_rate(who, kind, id, *early);
@@ -187,7 +194,7 @@ gateway::find_erasure(auth::authority_ptr who, scope target) {
 
 task<result<void>> gateway::reinstate(auth::authority_ptr who, scope target) {
   auto kind = auth::operation::reinstate_scope;
-  auto id = auth::make_request_id();
+  auto id = auth::make_request_id(*who);
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (auto early = impl_->over_rate(*who, kind, target, grant))
     co_return co_await impl_->refused_by_rate(who, kind, id, *early);
@@ -289,14 +296,26 @@ task<bool> gateway::impl::finish_begun() {
     co_return false;
   bool all = true;
   std::set<std::string, std::less<>> intended;
-  for (const auto& each : std::get<engine::unfinished_erasures>(*found).list) {
-    if (each.name && !each.destroyed)
-      intended.insert(std::string{each.name->path()});
+  std::vector<scope> going;
+  auto& list = std::get<engine::unfinished_erasures>(*found).list;
+  for (const auto& each : list) {
+    if (!each.name || each.destroyed)
+      continue;
+    intended.insert(std::string{each.name->path()});
+    going.push_back(*each.name);
+    if (each.copies_below)
+      erasing->begin_copies_of(*each.name);
+  }
+  // What they need to find their copies may go with others.
+  std::stable_partition(list.begin(), list.end(), [](const auto& each) {
+    return each.copies_below.has_value();
+  });
+  for (const auto& each : list) {
     if (erasing->is_ending())
       co_return false;
     auto done = each.destroyed;
     if (!done) {
-      auto finishing = finish_one(each);
+      auto finishing = finish_one(each, going);
       done = co_await finishing;
     }
     // Which door is its is not known.
@@ -375,7 +394,8 @@ gateway::impl::ask_to_finish(engine::unfinished_erasure what,
 }
 
 /// Destroys what was only intended to be.
-task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
+task<bool> gateway::impl::finish_one(engine::unfinished_erasure what,
+                                     std::vector<scope> going) {
   // Somebody is at work on its copies, and may fail.
   if (copying->blocks(what.tag))
     co_return false;
@@ -391,10 +411,9 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what) {
     if (emptied.has_error())
       co_return false;
   }
-  // Those of what has no name cannot be looked for.
   std::optional<auth::copies_elsewhere> copies{auth::copies_elsewhere{}};
-  if (what.copies_below && what.name) {
-    auto erasing_copies = finish_copies(what);
+  if (what.copies_below) {
+    auto erasing_copies = finish_copies(what, std::move(going));
     copies = co_await erasing_copies;
   }
   if (!copies)

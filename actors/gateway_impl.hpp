@@ -145,7 +145,8 @@ struct gateway::impl {
   task<bool> reclaim_destroyed();
   task<result<engine::answer>> ask_to_finish(engine::unfinished_erasure what,
                                              auth::copies_elsewhere copies);
-  task<bool> finish_one(engine::unfinished_erasure what);
+  task<bool> finish_one(engine::unfinished_erasure what,
+                        std::vector<scope> going);
   void keep_finishing();
   detached_task finish_rounds();
 
@@ -167,8 +168,8 @@ struct gateway::impl {
   // -- copies of what is erased (gateway_copies.cpp) --
   task<result<engine::erased_child>> erase_tracing(auth::grant allowed,
                                                    shared_copies how);
-  task<result<engine::copy_trace>> trace_copies(scope source);
-  task<result<engine::copy_trace>> trace_all_copies(scope source,
+  task<result<engine::copy_trace>> trace_copies(engine::trace_copies what);
+  task<result<engine::copy_trace>> trace_all_copies(engine::trace_copies what,
                                                     std::uint64_t before);
   task<result<std::uint64_t>> find_copies_in(auth::grant allowed,
                                              engine::find_copies what);
@@ -182,11 +183,13 @@ struct gateway::impl {
   task<result<engine::answer>> erase_copies_first(auth::grant allowed,
                                                   erasure_plan plan,
                                                   engine::operation begin);
-  /// Nothing where it must be tried again.
+  /// Nothing where it must be tried again. `going` are scopes that are certain
+  /// to go, with what they have.
   task<std::optional<auth::copies_elsewhere>>
-  finish_copies(engine::unfinished_erasure what);
+  finish_copies(engine::unfinished_erasure what, std::vector<scope> going);
   task<std::optional<auth::copies_elsewhere>>
-  finish_copies_at(engine::unfinished_erasure what, engine::copy_trace where);
+  finish_copies_at(engine::unfinished_erasure what, engine::copy_trace where,
+                   std::vector<scope> going);
 
   // -- sessions (gateway_sessions.cpp, those that end by themselves in
   //    gateway_session_looks.cpp; the first in gateway_calls.cpp) --

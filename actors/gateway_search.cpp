@@ -158,7 +158,7 @@ gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
   auto kind = auth::operation::search_memories;
   std::vector<search_part> parts;
   for (const auto& binding : scopes) {
-    auto id = auth::make_request_id();
+    auto id = auth::make_request_id(*who);
     auto grant = auth::decide(who, kind, binding->name(),
                               impl_->options.time->now(), id);
     auto how = parts.empty() ? counted::call : counted::further_scope;

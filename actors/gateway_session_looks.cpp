@@ -191,16 +191,20 @@ void sort_out(const engine::services& with,
   if (!each.record->resumable)
     path.pop_back();
   auto found = with.catalog.follow(each.record->organization, path);
+  if (found.has_error() && is_gone(found.error())) {
+    with.sessions->take_stale(each.place);
+    // The end of an ephemeral one's chain is still to be told.
+    if (each.record->resumable)
+      out.gone.push_back(each.place);
+    return;
+  }
   if (found.has_error()) {
     with.sessions->take_damaged(each.place);
-    // The end of an ephemeral one's chain is still to be told.
-    if (is_gone(found.error()) && each.record->resumable)
-      out.gone.push_back(each.place);
     return;
   }
   const auto& name = (*found)->name;
   if (each.record->resumable && with.sessions->find(name)) {
-    with.sessions->take_damaged(each.place);
+    with.sessions->take_stale(each.place);
     out.gone.push_back(each.place);
     return;
   }
@@ -232,6 +236,7 @@ result<void> gateway::impl::bring_sessions_back() {
   found_sessions found;
   for (const auto& each : *listed)
     sort_out(with, each, found);
+  with.sessions->end_of_list();
   std::vector<unfinished_end> dead;
   for (const auto& session : found.dead)
     dead.push_back({session, system_grant(session->name())});

@@ -56,7 +56,7 @@ task<result<live_session_ptr>>
 gateway::open_session(auth::authority_ptr who, scope parent,
                       engine::session_terms terms) {
   auto kind = auth::operation::open_session;
-  auto id = auth::make_request_id();
+  auto id = auth::make_request_id(*who);
   auto grant = auth::decide(who, kind, parent, impl_->options.time->now(), id);
   if (auto early = impl_->over_rate(*who, kind, parent, grant))
     co_return co_await impl_->refused_by_rate(who, kind, id, *early);
@@ -179,7 +179,7 @@ task<result<engine::erased_child>>
 gateway::end_session(auth::authority_ptr who, scope target,
                      engine::session_end why) {
   auto kind = auth::operation::end_session;
-  auto id = auth::make_request_id();
+  auto id = auth::make_request_id(*who);
   auto grant = auth::decide(who, kind, target, impl_->options.time->now(), id);
   if (auto early = impl_->over_rate(*who, kind, target, grant))
     co_return co_await impl_->refused_by_rate(who, kind, id, *early);

@@ -46,6 +46,10 @@ request_id make_request_id() {
   return crypto::random_array<16>();
 }
 
+request_id make_request_id(const authority& who) {
+  return who.request ? *who.request : make_request_id();
+}
+
 authority_ptr operator_authority(scope root) {
   return unbounded(principal_kind::operator_, "operator", std::move(root));
 }

@@ -49,9 +49,15 @@ struct authority {
   std::vector<revocation_flag> revoked;
   /// What a narrowed key went through, step by step.
   std::vector<crypto::short_digest> narrowings;
+  /// Names all that is done with this; each operation has one of its own if
+  /// absent.
+  std::optional<request_id> request = {};
 };
 
 using authority_ptr = std::shared_ptr<const authority>;
+
+/// The name of what is done next with this authority.
+request_id make_request_id(const authority& who);
 
 /// Full authority below a root, for the embedding program and the operator.
 authority_ptr operator_authority(scope root);

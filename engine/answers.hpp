@@ -90,8 +90,11 @@ struct copy_trace {
   persistence::scope_tag source{};
   /// Not at or below that one. Sessions are there as long as they are open.
   std::vector<scope> targets;
-  /// How many were erased by who began with that, and did not come to its end.
-  std::uint64_t removed = 0;
+  /// How many were erased by who began with that, and did not come to its end;
+  /// nothing where that cannot be read.
+  std::optional<std::uint64_t> removed = {};
+  /// Whether all places are known.
+  bool is_whole = true;
 };
 
 struct found_copies {

@@ -312,8 +312,9 @@ result<bool> locate(const services& with, const erasure& what,
     return child.error();
   if (child)
     out.name = (*child)->name;
-  if (what.copies_below > 0 && out.name)
-    out.copies_below = above(*out.name, what.copies_below);
+  // At or above the scope above it: else no copy outside could be erased.
+  if (what.copies_below > 0 && out.parent)
+    out.copies_below = above(*out.parent, what.copies_below);
   if (auto asked = auth::decode_audit_entry(what.asked))
     out.request = asked->request;
   return true;

@@ -128,7 +128,7 @@ step erasures::intend(const run_ptr& of) {
                         if (of->what.copies_below == 0)
                           return list(of);
                         end(of);
-                        return answer{nothing{}};
+                        return answer{erased_child{of->tag}};
                       });
 }
 

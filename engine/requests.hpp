@@ -118,7 +118,13 @@ struct expire_memories {
 /// Where copies of what came through a scope may be. Of the organization;
 /// answers `copy_trace`.
 struct trace_copies {
-  scope source;
+  /// The scope above it.
+  scope above;
+  /// The one with this name; else, whatever it was called, with the tag: then
+  /// its erasure has begun, and what cannot be found out keeps nothing from
+  /// going.
+  std::optional<scope> source = {};
+  persistence::scope_tag tag{};
 };
 
 /// Looks for memories in this scope that came through another one, by its tag,
@@ -204,8 +210,8 @@ struct erase_child {
   /// Why a session ends; empty for other scopes.
   std::string reason = {};
   gone_before before = {};
-  /// Only begins, and answers `nothing`: copies at or below this are erased
-  /// before `finish_erasure` goes on.
+  /// Only begins, and answers no more than the tag: copies at or below this are
+  /// erased before `finish_erasure` goes on.
   std::optional<scope> copies_below = {};
 };
 

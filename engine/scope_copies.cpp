@@ -5,6 +5,7 @@
 // them, and they are found again where their source is erased.
 
 #include <algorithm>
+#include <set>
 #include <span>
 
 #include "engine/after_commit.hpp"
@@ -53,17 +54,14 @@ result<std::optional<scope>> name_of(const services& with,
   return std::optional<scope>{};
 }
 
-/// Notes of a session are with the scope above it.
-result<scope_tag> noted_under(const services& with, const scope& source,
-                              const scope_tag& tag) {
-  if (source.kind() != scope_kind::session)
-    return tag;
-  auto above = with.catalog.find(*source.parent());
-  if (above.has_error())
-    return above.error();
-  if (!above->exact)
-    return persistence::erased_error();
-  return above->exact->tag;
+/// Notes of a session are with the scope above it. Of what has no name it is
+/// not known whether it was one.
+std::vector<scope_tag> noted_under(const trace_copies& asked,
+                                   const scope_tag& tag,
+                                   const scope_tag& above) {
+  if (!asked.source)
+    return {tag, above};
+  return {asked.source->kind() == scope_kind::session ? above : tag};
 }
 
 /// Open sessions keep what they have to themselves, or tell it to the scope
@@ -84,48 +82,71 @@ void add_sessions(const session_table& sessions, const scope& organization,
   }
 }
 
-result<copy_trace> read_trace(const services& with, const identity_ptr& root,
-                              const scope& source) {
-  auto above = with.catalog.find(*source.parent());
-  if (above.has_error())
-    return above.error();
-  if (!above->exact)
-    return error{errc::not_found, "nothing was ever written to this scope"};
-  auto tag = with.catalog.current_tag_of(above->exact, source.name());
+/// The tag of what is there by that name.
+result<scope_tag> tag_of_source(const services& with, const identity_ptr& above,
+                                const scope& source) {
+  auto tag = with.catalog.current_tag_of(above, source.name());
   if (tag.has_error())
     return tag.error();
   // What is not there has none; what is damaged can be erased, too.
-  auto entry = with.catalog.entry_of(above->exact, *tag);
+  auto entry = with.catalog.entry_of(above, *tag);
   if (entry.has_error() && entry.error().code != errc::corrupted)
     return entry.error();
   if (entry && !*entry)
     return error{errc::not_found, "there is no such scope"};
-  auto under = noted_under(with, source, *tag);
-  if (under.has_error())
-    return under.error();
-  auto noted = persistence::copy_targets(*root, *under, with.records);
-  if (noted.has_error())
-    return noted.error();
-  if (!noted->empty() && !with.sessions->is_complete())
-    return error{errc::unavailable,
-                 "which sessions are open is not known; try again, and run "
-                 "`cloister doctor --repair` if that does not help",
-                 limits::overload_retry_hint};
-  auto removed = persistence::removed_copies(*root, *tag, with.records);
-  if (removed.has_error())
-    return removed.error();
-  copy_trace out{*tag, {}, *removed};
-  for (const auto& each : *noted) {
+  return tag;
+}
+
+error unknown_sessions() {
+  return {errc::unavailable,
+          "which sessions are open is not known; try again, and run `cloister "
+          "doctor --repair` if that does not help",
+          limits::overload_retry_hint};
+}
+
+result<copy_trace> read_trace(const services& with, const identity_ptr& root,
+                              const trace_copies& asked) {
+  auto above = with.catalog.find(asked.above);
+  if (above.has_error())
+    return above.error();
+  if (!above->exact)
+    return error{errc::not_found, "nothing was ever written to this scope"};
+  copy_trace out{asked.tag};
+  if (asked.source) {
+    auto tag = tag_of_source(with, above->exact, *asked.source);
+    if (tag.has_error())
+      return tag.error();
+    out.source = *tag;
+  }
+  auto has_begun = asked.tag != scope_tag{};
+  std::set<scope_tag> noted;
+  for (const auto& under : noted_under(asked, out.source, above->exact->tag)) {
+    auto found = persistence::copy_targets(*root, under, with.records);
+    if (found.has_error())
+      return found.error();
+    noted.insert(found->begin(), found->end());
+  }
+  out.is_whole = with.sessions->is_complete();
+  auto is_known = out.is_whole || (has_begun && with.sessions->is_settled());
+  if (!noted.empty() && !is_known)
+    return unknown_sessions();
+  if (auto removed
+      = persistence::removed_copies(*root, out.source, with.records))
+    out.removed = *removed;
+  for (const auto& each : noted) {
     auto name = name_of(with, *root, each);
-    if (name.has_error())
+    if (name.has_error() && has_begun && name.error().code == errc::corrupted)
+      out.is_whole = false;
+    else if (name.has_error())
       return name.error();
-    if (*name)
+    else if (*name)
       out.targets.push_back(**name);
   }
   auto scopes = out.targets;
-  add_sessions(*with.sessions, root->name, scopes, *tag, out.targets);
-  std::erase_if(out.targets,
-                [&](const auto& each) { return source.contains(each); });
+  add_sessions(*with.sessions, root->name, scopes, out.source, out.targets);
+  std::erase_if(out.targets, [&](const auto& each) {
+    return asked.source && asked.source->contains(each);
+  });
   return out;
 }
 
@@ -144,7 +165,7 @@ step scope_engine::trace(const std::shared_ptr<request>& asked) {
   auto found = std::make_shared<result<copy_trace>>(
     error{errc::unavailable, "the copies could not be looked for"});
   auto work = [found, asked, root = identity_, with = with_] {
-    *found = read_trace(with, root, std::get<trace_copies>(asked->what).source);
+    *found = read_trace(with, root, std::get<trace_copies>(asked->what));
   };
   return offload{work, [found]() -> step {
                    if (found->has_error())

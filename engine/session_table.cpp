@@ -227,9 +227,24 @@ void session_table::take_damaged(std::uint64_t place) {
   has_damaged_ = true;
 }
 
+void session_table::take_stale(std::uint64_t place) {
+  std::lock_guard guard{mutex_};
+  take_place_locked(place);
+}
+
+void session_table::end_of_list() {
+  std::lock_guard guard{mutex_};
+  is_read_ = true;
+}
+
+bool session_table::is_settled() const {
+  std::lock_guard guard{mutex_};
+  return is_read_ && uncertain_.empty();
+}
+
 bool session_table::is_complete() const {
   std::lock_guard guard{mutex_};
-  return !has_damaged_ && uncertain_.empty();
+  return is_read_ && !has_damaged_ && uncertain_.empty();
 }
 
 void session_table::take_place_locked(std::uint64_t place) {

@@ -182,6 +182,12 @@ public:
   /// Whether all sessions that are open are known: none is damaged, or may have
   /// been opened or not.
   bool is_complete() const;
+  /// The same, but for those whose records are damaged: nothing is on its way.
+  bool is_settled() const;
+  /// The node's list was read to its end.
+  void end_of_list();
+  /// The place of one that is gone, and whose record is going.
+  void take_stale(std::uint64_t place);
   /// It may be used again: nothing of it is in the list.
   void release(const scope& parent, std::uint64_t place);
 
@@ -254,6 +260,7 @@ private:
   std::size_t reserved_ = 0;
   std::set<std::uint64_t> free_places_;
   bool has_damaged_ = false;
+  bool is_read_ = false;
   std::uint64_t next_place_ = 0;
   std::atomic<std::int64_t> memory_bytes_{0};
   std::map<std::string, live_session_ptr, std::less<>> uncertain_;

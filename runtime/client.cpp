@@ -15,6 +15,21 @@ const scope& client::bound_to() const {
   return impl_->binding->name();
 }
 
+std::optional<std::string> client::scope_tag() const {
+  auto found
+    = impl_->node->gateway->services().catalog.find(impl_->binding->name());
+  if (found.has_error() || !found->exact)
+    return std::nullopt;
+  return to_hex(view_of(found->exact->tag));
+}
+
+client client::with_request_id(const std::array<std::uint8_t, 16>& id) const {
+  auto who = std::make_shared<auth::authority>(*impl_->who);
+  who->request = id;
+  return client{std::make_shared<const impl>(
+    impl{impl_->node, std::move(who), impl_->binding, impl_->organization})};
+}
+
 result<memory> client::create_memory(memory_draft draft) const {
   return wait(impl_->create(std::move(draft)));
 }

@@ -3,8 +3,11 @@
 
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +45,15 @@ class client {
 public:
   /// The scope whose memories these are.
   const scope& bound_to() const;
+
+  /// How logs name that scope: 32 hexadecimal digits, which only its store can
+  /// make of its name. Nothing where it was never written to. May read the
+  /// disk.
+  std::optional<std::string> scope_tag() const;
+
+  /// A client that does the same, and whose calls the audit trail has under
+  /// this request id.
+  client with_request_id(const std::array<std::uint8_t, 16>& id) const;
 
   /// Stores a memory; one with the same `key` is replaced by a new revision.
   /// Returns once it is durable. Fails with `invalid_argument` or `too_large`,

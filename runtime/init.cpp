@@ -21,14 +21,10 @@ std::string key_text(std::string_view prefix, bytes_view secret) {
   return std::string{prefix} + to_base32(data);
 }
 
-namespace {
-
 std::string operator_key_of(const persistence::node_identity& node) {
   auto secret = crypto::hmac_sha256(node.operator_signing.view(), "operator");
   return key_text("cloister_operator_", view_of(secret));
 }
-
-} // namespace
 
 result<init_report> initialize(const init_options& options) {
   auto files = persistence::posix_file_system();

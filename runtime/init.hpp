@@ -6,10 +6,15 @@
 #include <optional>
 #include <string>
 
+#include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "runtime/master_key_source.hpp"
 
 namespace cloister {
+
+namespace persistence {
+struct node_identity;
+}
 
 struct init_options {
   std::string data_dir = "cloister-data";
@@ -33,6 +38,9 @@ struct init_report {
 
 /// Creates a store. Fails with `conflict` if there is one.
 result<init_report> initialize(const init_options& options);
+
+/// What authenticates the operator of a store to a server.
+std::string operator_key_of(const persistence::node_identity& node);
 
 /// A key as text, behind what says which one it is.
 std::string key_text(std::string_view prefix, bytes_view secret);

@@ -313,6 +313,16 @@ void runtime::verify_all(completion_handler<audit_verification> done) const {
     start(impl_, impl_, impl_->verify({}), std::move(done));
 }
 
+bool runtime::is_operator_key(std::string_view text) const {
+  if (impl_->sealed)
+    return false;
+  // Of a digest, so that not even the length is told.
+  auto own = crypto::hash(
+    {operator_key_of(impl_->gateway->services().catalog.node())});
+  return crypto::equal_in_constant_time(view_of(own),
+                                        view_of(crypto::hash({text})));
+}
+
 std::string runtime::receipt_key() const {
   if (impl_->sealed)
     return {};

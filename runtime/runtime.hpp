@@ -190,6 +190,10 @@ public:
   /// What this store signs receipts and checkpoints with.
   std::string receipt_key() const;
 
+  /// Whether this is the operator's key, which `initialize` showed. Takes as
+  /// long for a wrong one.
+  bool is_operator_key(std::string_view text) const;
+
   /// What was erased from the store, signed: restoring an older backup asks for
   /// it.
   result<erasure_list> list_erased() const;

@@ -135,15 +135,15 @@ client::impl::promote(std::vector<memory_id> ids, std::string to) const {
     how = actors::counted::nothing;
     if (source.has_error())
       co_return source.error();
+    // At once: it may be gone, and its source erased, before the next is read.
+    if (auto may = turn.check(source->origin); may.has_error())
+      co_return may.error();
     auto& value = source->value;
     writing.drafts.push_back({value.content, value.type, value.metadata,
                               std::nullopt, value.embedding, value.expires_at});
     writing.origins.push_back(source->origin);
     revisions.push_back(value.revision);
   }
-  for (const auto& origin : writing.origins)
-    if (auto may = turn.check(origin); may.has_error())
-      co_return may.error();
   engine::operation what{std::move(writing)};
   auto copying = perform<engine::stored_memories>(
     cloister::bind(*target), operation::receive_memory, std::move(what),

@@ -371,6 +371,10 @@ TEST_CASE("an erasure with copies has not begun or comes to its end, whatever "
     all.share("user_bob", copy, "user_carol");
     all.share("user_sarah", secret, "user_carol");
     all.put("user_carol", "carol's");
+    auto run = all.of("user_bob").open_session({.resumable = true}).value();
+    auto session = "user_bob/" + std::string{run.info().scope.name()};
+    all.share("user_sarah", secret, session);
+    run.detach();
     all.node.files->plan(call, what);
     auto done = all.of("user_sarah").erase_scope(with_copies);
     happened = all.node.files->fault_happened();
@@ -389,14 +393,59 @@ TEST_CASE("an erasure with copies has not begun or comes to its end, whatever "
     outcomes += is_gone ? (done ? 1 : 100) : 10'000;
     CHECK(has("user_bob") == (is_gone ? 0 : 1));
     CHECK(has("user_carol") == (is_gone ? 1 : 3));
+    CHECK(has(session) == (is_gone ? 0 : 1));
     if (!is_gone)
       continue;
     // Whoever did not hear of it asks the trail.
     auto told = acme.client("user_sarah")->find_receipt().value();
     CHECK(told.copies == 0);
-    CHECK(told.copies_erased == 3);
+    CHECK(told.copies_erased == 4);
   }
   // Some did not begin, and some went on by themselves.
   CHECK(outcomes / 10'000 > 0);
   CHECK(outcomes / 100 % 100 > 0);
+}
+
+TEST_CASE("scopes that have copies of each other are erased at the same time",
+          "[runtime][copies][faults]") {
+  for (std::uint64_t call = 0; call < (long_mode() ? 120 : 40);
+       call += long_mode() ? 1 : 3) {
+    INFO("call " << call);
+    sharing_world all;
+    const std::vector<std::string> names{"user_a", "user_b", "user_c"};
+    for (const auto& from : names) {
+      auto own = all.put(from, from + "'s");
+      for (const auto& to : names)
+        if (from != to)
+          all.share(from, own, to);
+    }
+    if (call > 0)
+      all.node.files->plan(call, fault::power_loss);
+    std::vector<std::thread> erasing;
+    for (const auto& name : names)
+      erasing.emplace_back(
+        [&] { static_cast<void>(all.of(name).erase_scope(with_copies)); });
+    for (auto& each : erasing)
+      each.join();
+    auto files = call > 0 ? all.node.files->after_power_loss() : all.node.files;
+    all.opened.reset();
+    test_node later{all.node, files};
+    auto opened = later.open_or_fail();
+    REQUIRE(eventually([&] { return has_finished_erasures(opened); }));
+    auto acme = opened.organization("org_acme").value();
+    std::set<std::string> gone;
+    for (const auto& name : names)
+      if (acme.client(name)->list_memories().has_error())
+        gone.insert(name);
+    for (const auto& name : names)
+      if (!gone.contains(name))
+        for (const auto& found : acme.client(name)->list_memories()->results)
+          for (const auto& each : gone)
+            CHECK(found.memory.content != each + "'s");
+    // Those that came too late, while others were closed.
+    for (const auto& name : names)
+      if (!gone.contains(name))
+        CHECK(acme.client(name)->erase_scope(with_copies).has_value());
+    CHECK(opened.verify_all()->intact);
+  }
 }
