@@ -36,18 +36,6 @@ backup_watcher shown_by(progress_bar& bar) {
   };
 }
 
-json::object to_json(const backup_summary& made, const std::string& file) {
-  return {{"file", file},
-          {"keys", file + ".keys"},
-          {"backup", made.backup},
-          {"store", made.store},
-          {"made_at", to_rfc3339(made.made_at)},
-          {"master_version", made.master_version},
-          {"records", made.records},
-          {"key_slots", made.keys},
-          {"bytes", made.bytes}};
-}
-
 exit_code run_backup(context& shared, const std::string& file) {
   return show(shared.open_runtime(), [&](const runtime& opened) {
     auto made = [&] {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cli/passphrase.hpp"
+#include "cli/server_note.hpp"
 #include "core/rfc3339.hpp"
 
 namespace cloister::cli {
@@ -17,11 +18,7 @@ constexpr std::chrono::milliseconds lock_patience{1000};
 
 } // namespace
 
-result<runtime> context::open_runtime() const {
-  if (!url.empty())
-    return error{errc::invalid_argument,
-                 "this version has no server yet; leave --url and CLOISTER_URL "
-                 "away and use --data"};
+result<runtime_options> context::store_options() const {
   runtime_options options;
   options.data_dir = data_dir;
   options.create = false;
@@ -32,15 +29,37 @@ result<runtime> context::open_runtime() const {
   options.master_key_command = source->command;
   options.passphrase = source->passphrase;
   options.allow_personal_ids = allow_personal_ids;
+  return options;
+}
+
+error context::told_of_server(error why) const {
+  auto at = why.code == errc::unavailable ? server_note::read(data_dir)
+                                          : std::nullopt;
+  if (at)
+    why.detail += "; a server has it at " + *at;
+  return why;
+}
+
+result<runtime> context::open_runtime() const {
+  if (!url.empty())
+    return error{errc::invalid_argument,
+                 "this version's commands do not work over the network yet; "
+                 "leave --url and CLOISTER_URL away and use --data"};
+  auto given = store_options();
+  if (given.has_error())
+    return given.error();
+  const auto& options = *given;
   // Another command is over in a moment; a longer holder is told of.
   auto until = std::chrono::steady_clock::now() + lock_patience;
   for (;;) {
     auto opened = runtime::open(options);
     if (opened && opened->sealed())
       return *opened->sealed();
-    if (opened || opened.error().retry_after.count() == 0
-        || std::chrono::steady_clock::now() > until)
+    if (opened)
       return opened;
+    if (opened.error().retry_after.count() == 0
+        || std::chrono::steady_clock::now() > until)
+      return told_of_server(opened.error());
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }
 }

@@ -32,6 +32,10 @@ struct context {
   std::function<exit_code(context&)> run;
 
   result<runtime> open_runtime() const;
+  /// How it is opened.
+  result<runtime_options> store_options() const;
+  /// An error that says where a server is that has the store.
+  error told_of_server(error why) const;
   /// For what heeds --api-key and --user-id: fails where a variable is empty.
   result<void> check_identity() const;
   /// Opens the bound client, does `work(client)`, and answers its exit code.
@@ -81,6 +85,7 @@ exit_code run_erased(context& shared, const std::string& path);
 void add_org_end_commands(CLI::App& org, context& shared);
 void add_key_commands(CLI::App& app, context& shared);
 void add_memory_commands(CLI::App& app, context& shared);
+void add_serve_command(CLI::App& app, context& shared);
 void add_session_commands(CLI::App& app, context& shared);
 void add_scope_commands(CLI::App& app, context& shared);
 void add_audit_commands(CLI::App& app, context& shared);

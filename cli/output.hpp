@@ -11,6 +11,7 @@
 #include "cli/table.hpp"
 #include "core/error.hpp"
 #include "runtime/types.hpp"
+#include "wire/output.hpp"
 
 namespace cloister::cli {
 
@@ -45,12 +46,9 @@ void print_json(const boost::json::value& document);
 /// "cloister: CODE: what happened; what to do" on standard error.
 void print_error(const error& failure);
 
-boost::json::object to_json(const memory& value, const scope& where);
-boost::json::object to_json(const key_info& key);
-boost::json::object to_json(const scope_summary& summary);
-/// The same, with what becomes of it.
-boost::json::object organization_to_json(const scope_summary& summary);
-boost::json::object to_json(const audit_record& record);
+using wire::organization_to_json;
+using wire::to_json;
+using wire::to_json_with_limits;
 
 /// "2026-01-31 12:00Z" for tables; UTC.
 std::string short_time(timestamp at);

@@ -75,15 +75,6 @@ parse_quota(const std::map<std::string, std::string>& texts) {
   return out;
 }
 
-json::object to_json(const quota& limits) {
-  json::object out;
-  for (const auto& field : quota_fields) {
-    const auto& limit = limits.*field.limit;
-    out[field.name] = limit ? json::value(*limit) : json::value(nullptr);
-  }
-  return out;
-}
-
 std::string held_of(std::uint64_t held,
                     const std::optional<std::uint64_t>& most) {
   return std::to_string(held) + (most ? " of " + std::to_string(*most) : "");

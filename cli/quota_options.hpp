@@ -34,7 +34,6 @@ result<quota_changes>
 parse_quota(const std::map<std::string, std::string>& texts);
 
 /// Each limit by its name, null for none.
-boost::json::object to_json(const quota& limits);
 
 /// "5 of 100", or "5" where there is no limit.
 std::string held_of(std::uint64_t held,

@@ -16,8 +16,6 @@ enum class receipt_time { now, earlier };
 exit_code show_receipt(const context& shared, const erasure_receipt& receipt,
                        receipt_time when = receipt_time::now);
 
-boost::json::object to_json(const erasure_receipt& receipt);
-
 /// Erases every scope within the key's reach whose name ends with a segment.
 exit_code erase_everywhere(context& shared, const std::string& segment,
                            erase_options options, bool yes);

@@ -231,10 +231,6 @@ result<std::string> read_public_key(const std::string& path) {
 
 namespace {
 
-json::value number_or_null(const std::optional<std::uint64_t>& number) {
-  return number ? json::value(*number) : json::value(nullptr);
-}
-
 /// What became of copies, where there is something to be said.
 std::string told_of_copies(const erasure_receipt& receipt) {
   std::string out;
@@ -258,29 +254,6 @@ std::string told_of_copies(const erasure_receipt& receipt) {
 }
 
 } // namespace
-
-json::object to_json(const erasure_receipt& receipt) {
-  return {{"version", receipt.version},
-          {"scope", receipt.scope},
-          {"tag", receipt.tag},
-          {"incarnation", receipt.incarnation},
-          {"erased_at", to_rfc3339(receipt.erased_at)},
-          {"scopes", receipt.scopes},
-          {"memories", receipt.memories},
-          {"unreadable", receipt.unreadable},
-          {"copies", number_or_null(receipt.copies)},
-          {"copies_erased", number_or_null(receipt.copies_erased)},
-          {"reason", receipt.reason.empty() ? json::value(nullptr)
-                                            : json::value(receipt.reason)},
-          {"principal", receipt.principal},
-          {"key_id", receipt.key_id.empty() ? json::value(nullptr)
-                                            : json::value(receipt.key_id)},
-          {"audit_chain", receipt.audit_chain},
-          {"audit_index", receipt.audit_index},
-          {"audit_head", receipt.audit_head},
-          {"public_key", receipt.public_key},
-          {"signature", receipt.signature}};
-}
 
 exit_code show_receipt(const context& shared, const erasure_receipt& receipt,
                        receipt_time when) {

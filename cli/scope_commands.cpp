@@ -51,19 +51,6 @@ exit_code run_list(context& shared) {
   });
 }
 
-json::object to_json_with_limits(const scope_summary& shown) {
-  auto out = to_json(shown);
-  out["sessions"] = shown.sessions;
-  out["limits"] = to_json(shown.limits);
-  out["organization"] = nullptr;
-  if (const auto& all = shown.organization)
-    out["organization"] = json::object{{"memories", all->memories},
-                                       {"bytes", all->bytes},
-                                       {"sessions", all->sessions},
-                                       {"limits", to_json(all->limits)}};
-  return out;
-}
-
 exit_code show_scope(const context& shared, const scope_summary& shown) {
   if (shared.style.json) {
     print_json(to_json_with_limits(shown));

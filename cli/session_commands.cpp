@@ -54,17 +54,6 @@ result<session_options> to_options(const start_arguments& asked) {
   return out;
 }
 
-json::object to_json(const session_info& info) {
-  json::object row{{"session", info.scope.name()},
-                   {"scope", info.scope.path()},
-                   {"resumable", info.resumable},
-                   {"opened_at", to_rfc3339(info.opened_at)},
-                   {"expires_at", nullptr}};
-  if (info.expires_at)
-    row["expires_at"] = to_rfc3339(*info.expires_at);
-  return row;
-}
-
 std::string shown_expiry(const session_info& info) {
   return info.expires_at ? short_time(*info.expires_at) : "never";
 }

@@ -24,7 +24,9 @@ const std::map<std::string, std::set<std::string>> may_include{
   {"actors", {"engine", "persistence", "search", "auth", "crypto", "core"}},
   {"runtime",
    {"actors", "engine", "persistence", "search", "auth", "crypto", "core"}},
-  {"cli", {"runtime", "core"}},
+  {"wire", {"runtime", "core"}},
+  {"server", {"wire", "runtime", "core"}},
+  {"cli", {"server", "wire", "runtime", "core"}},
 };
 
 /// A third party's include prefix and the files that may have it.
@@ -37,11 +39,13 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> doors{
   {"libstemmer.h", {"search/"}},
   {"unicode/", {"search/", "core/utf8.cpp"}},
   {"CLI/", {"cli/"}},
-  {"spdlog/", {"runtime/runtime.cpp"}},
+  {"spdlog/", {"runtime/runtime.cpp", "server/request_log.cpp"}},
   {"boost/json",
    {"core/json_text.cpp", "core/filter", "runtime/audit_export.cpp",
-    "runtime/erasure_list.cpp", "cli/"}},
-  {"boost/beast", {"server/"}},
+    "runtime/erasure_list.cpp", "wire/", "server/", "cli/"}},
+  {"boost/beast", {"server/connection.cpp"}},
+  {"boost/asio",
+   {"server/connection.hpp", "server/connection.cpp", "server/server.cpp"}},
 };
 
 struct source {

@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "server/server.hpp"
+#include "server/service.hpp"
+
+namespace cloister::server {
+
+/// What the listener knows of a connection.
+class open_connection {
+public:
+  virtual ~open_connection() = default;
+  /// Ends it once it has nothing in flight. On any thread.
+  virtual void drain() = 0;
+  /// Ends it. On any thread.
+  virtual void abort() = 0;
+};
+
+/// The connections there are, and what they share. Thread-safe.
+class connections {
+public:
+  connections(std::shared_ptr<service> shared, server_options given)
+    : of(std::move(shared)), options(std::move(given)) {}
+
+  const std::shared_ptr<service> of;
+  const server_options options;
+
+  /// Counts one. Answers its number, or 0 if there are too many.
+  std::uint64_t add(const std::weak_ptr<open_connection>& one);
+  void remove(std::uint64_t number);
+  void drain_all();
+  void abort_all();
+  /// Whether none is left, within a time.
+  bool wait_for_none(std::chrono::milliseconds time);
+
+  /// Takes part of what all bodies may hold; false if that is too much.
+  bool reserve(std::size_t bytes);
+  void give_back(std::size_t bytes) {
+    body_bytes_ -= bytes;
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t next_ = 1;
+  std::map<std::uint64_t, std::weak_ptr<open_connection>> open_;
+  std::atomic<std::size_t> body_bytes_{0};
+};
+
+/// A part of what all bodies may hold, as long as it lives.
+class body_share {
+public:
+  body_share() = default;
+  body_share(const body_share&) = delete;
+  body_share& operator=(const body_share&) = delete;
+  ~body_share() {
+    release();
+  }
+
+  bool reserve(connections& of, std::size_t bytes) {
+    release();
+    if (!of.reserve(bytes))
+      return false;
+    of_ = &of;
+    bytes_ = bytes;
+    return true;
+  }
+  void release() {
+    if (of_ != nullptr)
+      of_->give_back(bytes_);
+    of_ = nullptr;
+  }
+
+private:
+  connections* of_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+} // namespace cloister::server

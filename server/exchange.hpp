@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <boost/json/value.hpp>
+
+#include "runtime/runtime.hpp"
+#include "server/http_message.hpp"
+#include "server/service.hpp"
+
+namespace cloister::server {
+
+struct route;
+struct service;
+
+/// One request and its answer. Shared by whatever works on it; answered once,
+/// by whoever is first, on any thread.
+class exchange : public std::enable_shared_from_this<exchange> {
+public:
+  using answer_handler = std::function<void(http_response)>;
+
+  exchange(std::shared_ptr<service> of, http_request request,
+           answer_handler answered);
+  exchange(const exchange&) = delete;
+  exchange& operator=(const exchange&) = delete;
+  /// Whoever forgot to answer answers `unavailable`.
+  ~exchange();
+
+  const http_request& request() const {
+    return request_;
+  }
+  service& of() const {
+    return *of_;
+  }
+  /// 32 hexadecimal digits.
+  const std::string& id() const {
+    return id_;
+  }
+
+  // -- what the router found --
+
+  http_target target;
+  const route* where = nullptr;
+  /// What a pattern's `{name}` stands for.
+  std::vector<std::pair<std::string_view, std::string>> path_parameters;
+
+  const std::string& path_parameter(std::string_view name) const;
+  std::optional<std::string> query(std::string_view name) const {
+    return target.parameter(name);
+  }
+
+  // -- who asks --
+
+  /// Of the headers; fails with `unauthenticated`, or with `invalid_argument`
+  /// where there are two.
+  result<std::string> api_key() const;
+
+  /// The one of the query, the header, or the body's member, which must not
+  /// differ; empty for the key's root. Fails with `invalid_argument`.
+  result<std::string> user_id(std::optional<std::string> in_body = {}) const;
+
+  /// Calls `work` with the client that the key and the user_id name, or
+  /// answers why there is none.
+  void with_client(std::function<void(const client&)> work,
+                   std::optional<std::string> user_id_in_body = {});
+  /// The same for a scope that the path names.
+  void with_client_of(const std::string& user_id,
+                      std::function<void(const client&)> work);
+  /// Calls `work` if the operator's key was given, or answers why not.
+  void with_operator(std::function<void()> work);
+
+  // -- what is sent --
+
+  /// The body as an object; an empty one for no body. Fails with
+  /// `invalid_argument`.
+  result<boost::json::object> body() const;
+
+  // -- answers --
+
+  void answer(http_response response);
+  void answer(unsigned status, const boost::json::value& document);
+  /// With the status of the code if it is 0, and further headers.
+  void fail(const error& why, unsigned status = 0,
+            std::vector<std::pair<std::string, std::string>> headers = {});
+
+  /// Answers `show(value)`, or the error.
+  template <class T, class Show>
+  void answer_with(const result<T>& outcome, Show show, unsigned status = 200) {
+    if (outcome)
+      answer(status, show(*outcome));
+    else
+      fail(outcome.error());
+  }
+
+private:
+  void log(const http_response& response) const;
+
+  std::shared_ptr<service> of_;
+  http_request request_;
+  answer_handler answered_;
+  std::atomic_flag is_answered_ = ATOMIC_FLAG_INIT;
+  std::array<std::uint8_t, 16> request_id_{};
+  std::string id_;
+  std::chrono::steady_clock::time_point began_;
+  /// Of the key; for the log.
+  std::string key_id_;
+  std::optional<client> bound_;
+  errc outcome_ = errc::ok;
+};
+
+using exchange_ptr = std::shared_ptr<exchange>;
+
+} // namespace cloister::server

@@ -1,0 +1,109 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/reading.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "server/route.hpp"
+
+namespace cloister::server {
+
+namespace {
+
+/// Whether all of a text is a number.
+template <class Number>
+bool parse_number(std::string_view text, Number& out) {
+  auto end = text.data() + text.size();
+  auto [at, code] = std::from_chars(text.data(), end, out);
+  return !text.empty() && code == std::errc{} && at == end;
+}
+
+} // namespace
+
+std::optional<memory_id> read_memory_id(const exchange_ptr& call) {
+  auto id = memory_id::parse(call->path_parameter("id"));
+  if (id)
+    return *id;
+  call->fail({errc::invalid_argument,
+              "the id of a memory is a UUID, like those that creating and "
+              "listing memories answer"});
+  return std::nullopt;
+}
+
+std::optional<precondition> read_if_match(const exchange_ptr& call) {
+  auto text = call->request().header("if-match");
+  if (text.empty() || text == "*")
+    return precondition{};
+  if (text.size() > 2 && text.front() == '"' && text.back() == '"')
+    text = text.substr(1, text.size() - 2);
+  std::uint32_t revision = 0;
+  if (parse_number(text, revision))
+    return precondition{revision};
+  call->fail({errc::invalid_argument,
+              "If-Match takes one ETag, which is a revision, like \"3\""});
+  return std::nullopt;
+}
+
+std::optional<std::size_t> read_limit(const exchange_ptr& call,
+                                      std::size_t otherwise) {
+  auto text = call->query("limit");
+  if (!text)
+    return otherwise;
+  std::size_t out = 0;
+  if (parse_number(*text, out))
+    return out;
+  call->fail({errc::invalid_argument, "\"limit\" is a number"});
+  return std::nullopt;
+}
+
+std::optional<bool> read_flag(const exchange_ptr& call, std::string_view name) {
+  auto text = call->query(name);
+  if (!text || *text == "false" || *text == "0")
+    return false;
+  if (*text == "true" || *text == "1")
+    return true;
+  call->fail({errc::invalid_argument,
+              "\"" + std::string{name} + "\" is true or false"});
+  return std::nullopt;
+}
+
+std::vector<std::string> read_names(const exchange_ptr& call,
+                                    std::string_view name) {
+  std::vector<std::string> out;
+  for (const auto& [known, value] : call->target.query) {
+    if (known != name)
+      continue;
+    for (std::size_t at = 0;;) {
+      auto end = value.find(',', at);
+      out.push_back(value.substr(at, end - at));
+      if (end == std::string::npos)
+        break;
+      at = end + 1;
+    }
+  }
+  return out;
+}
+
+bool check_query(const exchange_ptr& call) {
+  for (const auto& [name, value] : call->target.query) {
+    auto is_known
+      = (call->where->has_user_id && name == "user_id")
+        || std::any_of(call->where->query.begin(), call->where->query.end(),
+                       [&](const auto& each) { return each.name == name; });
+    if (is_known)
+      continue;
+    constexpr std::size_t shown_max = 64;
+    std::string known = call->where->has_user_id ? "user_id" : "";
+    for (const auto& each : call->where->query)
+      known += (known.empty() ? "" : ", ") + std::string{each.name};
+    call->fail({errc::invalid_argument,
+                "this address has no parameter \"" + name.substr(0, shown_max)
+                  + "\"; it has " + (known.empty() ? "none" : known)});
+    return false;
+  }
+  return true;
+}
+
+} // namespace cloister::server

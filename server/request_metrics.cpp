@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/request_metrics.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace cloister::server {
+
+namespace {
+
+std::string seconds_text(std::uint64_t microseconds) {
+  std::array<char, 32> text{};
+  auto size = std::snprintf(text.data(), text.size(), "%llu.%06llu",
+                            static_cast<unsigned long long>(microseconds
+                                                            / 1'000'000),
+                            static_cast<unsigned long long>(microseconds
+                                                            % 1'000'000));
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+void add_head(std::string& out, std::string_view name, std::string_view kind,
+              std::string_view help) {
+  out.append("# HELP ").append(name).append(" ").append(help).append("\n");
+  out.append("# TYPE ").append(name).append(" ").append(kind).append("\n");
+}
+
+void add_value(std::string& out, std::string_view name, std::int64_t value) {
+  out.append(name).append(" ").append(std::to_string(value)).append("\n");
+}
+
+} // namespace
+
+void request_metrics::count(std::string_view operation,
+                            std::string_view outcome,
+                            std::chrono::microseconds took) {
+  auto at = std::lower_bound(bounds.begin(), bounds.end(), took.count());
+  std::lock_guard guard{mutex_};
+  ++outcomes_[{std::string{operation}, std::string{outcome}}];
+  auto found = latencies_.find(operation);
+  if (found == latencies_.end())
+    found = latencies_.emplace(std::string{operation}, histogram{}).first;
+  ++found->second.buckets[static_cast<std::size_t>(at - bounds.begin())];
+  found->second.microseconds += static_cast<std::uint64_t>(took.count());
+  ++found->second.number;
+}
+
+std::string request_metrics::text() const {
+  std::string out;
+  add_head(out, "cloister_http_connections", "gauge", "Open connections.");
+  add_value(out, "cloister_http_connections", connections);
+  add_head(out, "cloister_http_requests_in_flight", "gauge",
+           "Requests that are not answered yet.");
+  add_value(out, "cloister_http_requests_in_flight", in_flight);
+  add_head(out, "cloister_http_connections_refused_total", "counter",
+           "Connections beyond the limit.");
+  add_value(out, "cloister_http_connections_refused_total",
+            static_cast<std::int64_t>(refused_connections.load()));
+  std::lock_guard guard{mutex_};
+  add_head(out, "cloister_operations_total", "counter",
+           "Requests by operation and outcome.");
+  for (const auto& [names, number] : outcomes_)
+    out.append("cloister_operations_total{operation=\"")
+      .append(names.first)
+      .append("\",outcome=\"")
+      .append(names.second)
+      .append("\"} ")
+      .append(std::to_string(number))
+      .append("\n");
+  add_head(out, "cloister_operation_duration_seconds", "histogram",
+           "How long requests took, by operation.");
+  for (const auto& [operation, values] : latencies_) {
+    auto label = "operation=\"" + operation + "\"";
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < values.buckets.size(); ++i) {
+      sum += values.buckets[i];
+      auto bound
+        = i < bounds.size()
+            ? seconds_text(static_cast<std::uint64_t>(bounds[i]))
+            : std::string{"+Inf"};
+      out += "cloister_operation_duration_seconds_bucket{" + label + ",le=\""
+             + bound + "\"} " + std::to_string(sum) + "\n";
+    }
+    out += "cloister_operation_duration_seconds_sum{" + label + "} "
+           + seconds_text(values.microseconds) + "\n";
+    out += "cloister_operation_duration_seconds_count{" + label + "} "
+           + std::to_string(values.number) + "\n";
+  }
+  return out;
+}
+
+} // namespace cloister::server

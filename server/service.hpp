@@ -1,0 +1,31 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "runtime/runtime.hpp"
+#include "server/background.hpp"
+#include "server/client_cache.hpp"
+#include "server/request_log.hpp"
+#include "server/request_metrics.hpp"
+
+namespace cloister::server {
+
+/// What all requests share. Thread-safe.
+struct service {
+  runtime store;
+  client_cache clients;
+  request_log log;
+  request_metrics metrics;
+  background blocking;
+  /// It ends: nothing new is begun, and load balancers are told.
+  std::atomic<bool> is_draining{false};
+
+  explicit service(runtime opened, request_log logs)
+    : store(std::move(opened)), clients(store), log(std::move(logs)) {}
+};
+
+} // namespace cloister::server

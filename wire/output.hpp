@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <string_view>
+
+#include <boost/json/fwd.hpp>
+
+#include "runtime/backup.hpp"
+#include "runtime/receipt.hpp"
+#include "runtime/rotation.hpp"
+#include "runtime/types.hpp"
+
+/// Cloister's values as JSON, the same on the command line and over the
+/// network. Names and shapes are part of the public contract.
+namespace cloister::wire {
+
+boost::json::object to_json(const memory& value, const scope& where);
+boost::json::object to_json(const located_memory& found);
+/// The memory with its score.
+boost::json::object to_json(const search_hit& hit);
+/// `{"results", "cursor"}`.
+boost::json::object to_json(const memory_list& page);
+/// `{"results"}`.
+boost::json::object to_json(const search_results& found);
+boost::json::object to_json(const key_info& key);
+boost::json::object to_json(const scope_summary& summary);
+/// The same with what it holds and may not exceed, as it is shown alone.
+boost::json::object to_json_with_limits(const scope_summary& shown);
+/// An organization, with what becomes of it.
+boost::json::object organization_to_json(const scope_summary& summary);
+boost::json::object to_json(const quota& limits);
+boost::json::object to_json(const session_info& session);
+boost::json::object to_json(const erasure_receipt& receipt);
+boost::json::object to_json(const audit_record& record);
+/// `{"results", "cursor"}`.
+boost::json::object to_json(const audit_list& page);
+boost::json::object to_json(const audit_verification& report);
+boost::json::object to_json(const backup_summary& made,
+                            std::string_view file);
+boost::json::object to_json(const rotation_report& done);
+
+} // namespace cloister::wire
