@@ -30,6 +30,8 @@ struct serve_arguments {
   std::string checkpoint_command;
   std::string checkpoint_interval = "5m";
   std::string drain_timeout = "30s";
+  std::string transfer_timeout = "20s";
+  std::string idle_timeout = "75s";
   bool prints_config = false;
 };
 
@@ -103,22 +105,23 @@ void serve_until_told(server::http_server& running, bool is_quiet) {
 
 void print_config(const context& shared, const serve_arguments& asked) {
   const auto& server = asked.server;
-  print_json(json::object{
-    {"data", shared.data_dir},
-    {"listen", asked.listen},
-    {"tls-cert", server.tls_certificate},
-    {"tls-key", server.tls_key},
-    {"threads", server.threads},
-    {"connections-max", server.connections_max},
-    {"in-flight-max", server.in_flight_max},
-    {"body-bytes-max", server.body_bytes_max},
-    {"bodies-bytes-max", server.bodies_bytes_max},
-    {"log-level", server.log.level},
-    {"log-file", server.log.file},
-    {"log-names", server.log.names},
-    {"drain-timeout", asked.drain_timeout},
-    {"checkpoint-command", asked.checkpoint_command},
-    {"checkpoint-interval", asked.checkpoint_interval}});
+  print_json(json::object{{"data", shared.data_dir},
+                          {"listen", asked.listen},
+                          {"tls-cert", server.tls_certificate},
+                          {"tls-key", server.tls_key},
+                          {"threads", server.threads},
+                          {"connections-max", server.connections_max},
+                          {"in-flight-max", server.in_flight_max},
+                          {"body-bytes-max", server.body_bytes_max},
+                          {"bodies-bytes-max", server.bodies_bytes_max},
+                          {"log-level", server.log.level},
+                          {"log-file", server.log.file},
+                          {"log-names", server.log.names},
+                          {"drain-timeout", asked.drain_timeout},
+                          {"transfer-timeout", asked.transfer_timeout},
+                          {"idle-timeout", asked.idle_timeout},
+                          {"checkpoint-command", asked.checkpoint_command},
+                          {"checkpoint-interval", asked.checkpoint_interval}});
 }
 
 result<runtime_options> store_options(const context& shared,
@@ -135,15 +138,20 @@ result<runtime_options> store_options(const context& shared,
 }
 
 exit_code run_serve(context& shared, serve_arguments asked) {
-  auto drain = parse_duration(asked.drain_timeout);
-  if (drain.has_error())
-    return fail(drain.error());
-  asked.server.drain_timeout = *drain;
+  for (auto [text, into] :
+       {std::pair{&asked.drain_timeout, &asked.server.drain_timeout},
+        std::pair{&asked.transfer_timeout, &asked.server.transfer_timeout},
+        std::pair{&asked.idle_timeout, &asked.server.idle_timeout}}) {
+    auto span = parse_duration(*text);
+    if (span.has_error())
+      return fail(span.error());
+    *into = *span;
+  }
   if (auto done = read_address(asked.listen, asked.server); done.has_error())
     return fail(done.error());
   if (asked.server.tls_certificate.empty() != asked.server.tls_key.empty())
-    return fail({errc::invalid_argument,
-                 "TLS wants both --tls-cert and --tls-key"});
+    return fail(
+      {errc::invalid_argument, "TLS wants both --tls-cert and --tls-key"});
   if (asked.prints_config) {
     print_config(shared, asked);
     return exit_code::done;
@@ -158,8 +166,7 @@ exit_code run_serve(context& shared, serve_arguments asked) {
   if (opened.has_error())
     return fail(shared.told_of_server(opened.error()));
   auto sealed = opened->sealed();
-  auto started
-    = server::http_server::start(std::move(*opened), asked.server);
+  auto started = server::http_server::start(std::move(*opened), asked.server);
   if (started.has_error())
     return fail(started.error());
   auto running = std::move(*started);
@@ -178,8 +185,8 @@ exit_code run_serve(context& shared, serve_arguments asked) {
 
 void add_serve_command(CLI::App& app, context& shared) {
   auto asked = std::make_shared<serve_arguments>();
-  auto serve = app.add_subcommand(
-    "serve", "Serve the store to agents over HTTP (REST)");
+  auto serve
+    = app.add_subcommand("serve", "Serve the store to agents over HTTP (REST)");
   auto& server = asked->server;
   serve->add_option("--listen", asked->listen, "Where to listen, HOST:PORT")
     ->capture_default_str()
@@ -217,6 +224,15 @@ void add_serve_command(CLI::App& app, context& shared) {
   serve
     ->add_option("--drain-timeout", asked->drain_timeout,
                  "How long a stop waits for what is in flight")
+    ->capture_default_str();
+  serve
+    ->add_option("--transfer-timeout", asked->transfer_timeout,
+                 "How long a request may take to arrive, and an answer to be "
+                 "taken")
+    ->capture_default_str();
+  serve
+    ->add_option("--idle-timeout", asked->idle_timeout,
+                 "How long a connection may be silent between requests")
     ->capture_default_str();
   serve->add_option("--checkpoint-command", asked->checkpoint_command,
                     "Gets a signed audit checkpoint on its standard input "

@@ -93,8 +93,7 @@ std::optional<std::pair<error, unsigned>> unreadable(const error_code& why) {
   if (why.category() == make_error_code(http::error::bad_target).category()
       && why != http::error::end_of_stream
       && why != http::error::partial_message)
-    return std::pair{error{errc::invalid_argument, "this is not HTTP/1.1"},
-                     0u};
+    return std::pair{error{errc::invalid_argument, "this is not HTTP/1.1"}, 0u};
   return std::nullopt;
 }
 
@@ -133,9 +132,8 @@ public:
   }
 
   void abort() override {
-    asio::post(stream_.get_executor(), [self = this->shared_from_this()] {
-      self->tcp().close();
-    });
+    asio::post(stream_.get_executor(),
+               [self = this->shared_from_this()] { self->tcp().close(); });
   }
 
 private:
@@ -168,16 +166,15 @@ private:
       return read_header();
     is_idle_ = true;
     tcp().expires_after(of_->options.idle_timeout);
-    stream_.async_read_some(
-      buffer_.prepare(first_read_bytes),
-      [self = this->shared_from_this()](const error_code& failed,
-                                        std::size_t bytes) {
-        self->is_idle_ = false;
-        if (failed)
-          return self->close();
-        self->buffer_.commit(bytes);
-        self->read_header();
-      });
+    stream_.async_read_some(buffer_.prepare(first_read_bytes),
+                            [self = this->shared_from_this()](
+                              const error_code& failed, std::size_t bytes) {
+                              self->is_idle_ = false;
+                              if (failed)
+                                return self->close();
+                              self->buffer_.commit(bytes);
+                              self->read_header();
+                            });
   }
 
   void read_header() {
@@ -216,13 +213,12 @@ private:
   void invite_body() {
     auto go_on = std::make_shared<http::response<http::empty_body>>(
       http::status::continue_, version_);
-    http::async_write(
-      stream_, *go_on,
-      [self = this->shared_from_this(), go_on](const error_code& failed,
-                                               std::size_t) {
-        if (!failed)
-          self->read_body();
-      });
+    http::async_write(stream_, *go_on,
+                      [self = this->shared_from_this(),
+                       go_on](const error_code& failed, std::size_t) {
+                        if (!failed)
+                          self->read_body();
+                      });
   }
 
   void read_body() {
@@ -249,8 +245,8 @@ private:
     auto call = std::make_shared<exchange>(of_->of, std::move(request),
                                            std::move(answered));
     if (of_->of->is_draining)
-      return call->fail({errc::overloaded, "the server is stopping",
-                         std::chrono::seconds{1}});
+      return call->fail(
+        {errc::overloaded, "the server is stopping", std::chrono::seconds{1}});
     if (of_->of->metrics.in_flight
         > static_cast<std::int64_t>(of_->options.in_flight_max))
       return call->fail({errc::overloaded,
@@ -300,24 +296,21 @@ private:
     if (!is_head_ && response.status != not_modified)
       message->body() = std::move(response.body);
     tcp().expires_after(of_->options.transfer_timeout);
-    http::async_write(
-      stream_, *message,
-      [self = this->shared_from_this(), message](const error_code& failed,
-                                                 std::size_t) {
-        if (failed || !self->keeps_alive_)
-          return self->close();
-        self->await_request();
-      });
+    http::async_write(stream_, *message,
+                      [self = this->shared_from_this(),
+                       message](const error_code& failed, std::size_t) {
+                        if (failed || !self->keeps_alive_)
+                          return self->close();
+                        self->await_request();
+                      });
   }
 
   void close() {
     share_.release();
     if constexpr (std::is_same_v<Stream, tls_stream>) {
       tcp().expires_after(of_->options.transfer_timeout);
-      stream_.async_shutdown(
-        [self = this->shared_from_this()](const error_code&) {
-          self->tcp().close();
-        });
+      stream_.async_shutdown([self = this->shared_from_this()](
+                               const error_code&) { self->tcp().close(); });
     } else {
       error_code ignored;
       tcp().socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
@@ -330,16 +323,15 @@ private:
   void linger() {
     tcp().expires_after(std::chrono::seconds{2});
     buffer_.clear();
-    stream_.async_read_some(
-      buffer_.prepare(first_read_bytes),
-      [self = this->shared_from_this()](const error_code& failed,
-                                        std::size_t bytes) {
-        self->lingered_ += bytes;
-        constexpr std::size_t lingering_max = 1024 * 1024;
-        if (failed || self->lingered_ > lingering_max)
-          return self->tcp().close();
-        self->linger();
-      });
+    stream_.async_read_some(buffer_.prepare(first_read_bytes),
+                            [self = this->shared_from_this()](
+                              const error_code& failed, std::size_t bytes) {
+                              self->lingered_ += bytes;
+                              constexpr std::size_t lingering_max = 1024 * 1024;
+                              if (failed || self->lingered_ > lingering_max)
+                                return self->tcp().close();
+                              self->linger();
+                            });
   }
 
   std::shared_ptr<connections> of_;
@@ -393,8 +385,8 @@ void serve_connection(asio::ip::tcp::socket socket,
     begin(std::make_shared<connection<tls_stream>>(of, peer, std::move(socket),
                                                    *tls));
   else
-    begin(std::make_shared<connection<plain_stream>>(of, peer,
-                                                     std::move(socket)));
+    begin(
+      std::make_shared<connection<plain_stream>>(of, peer, std::move(socket)));
 }
 
 } // namespace cloister::server

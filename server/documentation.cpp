@@ -73,8 +73,8 @@ std::string schema_text(const json::object& schemas, std::string_view name) {
 
 std::string shown(const route& of, const json::object& schemas) {
   auto out = "<details><summary><code>" + std::string{to_string(of.method)}
-             + ' ' + escaped(of.pattern) + "</code> "
-             + escaped(of.summary) + "</summary>";
+             + ' ' + escaped(of.pattern) + "</code> " + escaped(of.summary)
+             + "</summary>";
   if (of.needs == access::operator_key)
     out += "<p>Wants the operator key.</p>";
   if (!of.query.empty() || of.has_user_id) {
@@ -114,10 +114,12 @@ std::string error_table() {
 std::string documentation_page() {
   auto schemas = openapi_schemas();
   std::string out{head};
-  out += "<h1>Cloister " + std::string{version_text} + "</h1>"
-         "<p>Send an API key as <code>Authorization: Bearer KEY</code>, "
-         "<code>Authorization: Token KEY</code> or <code>X-API-Key: KEY</code>. "
-         "The same as <a href=\"/openapi.json\">OpenAPI 3.1</a>.</p>";
+  out += "<h1>Cloister " + std::string{version_text}
+         + "</h1>"
+           "<p>Send an API key as <code>Authorization: Bearer KEY</code>, "
+           "<code>Authorization: Token KEY</code> or <code>X-API-Key: "
+           "KEY</code>. "
+           "The same as <a href=\"/openapi.json\">OpenAPI 3.1</a>.</p>";
   std::string_view tag;
   for (auto each : all_routes()) {
     if (each->tag != tag)

@@ -56,7 +56,8 @@ std::optional<std::string_view> credentials_of(std::string_view header) {
     return std::nullopt;
   std::string scheme{header.substr(0, space)};
   for (auto& letter : scheme)
-    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    letter
+      = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   if (scheme != "bearer" && scheme != "token")
     return std::nullopt;
   auto rest = header.substr(space);
@@ -93,8 +94,8 @@ const std::string& exchange::path_parameter(std::string_view name) const {
 result<std::string> exchange::api_key() const {
   for (auto name : single_headers)
     if (request_.count(name) > 1)
-      return error{errc::invalid_argument, "the header " + std::string{name}
-                                             + " was sent twice"};
+      return error{errc::invalid_argument,
+                   "the header " + std::string{name} + " was sent twice"};
   auto authorization = request_.header("authorization");
   auto own = request_.header("x-api-key");
   if (authorization.empty() && own.empty())
@@ -149,15 +150,14 @@ void exchange::with_client_of(const std::string& user_id,
   if (key.has_error())
     return fail(key.error());
   key_id_ = id_of_key(*key);
-  of_->clients.find(*key, user_id,
-                    [self = shared_from_this(),
-                     work = std::move(work)](result<client> bound) {
-                      if (bound.has_error())
-                        return self->fail(bound.error());
-                      self->bound_
-                        = bound->with_request_id(self->request_id_);
-                      work(*self->bound_);
-                    });
+  of_->clients.find(
+    *key, user_id,
+    [self = shared_from_this(), work = std::move(work)](result<client> bound) {
+      if (bound.has_error())
+        return self->fail(bound.error());
+      self->bound_ = bound->with_request_id(self->request_id_);
+      work(*self->bound_);
+    });
 }
 
 void exchange::with_operator(std::function<void()> work) {

@@ -51,9 +51,9 @@ result<void> add_parameter(std::string_view pair, http_target& out) {
     return {};
   auto equals = pair.find('=');
   auto name = decoded(pair.substr(0, equals), plus_sign::space);
-  auto value = decoded(
-    equals == std::string_view::npos ? "" : pair.substr(equals + 1),
-    plus_sign::space);
+  auto value
+    = decoded(equals == std::string_view::npos ? "" : pair.substr(equals + 1),
+              plus_sign::space);
   if (name.has_error() || value.has_error())
     return name.has_error() ? name.error() : value.error();
   out.query.emplace_back(std::move(*name), std::move(*value));
@@ -97,8 +97,7 @@ std::string_view to_string(http_method method) {
   return "?";
 }
 
-std::string_view
-http_request::header(std::string_view lower_case_name) const {
+std::string_view http_request::header(std::string_view lower_case_name) const {
   for (const auto& [name, value] : headers)
     if (name == lower_case_name)
       return value;
@@ -133,16 +132,14 @@ result<http_target> http_target::parse(std::string_view text) {
   }
   if (question == std::string_view::npos)
     return out;
-  done = for_each_part(text.substr(question + 1), '&', [&](auto part) {
-    return add_parameter(part, out);
-  });
+  done = for_each_part(text.substr(question + 1), '&',
+                       [&](auto part) { return add_parameter(part, out); });
   if (done.has_error())
     return done.error();
   return out;
 }
 
-std::optional<std::string>
-http_target::parameter(std::string_view name) const {
+std::optional<std::string> http_target::parameter(std::string_view name) const {
   for (const auto& [known, value] : query)
     if (known == name)
       return value;

@@ -63,24 +63,46 @@ void revoke(const exchange_ptr& call) {
   if (!check_query(call))
     return;
   call->with_client([call](const client& bound) {
-    bound.revoke_key(call->path_parameter("id"),
-                     [call](const result<key_info>& done) {
-                       call->answer_with(done, [](const auto& key) {
-                         return wire::to_json(key);
-                       });
-                     });
+    bound.revoke_key(
+      call->path_parameter("id"), [call](const result<key_info>& done) {
+        call->answer_with(done,
+                          [](const auto& key) { return wire::to_json(key); });
+      });
   });
 }
 
 const std::vector<route> routes{
-  {http_method::post, "/v1/keys", "create_key", "keys",
-   "Make an API key, which is shown once", access::api_key, create, {},
-   "NewKey", "CreatedKey", created},
-  {http_method::get, "/v1/keys", "list_keys", "keys",
-   "Keys rooted at the scope or below", access::api_key, list, {}, "", "Keys"},
-  {http_method::remove, "/v1/keys/{id}", "revoke_key", "keys",
-   "Revoke a key and all that was narrowed from it", access::api_key, revoke,
-   {}, "", "Key"},
+  {http_method::post,
+   "/v1/keys",
+   "create_key",
+   "keys",
+   "Make an API key, which is shown once",
+   access::api_key,
+   create,
+   {},
+   "NewKey",
+   "CreatedKey",
+   created},
+  {http_method::get,
+   "/v1/keys",
+   "list_keys",
+   "keys",
+   "Keys rooted at the scope or below",
+   access::api_key,
+   list,
+   {},
+   "",
+   "Keys"},
+  {http_method::remove,
+   "/v1/keys/{id}",
+   "revoke_key",
+   "keys",
+   "Revoke a key and all that was narrowed from it",
+   access::api_key,
+   revoke,
+   {},
+   "",
+   "Key"},
 };
 
 } // namespace

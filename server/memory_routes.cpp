@@ -72,9 +72,9 @@ std::vector<memory_draft> read_drafts(wire::object_reader& from,
     wire::object_reader one{row.get_object()};
     out.push_back(wire::read_draft(one));
     if (auto done = one.finish(); done.has_error()) {
-      from.fail({errc::invalid_argument,
-                 "memory " + std::to_string(out.size() - 1) + ": "
-                   + done.error().detail});
+      from.fail({errc::invalid_argument, "memory "
+                                           + std::to_string(out.size() - 1)
+                                           + ": " + done.error().detail});
       return out;
     }
   }
@@ -115,12 +115,12 @@ void create(const exchange_ptr& call) {
   call->with_client(
     [call, shared](const client& bound) {
       if (!shared->is_batch)
-        return bound.create_memory(
-          std::move(shared->drafts.front()),
-          [call, bound](const result<memory>& done) {
-            auto is_new = done && done->revision == 1;
-            answer_memory(call, bound, done, is_new ? created : 200);
-          });
+        return bound.create_memory(std::move(shared->drafts.front()),
+                                   [call, bound](const result<memory>& done) {
+                                     auto is_new = done && done->revision == 1;
+                                     answer_memory(call, bound, done,
+                                                   is_new ? created : 200);
+                                   });
       bound.create_memories(
         std::move(shared->drafts),
         [call, bound](const result<std::vector<memory>>& done) {
@@ -199,11 +199,12 @@ void search(const exchange_ptr& call) {
     return;
   call->with_client(
     [call, options = std::move(what->options)](const client& bound) {
-      bound.search_memories(
-        options, [call](const result<search_results>& done) {
-          call->answer_with(
-            done, [](const auto& found) { return wire::to_json(found); });
-        });
+      bound.search_memories(options,
+                            [call](const result<search_results>& done) {
+                              call->answer_with(done, [](const auto& found) {
+                                return wire::to_json(found);
+                              });
+                            });
     },
     std::move(what->user_id));
 }
@@ -246,13 +247,12 @@ void update(const exchange_ptr& call) {
   call->with_client(
     [call, id = *id, wanted = *wanted,
      patch = std::move(what->patch)](const client& bound) {
-      bound.update_memory(
-        id, patch, wanted.revision,
-        [call, bound, wanted](const result<memory>& done) {
-          if (done.has_error())
-            return fail_change(call, done.error(), wanted);
-          answer_memory(call, bound, done);
-        });
+      bound.update_memory(id, patch, wanted.revision,
+                          [call, bound, wanted](const result<memory>& done) {
+                            if (done.has_error())
+                              return fail_change(call, done.error(), wanted);
+                            answer_memory(call, bound, done);
+                          });
     },
     std::move(what->user_id));
 }
@@ -285,8 +285,7 @@ void remove_all(const exchange_ptr& call) {
         || (*confirmed != where.name() && *confirmed != where.path()))
       return call->fail(
         {errc::invalid_argument,
-         "this deletes all memories of "
-           + std::string{where.path()}
+         "this deletes all memories of " + std::string{where.path()}
            + "; say that by confirm=" + std::string{where.name()}});
     bound.delete_all_memories([call](const result<std::uint64_t>& done) {
       call->answer_with(done, [](auto count) {
@@ -363,34 +362,101 @@ const std::vector<parameter> list_parameters{
   {"scopes", "string", "Other scopes instead, separated by commas"}};
 
 const std::vector<route> routes{
-  {http_method::post, "/v1/memories", "create_memory", "memories",
-   "Store a memory, or up to 1000 of them, all or none", access::api_key,
-   create, {}, "NewMemory", "Memory", created},
+  {http_method::post,
+   "/v1/memories",
+   "create_memory",
+   "memories",
+   "Store a memory, or up to 1000 of them, all or none",
+   access::api_key,
+   create,
+   {},
+   "NewMemory",
+   "Memory",
+   created},
   {http_method::get, "/v1/memories", "list_memories", "memories",
    "List memories, a page at a time", access::api_key, list, list_parameters,
    "", "MemoryPage"},
-  {http_method::remove, "/v1/memories", "delete_all_memories", "memories",
-   "Delete all memories of the scope", access::api_key, remove_all,
-   {{"confirm", "string", "The user_id, once more", true}}, "", "Deleted"},
-  {http_method::post, "/v1/memories/search", "search_memories", "memories",
-   "Search memories, best first", access::api_key, search, {}, "Search",
+  {http_method::remove,
+   "/v1/memories",
+   "delete_all_memories",
+   "memories",
+   "Delete all memories of the scope",
+   access::api_key,
+   remove_all,
+   {{"confirm", "string", "The user_id, once more", true}},
+   "",
+   "Deleted"},
+  {http_method::post,
+   "/v1/memories/search",
+   "search_memories",
+   "memories",
+   "Search memories, best first",
+   access::api_key,
+   search,
+   {},
+   "Search",
    "SearchResults"},
-  {http_method::get, "/v1/memories/{id}", "get_memory", "memories",
-   "Read a memory", access::api_key, get, {}, "", "Memory"},
-  {http_method::patch, "/v1/memories/{id}", "update_memory", "memories",
-   "Change a memory by a merge patch (RFC 7396)", access::api_key, update, {},
-   "MemoryPatch", "Memory"},
-  {http_method::remove, "/v1/memories/{id}", "delete_memory", "memories",
-   "Delete a memory", access::api_key, remove, {}, "", "Deleted"},
-  {http_method::get, "/v1/memories/{id}/history", "memory_history", "memories",
-   "All revisions of a memory, newest first", access::api_key, history, {}, "",
+  {http_method::get,
+   "/v1/memories/{id}",
+   "get_memory",
+   "memories",
+   "Read a memory",
+   access::api_key,
+   get,
+   {},
+   "",
+   "Memory"},
+  {http_method::patch,
+   "/v1/memories/{id}",
+   "update_memory",
+   "memories",
+   "Change a memory by a merge patch (RFC 7396)",
+   access::api_key,
+   update,
+   {},
+   "MemoryPatch",
+   "Memory"},
+  {http_method::remove,
+   "/v1/memories/{id}",
+   "delete_memory",
+   "memories",
+   "Delete a memory",
+   access::api_key,
+   remove,
+   {},
+   "",
+   "Deleted"},
+  {http_method::get,
+   "/v1/memories/{id}/history",
+   "memory_history",
+   "memories",
+   "All revisions of a memory, newest first",
+   access::api_key,
+   history,
+   {},
+   "",
    "History"},
-  {http_method::post, "/v1/memories/{id}/restore", "restore_memory", "memories",
-   "Make an old revision the newest", access::api_key, restore, {},
-   "RestoreMemory", "Memory"},
-  {http_method::post, "/v1/memories/{id}/share", "share_memory", "memories",
-   "Copy a memory to another scope", access::api_key, share, {}, "ShareMemory",
-   "Memory", created},
+  {http_method::post,
+   "/v1/memories/{id}/restore",
+   "restore_memory",
+   "memories",
+   "Make an old revision the newest",
+   access::api_key,
+   restore,
+   {},
+   "RestoreMemory",
+   "Memory"},
+  {http_method::post,
+   "/v1/memories/{id}/share",
+   "share_memory",
+   "memories",
+   "Copy a memory to another scope",
+   access::api_key,
+   share,
+   {},
+   "ShareMemory",
+   "Memory",
+   created},
 };
 
 } // namespace

@@ -17,8 +17,8 @@ namespace {
 namespace json = boost::json;
 
 json::object reference_to(std::string_view kind, std::string_view name) {
-  return {{"$ref", "#/components/" + std::string{kind} + '/'
-                     + std::string{name}}};
+  return {
+    {"$ref", "#/components/" + std::string{kind} + '/' + std::string{name}}};
 }
 
 json::object content_of(std::string_view type, json::value schema) {
@@ -38,11 +38,10 @@ void add_path_parameters(std::string_view pattern, json::array& out) {
   for (auto at = pattern.find('{'); at != std::string_view::npos;
        at = pattern.find('{', at + 1)) {
     auto name = pattern.substr(at + 1, pattern.find('}', at) - at - 1);
-    out.push_back(json::object{
-      {"name", name},
-      {"in", "path"},
-      {"required", true},
-      {"schema", json::object{{"type", "string"}}}});
+    out.push_back(json::object{{"name", name},
+                               {"in", "path"},
+                               {"required", true},
+                               {"schema", json::object{{"type", "string"}}}});
   }
 }
 
@@ -182,16 +181,14 @@ json::value openapi_document() {
   return json::object{
     {"openapi", "3.1.0"},
     {"info",
-     json::object{
-       {"title", "Cloister"},
-       {"version", version_text},
-       {"description", "Memory for agents that belongs to someone."},
-       {"license", json::object{{"name", "Apache-2.0"},
-                                {"identifier", "Apache-2.0"}}}}},
+     json::object{{"title", "Cloister"},
+                  {"version", version_text},
+                  {"description", "Memory for agents that belongs to someone."},
+                  {"license", json::object{{"name", "Apache-2.0"},
+                                           {"identifier", "Apache-2.0"}}}}},
     {"servers", json::array{json::object{{"url", "/"}}}},
-    {"security",
-     json::array{json::object{{"bearer", json::array{}}},
-                 json::object{{"header", json::array{}}}}},
+    {"security", json::array{json::object{{"bearer", json::array{}}},
+                             json::object{{"header", json::array{}}}}},
     {"tags", tags()},
     {"paths", paths()},
     {"components", components()}};

@@ -95,20 +95,20 @@ http_response problem(const error& why, std::string_view request_id,
   out.status = status != 0 ? status : status_of(why.code);
   out.content_type = "application/problem+json";
   auto code = to_string(why.code);
-  out.body = to_json_text(boost::json::object{
-    {"type", "/docs#" + std::string{code}},
-    {"title", title_of(why.code)},
-    {"status", out.status},
-    {"detail", why.detail},
-    {"code", code},
-    {"request_id", request_id}});
+  out.body
+    = to_json_text(boost::json::object{{"type", "/docs#" + std::string{code}},
+                                       {"title", title_of(why.code)},
+                                       {"status", out.status},
+                                       {"detail", why.detail},
+                                       {"code", code},
+                                       {"request_id", request_id}});
   if (out.status == unauthorized)
     out.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (out.status == service_unavailable || out.status == too_many_requests) {
     // Whole seconds: shorter waits are rounded up.
     auto seconds = std::chrono::ceil<std::chrono::seconds>(why.retry_after);
-    out.headers.emplace_back("Retry-After",
-                             std::to_string(std::max<long>(1, seconds.count())));
+    out.headers.emplace_back(
+      "Retry-After", std::to_string(std::max<long>(1, seconds.count())));
   }
   return out;
 }

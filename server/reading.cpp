@@ -64,8 +64,8 @@ std::optional<bool> read_flag(const exchange_ptr& call, std::string_view name) {
     return false;
   if (*text == "true" || *text == "1")
     return true;
-  call->fail({errc::invalid_argument,
-              "\"" + std::string{name} + "\" is true or false"});
+  call->fail(
+    {errc::invalid_argument, "\"" + std::string{name} + "\" is true or false"});
   return std::nullopt;
 }
 

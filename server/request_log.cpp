@@ -59,12 +59,11 @@ void request_log::request(const request_line& line) {
 }
 
 void request_log::event(std::string_view name, std::string_view detail) {
-  out_->log(spdlog::level::warn,
-            to_json_text(json::object{
-              {"time", to_rfc3339(system_clock()->now())},
-              {"level", "notice"},
-              {"event", name},
-              {"detail", detail}}));
+  out_->log(spdlog::level::warn, to_json_text(json::object{
+                                   {"time", to_rfc3339(system_clock()->now())},
+                                   {"level", "notice"},
+                                   {"event", name},
+                                   {"detail", detail}}));
 }
 
 } // namespace cloister::server

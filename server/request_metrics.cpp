@@ -12,11 +12,10 @@ namespace {
 
 std::string seconds_text(std::uint64_t microseconds) {
   std::array<char, 32> text{};
-  auto size = std::snprintf(text.data(), text.size(), "%llu.%06llu",
-                            static_cast<unsigned long long>(microseconds
-                                                            / 1'000'000),
-                            static_cast<unsigned long long>(microseconds
-                                                            % 1'000'000));
+  auto size
+    = std::snprintf(text.data(), text.size(), "%llu.%06llu",
+                    static_cast<unsigned long long>(microseconds / 1'000'000),
+                    static_cast<unsigned long long>(microseconds % 1'000'000));
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
@@ -75,10 +74,9 @@ std::string request_metrics::text() const {
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < values.buckets.size(); ++i) {
       sum += values.buckets[i];
-      auto bound
-        = i < bounds.size()
-            ? seconds_text(static_cast<std::uint64_t>(bounds[i]))
-            : std::string{"+Inf"};
+      auto bound = i < bounds.size()
+                     ? seconds_text(static_cast<std::uint64_t>(bounds[i]))
+                     : std::string{"+Inf"};
       out += "cloister_operation_duration_seconds_bucket{" + label + ",le=\""
              + bound + "\"} " + std::to_string(sum) + "\n";
     }

@@ -53,13 +53,12 @@ void configure(const exchange_ptr& call) {
   call->with_client_of(
     call->path_parameter("scope"),
     [call, changes = *changes](const client& bound) {
-      bound.configure_scope(
-        changes, [call, bound](const result<quota>& done) {
-          call->answer_with(done, [&](const auto& limits) {
-            return json::object{{"scope", bound.bound_to().path()},
-                                {"limits", wire::to_json(limits)}};
-          });
+      bound.configure_scope(changes, [call, bound](const result<quota>& done) {
+        call->answer_with(done, [&](const auto& limits) {
+          return json::object{{"scope", bound.bound_to().path()},
+                              {"limits", wire::to_json(limits)}};
         });
+      });
     });
 }
 
@@ -73,26 +72,25 @@ void erase(const exchange_ptr& call) {
   auto with_copies = read_flag(call, "with_shared_copies");
   if (!with_copies || !check_query(call))
     return;
-  call->with_client_of(
-    call->path_parameter("scope"),
-    [call, with_copies = *with_copies](const client& bound) {
-      bound.erase_scope({.with_shared_copies = with_copies},
-                        [call](const result<erasure_receipt>& done) {
-                          answer_receipt(call, done);
-                        });
-    });
+  call->with_client_of(call->path_parameter("scope"),
+                       [call, with_copies = *with_copies](const client& bound) {
+                         bound.erase_scope(
+                           {.with_shared_copies = with_copies},
+                           [call](const result<erasure_receipt>& done) {
+                             answer_receipt(call, done);
+                           });
+                       });
 }
 
 void receipt(const exchange_ptr& call) {
   if (!check_query(call))
     return;
-  call->with_client_of(call->path_parameter("scope"),
-                       [call](const client& bound) {
-                         bound.find_receipt(
-                           "", [call](const result<erasure_receipt>& done) {
-                             answer_receipt(call, done);
-                           });
-                       });
+  call->with_client_of(
+    call->path_parameter("scope"), [call](const client& bound) {
+      bound.find_receipt("", [call](const result<erasure_receipt>& done) {
+        answer_receipt(call, done);
+      });
+    });
 }
 
 void reinstate(const exchange_ptr& call) {
@@ -109,26 +107,82 @@ void reinstate(const exchange_ptr& call) {
 }
 
 const std::vector<route> routes{
-  {http_method::get, "/v1/scopes", "list_scopes", "scopes",
-   "The scopes below this one", access::api_key, list, {}, "", "Scopes"},
-  {http_method::get, "/v1/scopes/{scope}", "show_scope", "scopes",
-   "What a scope holds, and what it may not exceed", access::api_key, show, {},
-   "", "ScopeDetails", 200, "application/json", false},
-  {http_method::patch, "/v1/scopes/{scope}", "configure_scope", "scopes",
-   "Change what a scope may not exceed", access::api_key, configure, {},
-   "Limits", "ScopeLimits", 200, "application/json", false},
-  {http_method::remove, "/v1/scopes/{scope}", "erase_scope", "scopes",
+  {http_method::get,
+   "/v1/scopes",
+   "list_scopes",
+   "scopes",
+   "The scopes below this one",
+   access::api_key,
+   list,
+   {},
+   "",
+   "Scopes"},
+  {http_method::get,
+   "/v1/scopes/{scope}",
+   "show_scope",
+   "scopes",
+   "What a scope holds, and what it may not exceed",
+   access::api_key,
+   show,
+   {},
+   "",
+   "ScopeDetails",
+   200,
+   "application/json",
+   false},
+  {http_method::patch,
+   "/v1/scopes/{scope}",
+   "configure_scope",
+   "scopes",
+   "Change what a scope may not exceed",
+   access::api_key,
+   configure,
+   {},
+   "Limits",
+   "ScopeLimits",
+   200,
+   "application/json",
+   false},
+  {http_method::remove,
+   "/v1/scopes/{scope}",
+   "erase_scope",
+   "scopes",
    "Erase a scope and all below it; its name is refused afterwards",
-   access::api_key, erase,
+   access::api_key,
+   erase,
    {{"with_shared_copies", "boolean",
      "Erase what was shared from it to elsewhere, too"}},
-   "", "Receipt", 200, "application/json", false},
-  {http_method::get, "/v1/scopes/{scope}/receipt", "find_receipt", "scopes",
-   "The receipt of a scope that was erased", access::api_key, receipt, {}, "",
-   "Receipt", 200, "application/json", false},
-  {http_method::post, "/v1/scopes/{scope}/reinstate", "reinstate_scope",
-   "scopes", "Let the name of an erased scope be used again", access::api_key,
-   reinstate, {}, "", "ScopeName", 200, "application/json", false},
+   "",
+   "Receipt",
+   200,
+   "application/json",
+   false},
+  {http_method::get,
+   "/v1/scopes/{scope}/receipt",
+   "find_receipt",
+   "scopes",
+   "The receipt of a scope that was erased",
+   access::api_key,
+   receipt,
+   {},
+   "",
+   "Receipt",
+   200,
+   "application/json",
+   false},
+  {http_method::post,
+   "/v1/scopes/{scope}/reinstate",
+   "reinstate_scope",
+   "scopes",
+   "Let the name of an erased scope be used again",
+   access::api_key,
+   reinstate,
+   {},
+   "",
+   "ScopeName",
+   200,
+   "application/json",
+   false},
 };
 
 } // namespace

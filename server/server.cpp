@@ -30,11 +30,10 @@ make_tls(const server_options& options) {
   auto out
     = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
   error_code failed;
-  out->set_options(asio::ssl::context::default_workarounds
-                     | asio::ssl::context::no_tlsv1
-                     | asio::ssl::context::no_tlsv1_1
-                     | asio::ssl::context::single_dh_use,
-                   failed);
+  out->set_options(
+    asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1
+      | asio::ssl::context::no_tlsv1_1 | asio::ssl::context::single_dh_use,
+    failed);
   out->use_certificate_chain_file(options.tls_certificate, failed);
   if (failed)
     return error{errc::invalid_argument,

@@ -76,8 +76,8 @@ void renew(const exchange_ptr& call) {
   call->with_client([call](const client& bound) {
     bound.renew_session(
       call->path_parameter("id"), [call](const result<session_info>& done) {
-        call->answer_with(
-          done, [](const auto& info) { return wire::to_json(info); });
+        call->answer_with(done,
+                          [](const auto& info) { return wire::to_json(info); });
       });
   });
 }
@@ -86,11 +86,12 @@ void end(const exchange_ptr& call) {
   if (!check_query(call))
     return;
   call->with_client([call](const client& bound) {
-    bound.end_session(
-      call->path_parameter("id"), [call](const result<erasure_receipt>& done) {
-        call->answer_with(
-          done, [](const auto& receipt) { return wire::to_json(receipt); });
-      });
+    bound.end_session(call->path_parameter("id"),
+                      [call](const result<erasure_receipt>& done) {
+                        call->answer_with(done, [](const auto& receipt) {
+                          return wire::to_json(receipt);
+                        });
+                      });
   });
 }
 
@@ -147,20 +148,56 @@ void promote(const exchange_ptr& call) {
 }
 
 const std::vector<route> routes{
-  {http_method::post, "/v1/sessions", "open_session", "sessions",
-   "Open a session below the scope", access::api_key, open, {}, "NewSession",
-   "OpenedSession", created},
-  {http_method::get, "/v1/sessions", "list_sessions", "sessions",
-   "The open sessions at the scope and below", access::api_key, list, {}, "",
+  {http_method::post,
+   "/v1/sessions",
+   "open_session",
+   "sessions",
+   "Open a session below the scope",
+   access::api_key,
+   open,
+   {},
+   "NewSession",
+   "OpenedSession",
+   created},
+  {http_method::get,
+   "/v1/sessions",
+   "list_sessions",
+   "sessions",
+   "The open sessions at the scope and below",
+   access::api_key,
+   list,
+   {},
+   "",
    "Sessions"},
-  {http_method::post, "/v1/sessions/{id}/renew", "renew_session", "sessions",
-   "Start the lease and the idle time of a session anew", access::api_key,
-   renew, {}, "", "Session"},
-  {http_method::post, "/v1/sessions/{id}/promote", "promote_memories",
-   "sessions", "Move memories to where they stay", access::api_key, promote, {},
-   "Promotion", "Memories"},
-  {http_method::remove, "/v1/sessions/{id}", "end_session", "sessions",
-   "End a session, with all its memories", access::api_key, end, {}, "",
+  {http_method::post,
+   "/v1/sessions/{id}/renew",
+   "renew_session",
+   "sessions",
+   "Start the lease and the idle time of a session anew",
+   access::api_key,
+   renew,
+   {},
+   "",
+   "Session"},
+  {http_method::post,
+   "/v1/sessions/{id}/promote",
+   "promote_memories",
+   "sessions",
+   "Move memories to where they stay",
+   access::api_key,
+   promote,
+   {},
+   "Promotion",
+   "Memories"},
+  {http_method::remove,
+   "/v1/sessions/{id}",
+   "end_session",
+   "sessions",
+   "End a session, with all its memories",
+   access::api_key,
+   end,
+   {},
+   "",
    "Receipt"},
 };
 

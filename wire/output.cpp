@@ -166,17 +166,13 @@ json::object to_json(const audit_record& record) {
   json::array targets;
   for (const auto& id : record.targets)
     targets.emplace_back(id.to_string());
-  json::object out{{"index", record.index},
-                   {"time", to_rfc3339(record.at)},
-                   {"principal", record.principal},
-                   {"key_id", text_or_null(record.key_id)},
-                   {"operation", record.operation},
-                   {"scope", record.scope},
-                   {"outcome", record.outcome},
-                   {"reason", record.reason},
-                   {"request_id", record.request_id},
-                   {"count", record.count},
-                   {"targets", std::move(targets)}};
+  json::object out{
+    {"index", record.index},           {"time", to_rfc3339(record.at)},
+    {"principal", record.principal},   {"key_id", text_or_null(record.key_id)},
+    {"operation", record.operation},   {"scope", record.scope},
+    {"outcome", record.outcome},       {"reason", record.reason},
+    {"request_id", record.request_id}, {"count", record.count},
+    {"targets", std::move(targets)}};
   if (!record.key_chain.empty()) {
     json::array chain;
     for (const auto& key : record.key_chain)

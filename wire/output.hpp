@@ -37,8 +37,7 @@ boost::json::object to_json(const audit_record& record);
 /// `{"results", "cursor"}`.
 boost::json::object to_json(const audit_list& page);
 boost::json::object to_json(const audit_verification& report);
-boost::json::object to_json(const backup_summary& made,
-                            std::string_view file);
+boost::json::object to_json(const backup_summary& made, std::string_view file);
 boost::json::object to_json(const rotation_report& done);
 
 } // namespace cloister::wire
