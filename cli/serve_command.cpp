@@ -212,6 +212,9 @@ void add_serve_command(CLI::App& app, context& shared) {
     ->add_option("--bodies-bytes-max", server.bodies_bytes_max,
                  "All bodies that are read or answered at a time")
     ->capture_default_str();
+  serve->add_option("--allow-origin", server.allowed_origins,
+                    "A web page's origin that may use MCP, like "
+                    "https://app.example");
   serve
     ->add_option("--log-level", server.log.level,
                  "info: each request; warn: those that failed here; off")

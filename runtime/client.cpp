@@ -23,6 +23,16 @@ std::optional<std::string> client::scope_tag() const {
   return to_hex(view_of(found->exact->tag));
 }
 
+permissions client::allowed() const {
+  return static_cast<permissions>(impl_->who->permissions.bits());
+}
+
+void client::refuse(std::string_view operation, error why,
+                    completion_handler<void> done) const {
+  start(impl_, impl_->node, impl_->refused(std::string{operation}, why),
+        std::move(done));
+}
+
 client client::with_request_id(const std::array<std::uint8_t, 16>& id) const {
   auto who = std::make_shared<auth::authority>(*impl_->who);
   who->request = id;

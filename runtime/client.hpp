@@ -51,6 +51,14 @@ public:
   /// disk.
   std::optional<std::string> scope_tag() const;
 
+  /// What its key allows; whether it was revoked is asked with each call.
+  permissions allowed() const;
+
+  /// Writes down that its key asked for what only the operator may do, e.g.
+  /// "org.create". Answers `why`, or fails where that could not be written.
+  void refuse(std::string_view operation, error why,
+              completion_handler<void> done) const;
+
   /// A client that does the same, and whose calls the audit trail has under
   /// this request id.
   client with_request_id(const std::array<std::uint8_t, 16>& id) const;

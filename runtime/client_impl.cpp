@@ -34,6 +34,13 @@ actors::task<error> client::impl::refused_name(operation kind,
   co_return why;
 }
 
+call<void> client::impl::refused(std::string what, error why) const {
+  auto kind = auth::parse_operation(what);
+  if (!kind)
+    co_return error{errc::invalid_argument, "there is no such operation"};
+  co_return co_await node->gateway->refuse(who, *kind, why);
+}
+
 call<bindings>
 client::impl::explicit_scopes(operation kind,
                               std::vector<std::string> names) const {

@@ -91,6 +91,8 @@ struct client::impl {
     co_return std::move(**done);
   }
 
+  /// For `client::refuse`.
+  call<void> refused(std::string what, error why) const;
   /// A refusal by name alone is one like any other: the trail tells of it.
   actors::task<error> refused_name(auth::operation kind, error why) const;
   /// The scopes that a list or search covers.

@@ -160,18 +160,32 @@ void exchange::with_client_of(const std::string& user_id,
     });
 }
 
-void exchange::with_operator(std::function<void()> work) {
+void exchange::with_operator(std::string_view wanted,
+                             std::function<void()> work) {
   auto key = api_key();
   if (key.has_error())
     return fail(key.error());
   if (auto sealed = of_->store.sealed())
     return fail(*sealed);
   if (!of_->store.is_operator_key(*key))
-    return fail({errc::forbidden,
-                 "this is the operator's; use the operator key that `cloister "
-                 "init` showed"});
+    return refuse_operation(std::string{wanted});
   key_id_ = "operator";
   work();
+}
+
+void exchange::refuse_operation(std::string wanted) {
+  with_client_of("", [self = shared_from_this(),
+                      wanted = std::move(wanted)](const client& bound) {
+    bound.refuse(wanted,
+                 {errc::forbidden,
+                  "this is the operator's; use the operator key that `cloister "
+                  "init` showed"},
+                 [self](const result<void>& done) {
+                   self->fail(done.has_error()
+                                ? done.error()
+                                : error{errc::forbidden, "not allowed"});
+                 });
+  });
 }
 
 result<json::object> exchange::body() const {
@@ -214,8 +228,10 @@ void exchange::fail(const error& why, unsigned status,
 void exchange::log(const http_response& response) const {
   auto took = std::chrono::duration_cast<std::chrono::microseconds>(
     std::chrono::steady_clock::now() - began_);
-  auto operation = where != nullptr ? where->operation : "none";
-  of_->metrics.count(operation, to_string(outcome_), took);
+  std::string_view done = operation;
+  if (done.empty())
+    done = where != nullptr ? where->operation : "none";
+  of_->metrics.count(done, to_string(outcome_), took);
   if (!of_->log.wants(response.status))
     return;
   std::string scope;
@@ -223,8 +239,8 @@ void exchange::log(const http_response& response) const {
     scope = of_->log.has_names() ? std::string{bound_->bound_to().path()}
                                  : bound_->scope_tag().value_or("unknown");
   of_->log.request({id_, to_string(request_.method),
-                    where != nullptr ? where->pattern : "none", operation,
-                    key_id_, scope, response.status, to_string(outcome_), took,
+                    where != nullptr ? where->pattern : "none", done, key_id_,
+                    scope, response.status, to_string(outcome_), took,
                     request_.peer});
 }
 

@@ -49,6 +49,8 @@ public:
 
   http_target target;
   const route* where = nullptr;
+  /// What is done, where the route alone does not say it.
+  std::string operation;
   /// What a pattern's `{name}` stands for.
   std::vector<std::pair<std::string_view, std::string>> path_parameters;
 
@@ -74,8 +76,10 @@ public:
   /// The same for a scope that the path names.
   void with_client_of(const std::string& user_id,
                       std::function<void(const client&)> work);
-  /// Calls `work` if the operator's key was given, or answers why not.
-  void with_operator(std::function<void()> work);
+  /// Calls `work` if the operator's key was given, or answers why not; that a
+  /// tenant's key asked for it is in the audit trail, by the operation's name
+  /// there.
+  void with_operator(std::string_view wanted, std::function<void()> work);
 
   // -- what is sent --
 
@@ -101,6 +105,7 @@ public:
   }
 
 private:
+  void refuse_operation(std::string wanted);
   void log(const http_response& response) const;
 
   std::shared_ptr<service> of_;

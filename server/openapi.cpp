@@ -4,6 +4,7 @@
 #include "server/openapi.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include <boost/json.hpp>
 
@@ -63,9 +64,8 @@ json::array parameters_of(const route& of) {
 
 json::object answer_of(const route& of) {
   json::object out{{"description", of.summary}};
-  json::value schema = of.response.empty()
-                         ? json::value{json::object{{"type", "string"}}}
-                         : json::value{reference_to("schemas", of.response)};
+  auto schema = of.response.empty() ? json::object{{"type", "string"}}
+                                    : reference_to("schemas", of.response);
   out["content"] = content_of(of.content_type, std::move(schema));
   return out;
 }
@@ -159,6 +159,19 @@ json::object components() {
           {"securitySchemes", security_schemes()}};
 }
 
+std::string_view description_of(std::string_view tag) {
+  static const std::map<std::string_view, std::string_view> texts{
+    {"memories", "What a scope remembers"},
+    {"sessions", "Scopes that vanish with all they hold"},
+    {"scopes", "Organizations, teams, users, agents, sessions"},
+    {"keys", "Who may do what"},
+    {"audit", "Who did what, and proof that nothing of it is missing"},
+    {"operator", "What whoever runs the server does"},
+    {"agents", "The Model Context Protocol"},
+    {"system", "Whether the server runs"}};
+  return texts.at(tag);
+}
+
 json::array tags() {
   json::array out;
   for (auto each : all_routes()) {
@@ -166,7 +179,8 @@ json::array tags() {
       return tag.at("name").as_string() == each->tag;
     });
     if (!known)
-      out.push_back(json::object{{"name", each->tag}});
+      out.push_back(json::object{{"name", each->tag},
+                                 {"description", description_of(each->tag)}});
   }
   return out;
 }

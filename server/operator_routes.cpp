@@ -36,7 +36,7 @@ void create_organization(const exchange_ptr& call) {
   });
   if (!name)
     return;
-  call->with_operator([call, name = *name] {
+  call->with_operator("org.create", [call, name = *name] {
     call->of().store.create_organization(
       name, [call, name](const result<new_key>& done) {
         call->answer_with(
@@ -52,7 +52,7 @@ void create_organization(const exchange_ptr& call) {
 void list_organizations(const exchange_ptr& call) {
   if (!check_query(call))
     return;
-  call->with_operator([call] {
+  call->with_operator("org.list", [call] {
     call->of().store.list_organizations(
       [call](const result<scope_listing>& done) {
         call->answer_with(done, [](const auto& found) {
@@ -84,7 +84,7 @@ void erase_organization(const exchange_ptr& call) {
   auto delay = *now ? std::chrono::milliseconds{0}
                     : limits::organization_erasure_delay_default;
   auto name = call->path_parameter("org");
-  call->with_operator([call, name, delay] {
+  call->with_operator("org.erase", [call, name, delay] {
     call->of().store.erase_organization(
       name, delay, [call, name](const result<organization_erasure>& done) {
         call->answer_with(
@@ -111,7 +111,7 @@ void configure_organization(const exchange_ptr& call) {
   if (!changes)
     return;
   auto name = call->path_parameter("org");
-  call->with_operator([call, name, changes = *changes] {
+  call->with_operator("org.configure", [call, name, changes = *changes] {
     call->of().store.existing_organization(
       name, [call, name, changes](const result<organization>& found) {
         if (found.has_error())
@@ -145,7 +145,7 @@ void back_up(const exchange_ptr& call) {
   });
   if (!file)
     return;
-  call->with_operator([call, file = *file] {
+  call->with_operator("store.backup", [call, file = *file] {
     in_background(call, [call, file] {
       call->answer_with(
         call->of().store.back_up(file),
@@ -162,13 +162,14 @@ void rotate_master_key(const exchange_ptr& call) {
   });
   if (!destroys_former)
     return;
-  call->with_operator([call, destroys = *destroys_former] {
-    in_background(call, [call, destroys] {
-      call->answer_with(
-        call->of().store.rotate_master_key({.destroy_former = destroys}),
-        [](const auto& done) { return wire::to_json(done); });
+  call->with_operator(
+    "store.rotate-master-key", [call, destroys = *destroys_former] {
+      in_background(call, [call, destroys] {
+        call->answer_with(
+          call->of().store.rotate_master_key({.destroy_former = destroys}),
+          [](const auto& done) { return wire::to_json(done); });
+      });
     });
-  });
 }
 
 const std::vector<route> routes{

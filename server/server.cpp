@@ -90,6 +90,8 @@ public:
                      + std::to_string(options.port) + " (" + failed.message()
                      + "); choose another address with --listen"};
     port_ = acceptor_.local_endpoint(failed).port();
+    of_->of->is_loopback = endpoint.address().is_loopback();
+    of_->of->allowed_origins = options.allowed_origins;
     accept();
     for (std::size_t i = 0; i < threads_wanted_; ++i)
       threads_.emplace_back([this] { io_.run(); });

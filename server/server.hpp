@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/error.hpp"
 #include "runtime/runtime.hpp"
@@ -38,6 +39,8 @@ struct server_options {
   std::chrono::milliseconds idle_timeout{75'000};
   /// For what is in flight when it is told to stop.
   std::chrono::milliseconds drain_timeout{30'000};
+  /// Origins of web pages that may use it, like "https://app.example".
+  std::vector<std::string> allowed_origins = {};
   log_options log = {};
 };
 

@@ -5,10 +5,13 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "runtime/runtime.hpp"
 #include "server/background.hpp"
 #include "server/client_cache.hpp"
+#include "server/mcp_sessions.hpp"
 #include "server/request_log.hpp"
 #include "server/request_metrics.hpp"
 
@@ -21,6 +24,11 @@ struct service {
   request_log log;
   request_metrics metrics;
   background blocking;
+  mcp_sessions agents;
+  /// Web pages from there may use it, besides those of its own address.
+  std::vector<std::string> allowed_origins;
+  /// It listens on this machine alone: no other name leads to it.
+  bool is_loopback = false;
   /// It ends: nothing new is begun, and load balancers are told.
   std::atomic<bool> is_draining{false};
 

@@ -1,0 +1,18 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "server/mcp.hpp"
+
+/// Memories as resources of MCP: memory://SCOPE/ID, of the bound scope alone.
+namespace cloister::server {
+
+/// Newest first, a page at a time.
+void list_resources(const client& bound, const boost::json::value& id,
+                    const boost::json::object& params, const mcp_reply& reply);
+void read_resource(const client& bound, const boost::json::value& id,
+                   const boost::json::object& params, const mcp_reply& reply);
+boost::json::value resource_templates();
+
+} // namespace cloister::server

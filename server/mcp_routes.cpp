@@ -1,0 +1,207 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <boost/json.hpp>
+
+#include "core/json_text.hpp"
+#include "runtime/digest.hpp"
+#include "server/mcp.hpp"
+#include "server/origin.hpp"
+#include "server/route.hpp"
+#include "wire/object_reader.hpp"
+
+// The Streamable HTTP transport of MCP. Each message is answered with one
+// document; this server has nothing to say unasked, and so no streams.
+
+namespace cloister::server {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr unsigned accepted = 202;
+constexpr unsigned bad_request = 400;
+constexpr unsigned method_not_allowed = 405;
+constexpr unsigned not_acceptable = 406;
+constexpr std::string_view session_header = "mcp-session-id";
+
+void answer_rpc(const exchange_ptr& call, unsigned status,
+                const json::object& message,
+                const std::string& session_id = {}) {
+  http_response out;
+  out.status = status;
+  if (!session_id.empty())
+    out.headers.emplace_back("Mcp-Session-Id", session_id);
+  out.body = to_json_text(message);
+  call->answer(std::move(out));
+}
+
+mcp_reply replying(const exchange_ptr& call, std::string session_id = {}) {
+  return [call, session_id](std::optional<json::object> message) {
+    if (message)
+      return answer_rpc(call, 200, *message, session_id);
+    http_response out;
+    out.status = accepted;
+    call->answer(std::move(out));
+  };
+}
+
+bool is_initialize(const json::value& message) {
+  auto object = message.if_object();
+  auto method = object != nullptr ? object->if_contains("method") : nullptr;
+  return method != nullptr && *method == "initialize";
+}
+
+/// What a session began with, and has of its own.
+mcp_session made_session(const exchange& call, const std::string& user_id) {
+  return {text_digest(*call.api_key()), user_id, std::string{mcp_version}, {}};
+}
+
+/// With a session of Cloister for it, if that was asked for.
+void begin_session(const exchange_ptr& call, const client& bound,
+                   const json::value& message, const std::string& user_id) {
+  auto kind = call->request().header("cloister-session");
+  auto session = made_session(*call, user_id);
+  if (kind.empty())
+    return handle_mcp(bound, message,
+                      replying(call, call->of().agents.add(session)));
+  if (kind != "ephemeral" && kind != "resumable")
+    return call->fail({errc::invalid_argument,
+                       "Cloister-Session is ephemeral or resumable"});
+  bound.open_session(
+    {.resumable = kind == "resumable"},
+    [call, message, session](result<cloister::session> opened) mutable {
+      if (opened.has_error())
+        return call->fail(opened.error());
+      opened->detach();
+      session.scope = std::string{opened->scope().path()};
+      handle_mcp(opened->memories(), message,
+                 replying(call, call->of().agents.add(session)));
+    });
+}
+
+void initialize(const exchange_ptr& call, const json::value& message) {
+  auto user_id = call->user_id();
+  if (user_id.has_error())
+    return call->fail(user_id.error());
+  call->with_client_of(*user_id, [call, message, user_id = *user_id](
+                                   const client& bound) {
+    begin_session(call, bound, message, user_id);
+  });
+}
+
+/// The session that a request belongs to, or nothing: then it was answered why.
+std::optional<mcp_session> session_of(const exchange_ptr& call) {
+  auto key = call->api_key();
+  if (key.has_error()) {
+    call->fail(key.error());
+    return std::nullopt;
+  }
+  std::string id{call->request().header(session_header)};
+  if (id.empty()) {
+    call->fail({errc::invalid_argument,
+                "the header Mcp-Session-Id is missing; initialize answers one"});
+    return std::nullopt;
+  }
+  auto found = call->of().agents.find(id, text_digest(*key));
+  if (!found)
+    call->fail({errc::not_found, "there is no such session; initialize again"});
+  return found;
+}
+
+/// Whether whoever asks can take the answer.
+bool accepts_json(const exchange& call) {
+  auto accepted_types = call.request().header("accept");
+  return accepted_types.empty()
+         || accepted_types.find("application/json") != std::string_view::npos
+         || accepted_types.find("*/*") != std::string_view::npos;
+}
+
+/// Answers why a request is none of this transport's, if so.
+bool check_transport(const exchange_ptr& call) {
+  if (auto why = refused_origin(*call)) {
+    call->fail(*why);
+    return false;
+  }
+  auto version = call->request().header("mcp-protocol-version");
+  if (!version.empty() && !speaks_mcp_version(version)) {
+    call->fail({errc::invalid_argument,
+                "MCP-Protocol-Version is not known here; initialize tells "
+                "which one to use"});
+    return false;
+  }
+  return true;
+}
+
+void post(const exchange_ptr& call) {
+  if (!check_transport(call))
+    return;
+  if (!accepts_json(*call))
+    return call->fail({errc::invalid_argument,
+                       "the answer is JSON; accept application/json"},
+                      not_acceptable);
+  auto message = wire::parse_json(call->request().body);
+  if (message.has_error())
+    return answer_rpc(
+      call, bad_request,
+      rpc_error(nullptr, rpc_parse_error, message.error().detail));
+  call->operation = mcp_operation(*message);
+  if (is_initialize(*message))
+    return initialize(call, *message);
+  auto session = session_of(call);
+  if (!session)
+    return;
+  const auto& bound_to
+    = session->scope.empty() ? session->user_id : session->scope;
+  call->with_client_of(bound_to, [call, message = std::move(*message)](
+                                   const client& bound) {
+    handle_mcp(bound, message, replying(call));
+  });
+}
+
+void no_stream(const exchange_ptr& call) {
+  if (!check_transport(call))
+    return;
+  call->fail({errc::invalid_argument,
+              "this server has no stream of messages; it answers requests"},
+             method_not_allowed, {{"Allow", "POST, DELETE"}});
+}
+
+void end(const exchange_ptr& call) {
+  if (!check_transport(call))
+    return;
+  auto session = session_of(call);
+  if (!session)
+    return;
+  call->of().agents.remove(
+    std::string{call->request().header(session_header)});
+  if (session->scope.empty())
+    return call->answer(200, json::object{});
+  call->with_client_of(
+    session->user_id, [call, scope = session->scope](const client& bound) {
+      bound.end_session(scope, [call](const result<erasure_receipt>& done) {
+        if (done.has_error() && done.error().code != errc::erased)
+          return call->fail(done.error());
+        call->answer(200, json::object{});
+      });
+    });
+}
+
+const std::vector<route> routes{
+  {http_method::post, "/mcp", "mcp", "agents",
+   "A message of the Model Context Protocol", access::api_key, post, {},
+   "McpMessage", "McpMessage"},
+  {http_method::get, "/mcp", "mcp_stream", "agents",
+   "Streams of messages, which this server does not have", access::api_key,
+   no_stream, {}, "", "", 200, "text/event-stream"},
+  {http_method::remove, "/mcp", "mcp_end", "agents", "End a session of MCP",
+   access::api_key, end, {}, "", "McpMessage"},
+};
+
+} // namespace
+
+std::span<const route> mcp_routes() {
+  return routes;
+}
+
+} // namespace cloister::server
