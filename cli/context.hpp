@@ -84,6 +84,7 @@ void add_rotate_commands(CLI::App& app, context& shared);
 exit_code run_erased(context& shared, const std::string& path);
 void add_org_end_commands(CLI::App& org, context& shared);
 void add_key_commands(CLI::App& app, context& shared);
+void add_mcp_command(CLI::App& app, context& shared);
 void add_memory_commands(CLI::App& app, context& shared);
 void add_serve_command(CLI::App& app, context& shared);
 void add_session_commands(CLI::App& app, context& shared);

@@ -204,6 +204,7 @@ int run(int argc, char** argv) {
   cloister::cli::add_backup_commands(app, shared);
   cloister::cli::add_rotate_commands(app, shared);
   cloister::cli::add_key_commands(app, shared);
+  cloister::cli::add_mcp_command(app, shared);
   cloister::cli::add_memory_commands(app, shared);
   cloister::cli::add_serve_command(app, shared);
   cloister::cli::add_session_commands(app, shared);

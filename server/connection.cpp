@@ -13,6 +13,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 
+#include "core/encoding.hpp"
 #include "server/exchange.hpp"
 #include "server/problem.hpp"
 #include "server/route.hpp"
@@ -95,6 +96,14 @@ std::optional<std::pair<error, unsigned>> unreadable(const error_code& why) {
       && why != http::error::partial_message)
     return std::pair{error{errc::invalid_argument, "this is not HTTP/1.1"}, 0u};
   return std::nullopt;
+}
+
+/// For what was not read as far as a request.
+http_response nameless(const error& why, unsigned status = 0) {
+  auto id = to_hex(view_of(new_request_id()));
+  auto out = problem(why, id, status);
+  out.headers.emplace_back("X-Request-ID", id);
+  return out;
 }
 
 template <class Stream>
@@ -262,12 +271,12 @@ private:
     if (!why)
       return close();
     keeps_alive_ = false;
-    write(problem(why->first, "", why->second));
+    write(nameless(why->first, why->second));
   }
 
   void refuse(const error& why) {
     keeps_alive_ = false;
-    write(problem(why, ""));
+    write(nameless(why));
   }
 
   // -- writing --
@@ -278,10 +287,9 @@ private:
     share_.release();
     if (response.body.size() > small_body_bytes
         && !share_.reserve(*of_, response.body.size()))
-      response = problem({errc::overloaded,
-                          "too much is being answered at a time; try again",
-                          limits::overload_retry_hint},
-                         "");
+      response = nameless({errc::overloaded,
+                           "too much is being answered at a time; try again",
+                           limits::overload_retry_hint});
     auto message = std::make_shared<http::response<http::string_body>>();
     message->version(version_);
     message->result(response.status);

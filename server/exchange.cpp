@@ -22,18 +22,6 @@ namespace json = boost::json;
 constexpr std::array<std::string_view, 5> single_headers{
   "authorization", "x-api-key", "x-user-id", "idempotency-key", "if-match"};
 
-/// Names need to differ, and nobody has to be kept from guessing one.
-std::array<std::uint8_t, 16> new_request_id() {
-  thread_local std::mt19937_64 random{
-    (std::uint64_t{std::random_device{}()} << 32) ^ std::random_device{}()};
-  std::array<std::uint8_t, 16> out{};
-  for (std::size_t half = 0; half < 2; ++half) {
-    auto bits = random();
-    std::memcpy(out.data() + 8 * half, &bits, sizeof bits);
-  }
-  return out;
-}
-
 /// "cloister_<id>_…": the id is no secret.
 std::string id_of_key(std::string_view api_key) {
   constexpr std::string_view prefix = "cloister_";
@@ -66,6 +54,17 @@ std::optional<std::string_view> credentials_of(std::string_view header) {
 }
 
 } // namespace
+
+std::array<std::uint8_t, 16> new_request_id() {
+  thread_local std::mt19937_64 random{
+    (std::uint64_t{std::random_device{}()} << 32) ^ std::random_device{}()};
+  std::array<std::uint8_t, 16> out{};
+  for (std::size_t half = 0; half < 2; ++half) {
+    auto bits = random();
+    std::memcpy(out.data() + 8 * half, &bits, sizeof bits);
+  }
+  return out;
+}
 
 exchange::exchange(std::shared_ptr<service> of, http_request request,
                    answer_handler answered)

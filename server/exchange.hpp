@@ -21,6 +21,10 @@ namespace cloister::server {
 struct route;
 struct service;
 
+/// 16 random bytes: names need to differ, and nobody has to be kept from
+/// guessing one.
+std::array<std::uint8_t, 16> new_request_id();
+
 /// One request and its answer. Shared by whatever works on it; answered once,
 /// by whoever is first, on any thread.
 class exchange : public std::enable_shared_from_this<exchange> {

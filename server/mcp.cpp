@@ -58,9 +58,9 @@ json::value list_tools(const client& bound) {
 /// What went wrong in a tool is for the model, which can do better.
 json::object told_to_model(const error& why) {
   auto text = std::string{to_string(why.code)} + ": " + why.detail;
-  return {{"content",
-           json::array{json::object{{"type", "text"}, {"text", text}}}},
-          {"isError", true}};
+  return {
+    {"content", json::array{json::object{{"type", "text"}, {"text", text}}}},
+    {"isError", true}};
 }
 
 void call_tool(const client& bound, rpc_call call, const mcp_reply& reply) {
@@ -79,17 +79,16 @@ void call_tool(const client& bound, rpc_call call, const mcp_reply& reply) {
         rpc_error(call.id, rpc_invalid_params, "arguments is an object"));
     arguments = given->get_object();
   }
-  found->run(bound, arguments,
-             [reply, id = call.id](result<json::object> done) {
-               if (done.has_error())
-                 return reply(rpc_result(id, told_to_model(done.error())));
-               json::object text{{"type", "text"},
-                                 {"text", to_json_text(*done)}};
-               reply(rpc_result(
-                 id, json::object{{"content", json::array{std::move(text)}},
-                                  {"structuredContent", std::move(*done)},
-                                  {"isError", false}}));
-             });
+  found->run(
+    bound, arguments, [reply, id = call.id](result<json::object> done) {
+      if (done.has_error())
+        return reply(rpc_result(id, told_to_model(done.error())));
+      json::object text{{"type", "text"}, {"text", to_json_text(*done)}};
+      reply(
+        rpc_result(id, json::object{{"content", json::array{std::move(text)}},
+                                    {"structuredContent", std::move(*done)},
+                                    {"isError", false}}));
+    });
 }
 
 /// Nothing is waited for that is not answered: what was cancelled is done.
@@ -152,8 +151,7 @@ void handle_mcp(const client& bound, const json::value& message,
   rpc_call call{*id, std::string{method->get_string()}, {}};
   if (auto params = object->if_contains("params")) {
     if (!params->is_object())
-      return reply(
-        rpc_error(*id, rpc_invalid_params, "params is an object"));
+      return reply(rpc_error(*id, rpc_invalid_params, "params is an object"));
     call.params = params->get_object();
   }
   handle_request(bound, std::move(call), reply);

@@ -20,8 +20,7 @@ constexpr std::string_view type = "application/json";
 constexpr std::size_t title_bytes_max = 80;
 
 std::string uri_of(const scope& where, const memory_id& id) {
-  return std::string{prefix} + std::string{where.path()} + '/'
-         + id.to_string();
+  return std::string{prefix} + std::string{where.path()} + '/' + id.to_string();
 }
 
 /// The beginning of a text, without half a character at its end.

@@ -66,8 +66,8 @@ void begin_session(const exchange_ptr& call, const client& bound,
     return handle_mcp(bound, message,
                       replying(call, call->of().agents.add(session)));
   if (kind != "ephemeral" && kind != "resumable")
-    return call->fail({errc::invalid_argument,
-                       "Cloister-Session is ephemeral or resumable"});
+    return call->fail(
+      {errc::invalid_argument, "Cloister-Session is ephemeral or resumable"});
   bound.open_session(
     {.resumable = kind == "resumable"},
     [call, message, session](result<cloister::session> opened) mutable {
@@ -84,10 +84,10 @@ void initialize(const exchange_ptr& call, const json::value& message) {
   auto user_id = call->user_id();
   if (user_id.has_error())
     return call->fail(user_id.error());
-  call->with_client_of(*user_id, [call, message, user_id = *user_id](
-                                   const client& bound) {
-    begin_session(call, bound, message, user_id);
-  });
+  call->with_client_of(
+    *user_id, [call, message, user_id = *user_id](const client& bound) {
+      begin_session(call, bound, message, user_id);
+    });
 }
 
 /// The session that a request belongs to, or nothing: then it was answered why.
@@ -99,8 +99,9 @@ std::optional<mcp_session> session_of(const exchange_ptr& call) {
   }
   std::string id{call->request().header(session_header)};
   if (id.empty()) {
-    call->fail({errc::invalid_argument,
-                "the header Mcp-Session-Id is missing; initialize answers one"});
+    call->fail(
+      {errc::invalid_argument,
+       "the header Mcp-Session-Id is missing; initialize answers one"});
     return std::nullopt;
   }
   auto found = call->of().agents.find(id, text_digest(*key));
@@ -137,9 +138,9 @@ void post(const exchange_ptr& call) {
   if (!check_transport(call))
     return;
   if (!accepts_json(*call))
-    return call->fail({errc::invalid_argument,
-                       "the answer is JSON; accept application/json"},
-                      not_acceptable);
+    return call->fail(
+      {errc::invalid_argument, "the answer is JSON; accept application/json"},
+      not_acceptable);
   auto message = wire::parse_json(call->request().body);
   if (message.has_error())
     return answer_rpc(
@@ -153,10 +154,10 @@ void post(const exchange_ptr& call) {
     return;
   const auto& bound_to
     = session->scope.empty() ? session->user_id : session->scope;
-  call->with_client_of(bound_to, [call, message = std::move(*message)](
-                                   const client& bound) {
-    handle_mcp(bound, message, replying(call));
-  });
+  call->with_client_of(
+    bound_to, [call, message = std::move(*message)](const client& bound) {
+      handle_mcp(bound, message, replying(call));
+    });
 }
 
 void no_stream(const exchange_ptr& call) {
@@ -173,8 +174,7 @@ void end(const exchange_ptr& call) {
   auto session = session_of(call);
   if (!session)
     return;
-  call->of().agents.remove(
-    std::string{call->request().header(session_header)});
+  call->of().agents.remove(std::string{call->request().header(session_header)});
   if (session->scope.empty())
     return call->answer(200, json::object{});
   call->with_client_of(
@@ -188,14 +188,38 @@ void end(const exchange_ptr& call) {
 }
 
 const std::vector<route> routes{
-  {http_method::post, "/mcp", "mcp", "agents",
-   "A message of the Model Context Protocol", access::api_key, post, {},
-   "McpMessage", "McpMessage"},
-  {http_method::get, "/mcp", "mcp_stream", "agents",
-   "Streams of messages, which this server does not have", access::api_key,
-   no_stream, {}, "", "", 200, "text/event-stream"},
-  {http_method::remove, "/mcp", "mcp_end", "agents", "End a session of MCP",
-   access::api_key, end, {}, "", "McpMessage"},
+  {http_method::post,
+   "/mcp",
+   "mcp",
+   "agents",
+   "A message of the Model Context Protocol",
+   access::api_key,
+   post,
+   {},
+   "McpMessage",
+   "McpMessage"},
+  {http_method::get,
+   "/mcp",
+   "mcp_stream",
+   "agents",
+   "Streams of messages, which this server does not have",
+   access::api_key,
+   no_stream,
+   {},
+   "",
+   "",
+   200,
+   "text/event-stream"},
+  {http_method::remove,
+   "/mcp",
+   "mcp_end",
+   "agents",
+   "End a session of MCP",
+   access::api_key,
+   end,
+   {},
+   "",
+   "McpMessage"},
 };
 
 } // namespace

@@ -29,8 +29,7 @@ std::optional<mcp_session> mcp_sessions::find(const std::string& id,
                                               const std::string& key_digest) {
   std::lock_guard guard{mutex_};
   auto found = places_.find(id);
-  if (found == places_.end()
-      || found->second->session.key_digest != key_digest)
+  if (found == places_.end() || found->second->session.key_digest != key_digest)
     return std::nullopt;
   entries_.splice(entries_.begin(), entries_, found->second);
   return found->second->session;

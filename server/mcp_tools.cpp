@@ -66,10 +66,10 @@ void search(const client& bound, const json::object& arguments,
             tool_answer done) {
   with_arguments(
     arguments, done, wire::read_search, [&](search_options options) {
-      bound.search_memories(
-        std::move(options),
-        answered<search_results>(
-          done, [](const auto& found) { return wire::to_json(found); }));
+      bound.search_memories(std::move(options), answered<search_results>(
+                                                  done, [](const auto& found) {
+                                                    return wire::to_json(found);
+                                                  }));
     });
 }
 
@@ -94,10 +94,10 @@ list_options read_list(wire::object_reader& from) {
 void list(const client& bound, const json::object& arguments,
           tool_answer done) {
   with_arguments(arguments, done, read_list, [&](list_options options) {
-    bound.list_memories(
-      std::move(options), answered<memory_list>(done, [](const auto& page) {
-        return wire::to_json(page);
-      }));
+    bound.list_memories(std::move(options),
+                        answered<memory_list>(done, [](const auto& page) {
+                          return wire::to_json(page);
+                        }));
   });
 }
 
@@ -110,9 +110,8 @@ struct change {
 change read_change(wire::object_reader& from) {
   change out{read_id(from), wire::read_patch(from), {}};
   if (auto revision = from.number("if_revision"))
-    out.if_revision = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(*revision,
-                              std::numeric_limits<std::uint32_t>::max()));
+    out.if_revision = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      *revision, std::numeric_limits<std::uint32_t>::max()));
   return out;
 }
 
@@ -174,24 +173,24 @@ void share(const client& bound, const json::object& arguments,
     return std::pair{id, from.text("to").value_or("")};
   };
   with_arguments(arguments, done, read, [&](const auto& what) {
-    bound.share_memory(
-      what.first, what.second,
-      answered<located_memory>(
-        done, [](const auto& copy) { return wire::to_json(copy); }));
+    bound.share_memory(what.first, what.second,
+                       answered<located_memory>(done, [](const auto& copy) {
+                         return wire::to_json(copy);
+                       }));
   });
 }
 
 void start_session(const client& bound, const json::object& arguments,
                    tool_answer done) {
-  with_arguments(
-    arguments, done, wire::read_session, [&](const session_options& options) {
-      bound.open_session(options, [done](result<session> opened) {
-        if (opened.has_error())
-          return done(opened.error());
-        opened->detach();
-        done(wire::to_json(opened->info()));
-      });
-    });
+  with_arguments(arguments, done, wire::read_session,
+                 [&](const session_options& options) {
+                   bound.open_session(options, [done](result<session> opened) {
+                     if (opened.has_error())
+                       return done(opened.error());
+                     opened->detach();
+                     done(wire::to_json(opened->info()));
+                   });
+                 });
 }
 
 void end_session(const client& bound, const json::object& arguments,
@@ -204,10 +203,10 @@ void end_session(const client& bound, const json::object& arguments,
     return name.value_or("");
   };
   with_arguments(arguments, done, read, [&](const std::string& name) {
-    bound.end_session(
-      name, answered<erasure_receipt>(done, [](const auto& receipt) {
-        return wire::to_json(receipt);
-      }));
+    bound.end_session(name,
+                      answered<erasure_receipt>(done, [](const auto& receipt) {
+                        return wire::to_json(receipt);
+                      }));
   });
 }
 
@@ -332,20 +331,20 @@ const tool* find_tool(std::string_view name, permissions allowed) {
 
 json::object description_of(const tool& what) {
   static const auto schemas = openapi_schemas();
-  return {{"name", what.name},
-          {"title", what.title},
-          {"description", what.description},
-          {"inputSchema",
-           json::object{{"type", "object"},
-                        {"properties", json::parse(what.arguments)},
-                        {"required", json::parse(what.required)},
-                        {"additionalProperties", false}}},
-          {"outputSchema", whole(schemas.at(what.answer), schemas)},
-          {"annotations", json::object{{"title", what.title},
-                                       {"readOnlyHint", what.is_read_only},
-                                       {"destructiveHint", what.is_destructive},
-                                       {"idempotentHint", what.is_idempotent},
-                                       {"openWorldHint", false}}}};
+  return {
+    {"name", what.name},
+    {"title", what.title},
+    {"description", what.description},
+    {"inputSchema", json::object{{"type", "object"},
+                                 {"properties", json::parse(what.arguments)},
+                                 {"required", json::parse(what.required)},
+                                 {"additionalProperties", false}}},
+    {"outputSchema", whole(schemas.at(what.answer), schemas)},
+    {"annotations", json::object{{"title", what.title},
+                                 {"readOnlyHint", what.is_read_only},
+                                 {"destructiveHint", what.is_destructive},
+                                 {"idempotentHint", what.is_idempotent},
+                                 {"openWorldHint", false}}}};
 }
 
 } // namespace cloister::server

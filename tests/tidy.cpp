@@ -43,9 +43,10 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> doors{
   {"boost/json",
    {"core/json_text.cpp", "core/filter", "runtime/audit_export.cpp",
     "runtime/erasure_list.cpp", "wire/", "server/", "cli/"}},
-  {"boost/beast", {"server/connection.cpp"}},
+  {"boost/beast", {"server/connection.cpp", "server/http_client.cpp"}},
   {"boost/asio",
-   {"server/connection.hpp", "server/connection.cpp", "server/server.cpp"}},
+   {"server/connection.hpp", "server/connection.cpp", "server/http_client.cpp",
+    "server/server.cpp"}},
 };
 
 struct source {

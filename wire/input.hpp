@@ -17,8 +17,8 @@ memory_draft read_draft(object_reader& from);
 /// embedding, expires_at; where that is `null` the memory stays for ever.
 memory_patch read_patch(object_reader& from);
 
-/// query, limit, memory_type, filter, min_score, visibility, scopes,
-/// timeout_ms.
+/// query, limit, memory_type, filter, mode, min_score, visibility, scopes,
+/// timeout_ms. Without vectors, `hybrid` is what `lexical` is.
 search_options read_search(object_reader& from);
 
 /// resumable, and idle_timeout, absolute_timeout and lease in seconds, 0 for no

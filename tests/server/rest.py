@@ -282,6 +282,8 @@ class Rest(unittest.TestCase):
     # -- HTTP --
 
     def test_two_keys_or_scopes_are_not_chosen_from(self):
+        long = self.ask("GET", "/v1/memories?cursor=" + "x" * 100_000)
+        self.refused(long, 431, "too_large")
         connection = self.server.connect()
         connection.putrequest("GET", "/v1/memories")
         for key in (self.key, self.other):

@@ -119,7 +119,7 @@ class MemoryClient:
             if cursor is None:
                 return
 
-    def search_memories(self, query: str = "", *, limit: int | None = None,
+    def search_memories(self, query: str, *, limit: int | None = None,
                         memory_type: str | None = None,
                         filter: Mapping[str, Any] | None = None, min_score: float | None = None,
                         visibility: str | None = None,
@@ -210,7 +210,7 @@ class MemoryClient:
         return self._ask("POST", f"/v1/scopes/{_segment(self._scope(scope))}/reinstate", body={})
 
     def _scope(self, named: str | None) -> str:
-        scope = named or self.user_id
+        scope = self.user_id if named is None else check_user_id(named)
         if scope is None:
             raise error_of("invalid_argument", "name a scope, or give the client a user_id")
         return scope

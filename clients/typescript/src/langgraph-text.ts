@@ -16,7 +16,8 @@ export function textOf(value: unknown, paths: false | readonly string[]): string
 
 /** "chapters[*].content" is chapters, *, content; "$" is the value itself. */
 function stepsOf(path: string): string[] {
-  return path.split(/[.[\]]/).filter((step, place) => step !== "" && !(place === 0 && step === "$"));
+  const steps = path.split(/[.[\]]/).filter((step) => step !== "");
+  return steps[0] === "$" ? steps.slice(1) : steps;
 }
 
 function at(value: unknown, steps: readonly string[]): unknown[] {

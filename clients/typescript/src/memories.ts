@@ -47,8 +47,8 @@ export class Memories extends BoundClient {
   #create<Answer>(body: object, options: CreateOptions): Promise<Answer> {
     // With a name of its own a create can be sent again.
     const headers = { "Idempotency-Key": options.idempotencyKey || newName() };
-    const request = { method: "POST", path: memoriesPath, body, headers, repeatable: true } as const;
-    return this.ask(request, options);
+    const request = { method: "POST", path: memoriesPath, body, headers } as const;
+    return this.ask({ ...request, repeatable: true }, options);
   }
 
   /** Throws `NotFoundError`, for a memory of another scope as for none. */

@@ -164,9 +164,8 @@ test("namespaces are listed", async () => {
 test("a batch reads first, and the last write of an item counts", async () => {
   const store = new CloisterStore(client("user_batch"));
   await store.put(["n"], "old", { v: 0 });
-  const operations: [
-    GetOperation, PutOperation, PutOperation, PutOperation, SearchOperation, ListNamespacesOperation,
-  ] = [
+  type Puts = [PutOperation, PutOperation, PutOperation];
+  const operations: [GetOperation, ...Puts, SearchOperation, ListNamespacesOperation] = [
     { namespace: ["n"], key: "old" },
     { namespace: ["n"], key: "new", value: { v: 1 } },
     { namespace: ["n"], key: "new", value: { v: 2 } },

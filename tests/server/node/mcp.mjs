@@ -160,18 +160,25 @@ test("the transport refuses what is none of its own", async () => {
   assert.deepEqual((await (await post(ping, { "Mcp-Session-Id": id })).json()).result, {});
 });
 
-test("stdio serves an embedded store", { skip: !process.env.CLOISTER_BIN }, async () => {
+async function overStdio(environment) {
   const client = new Client({ name: "tests", version: "1" });
-  const transport = new StdioClientTransport({
-    command: process.env.CLOISTER_BIN, args: ["mcp"], stderr: "inherit",
-    env: { ...process.env, CLOISTER_DATA: process.env.CLOISTER_STDIO_DATA,
-      CLOISTER_API_KEY: process.env.CLOISTER_STDIO_KEY, CLOISTER_USER_ID: "user_stdio" },
-  });
-  await client.connect(transport);
-  const added = await client.callTool({ name: "add_memory", arguments: { content: "by stdio" } });
+  const { CLOISTER_URL, ...env } = process.env;
+  await client.connect(new StdioClientTransport({
+    command: process.env.CLOISTER_BIN, args: ["mcp", "--user-id", "user_stdio"], stderr: "inherit",
+    env: { ...env, ...environment },
+  }));
+  const call = (name, args = {}) => client.callTool({ name, arguments: args });
+  const added = await call("add_memory", { content: "by stdio" });
   assert.equal(added.structuredContent.scope, "org_acme/user_stdio");
-  const many = await Promise.all([...Array(20).keys()].map((i) =>
-    client.callTool({ name: "add_memory", arguments: { content: `${i}` } })));
+  const many = await Promise.all([...Array(20).keys()].map((i) => call("add_memory", { content: `${i}` })));
   assert.equal(new Set(many.map((each) => each.structuredContent.id)).size, 20);
+  assert.equal((await call("get_memory", { id: "x" })).isError, true);
+  assert.equal((await call("delete_all_memories", { confirm: "user_stdio" })).structuredContent.deleted, 21);
   await client.close();
-});
+}
+
+test("stdio serves an embedded store", () => overStdio({
+  CLOISTER_DATA: process.env.CLOISTER_FREE_DATA, CLOISTER_API_KEY: process.env.CLOISTER_FREE_KEY,
+}));
+
+test("stdio goes through the server that has the store", () => overStdio({}));

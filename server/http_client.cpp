@@ -1,0 +1,223 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+// One of the two sources that know Beast.
+
+#include "server/http_client.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <sys/socket.h>
+
+#include "core/limits.hpp"
+
+namespace cloister::server {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+
+/// Of an answer: the longest that a server gives, and then some.
+constexpr std::uint64_t body_bytes_max = 256 * 1024 * 1024;
+constexpr timeval patience{120, 0};
+
+struct server_address {
+  bool is_secure = false;
+  std::string host;
+  std::string port;
+  std::string prefix;
+};
+
+result<server_address> parse_url(std::string_view url) {
+  error malformed{errc::invalid_argument,
+                  "a server's URL looks like http://127.0.0.1:7077"};
+  server_address out;
+  constexpr std::string_view plain = "http://";
+  constexpr std::string_view secure = "https://";
+  out.is_secure = url.starts_with(secure);
+  if (!out.is_secure && !url.starts_with(plain))
+    return malformed;
+  url.remove_prefix(out.is_secure ? secure.size() : plain.size());
+  auto slash = std::min(url.find('/'), url.size());
+  out.prefix = std::string{url.substr(slash)};
+  while (out.prefix.ends_with('/'))
+    out.prefix.pop_back();
+  auto host = url.substr(0, slash);
+  auto colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == host.npos) {
+    out.port = std::string{host.substr(colon + 1)};
+    host = host.substr(0, colon);
+  } else {
+    out.port = out.is_secure ? "443" : "80";
+  }
+  if (host.starts_with('[') && host.ends_with(']'))
+    host = host.substr(1, host.size() - 2);
+  out.host = std::string{host};
+  if (out.host.empty() || out.port.empty()
+      || out.port.find_first_not_of("0123456789") != std::string::npos)
+    return malformed;
+  return out;
+}
+
+} // namespace
+
+class http_client::impl {
+public:
+  explicit impl(server_address to) : to_(std::move(to)) {
+    error_code ignored;
+    tls_.set_default_verify_paths(ignored);
+    tls_.set_verify_mode(asio::ssl::verify_peer, ignored);
+  }
+
+  result<http_response> ask(http_method method, const std::string& target,
+                            const headers& sent, std::string body) {
+    http::request<http::string_body> message{
+      http::string_to_verb(to_string(method)), to_.prefix + target, 11};
+    message.set(http::field::host, to_.host + ':' + to_.port);
+    message.set(http::field::user_agent, "cloister");
+    for (const auto& [name, value] : sent)
+      message.set(name, value);
+    message.body() = std::move(body);
+    message.prepare_payload();
+    // One that was kept may have been closed by the server meanwhile: nothing
+    // of the request was read then.
+    if (is_open() && was_closed())
+      close();
+    if (!is_open()) {
+      if (auto done = open(); done.has_error())
+        return done.error();
+    }
+    error_code failed;
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(body_bytes_max);
+    transfer(message, parser, failed);
+    if (failed) {
+      close();
+      return no_answer(failed);
+    }
+    if (!parser.get().keep_alive())
+      close();
+    return plain(parser.release());
+  }
+
+private:
+  bool is_open() const {
+    return plain_ || secure_;
+  }
+
+  beast::tcp_stream& tcp() {
+    return secure_ ? beast::get_lowest_layer(*secure_) : *plain_;
+  }
+
+  bool was_closed() {
+    char byte = 0;
+    auto found = ::recv(tcp().socket().native_handle(), &byte, 1,
+                        MSG_PEEK | MSG_DONTWAIT);
+    return found >= 0;
+  }
+
+  result<void> open() {
+    error_code failed;
+    asio::ip::tcp::resolver resolver{io_};
+    auto found = resolver.resolve(to_.host, to_.port, failed);
+    if (failed)
+      return no_answer(failed);
+    if (to_.is_secure)
+      secure_.emplace(io_, tls_);
+    else
+      plain_.emplace(io_);
+    tcp().connect(found, failed);
+    if (!failed) {
+      auto socket = tcp().socket().native_handle();
+      ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+      ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    }
+    if (!failed && secure_)
+      shake_hands(failed);
+    if (!failed)
+      return {};
+    close();
+    return no_answer(failed);
+  }
+
+  void shake_hands(error_code& failed) {
+    SSL_set_tlsext_host_name(secure_->native_handle(), to_.host.c_str());
+    secure_->set_verify_callback(
+      asio::ssl::host_name_verification{to_.host}, failed);
+    if (!failed)
+      secure_->handshake(asio::ssl::stream_base::client, failed);
+  }
+
+  void transfer(http::request<http::string_body>& message,
+                http::response_parser<http::string_body>& parser,
+                error_code& failed) {
+    auto on = [&](auto& stream) {
+      http::write(stream, message, failed);
+      if (!failed)
+        http::read(stream, buffer_, parser, failed);
+    };
+    if (secure_)
+      on(*secure_);
+    else
+      on(*plain_);
+  }
+
+  void close() {
+    plain_.reset();
+    secure_.reset();
+    buffer_.clear();
+  }
+
+  error no_answer(const error_code& failed) const {
+    return {errc::unavailable,
+            "no answer from " + to_.host + ':' + to_.port + " ("
+              + failed.message() + "); is a server running there?",
+            limits::overload_retry_hint};
+  }
+
+  static http_response plain(http::response<http::string_body>&& from) {
+    http_response out;
+    out.status = from.result_int();
+    out.content_type = std::string{from[http::field::content_type]};
+    for (const auto& field : from)
+      out.headers.emplace_back(std::string{field.name_string()},
+                               std::string{field.value()});
+    out.body = std::move(from.body());
+    return out;
+  }
+
+  server_address to_;
+  asio::io_context io_;
+  asio::ssl::context tls_{asio::ssl::context::tls_client};
+  std::optional<beast::tcp_stream> plain_;
+  std::optional<beast::ssl_stream<beast::tcp_stream>> secure_;
+  beast::flat_buffer buffer_;
+};
+
+http_client::http_client(std::unique_ptr<impl> parts)
+  : impl_(std::move(parts)) {}
+http_client::http_client(http_client&&) noexcept = default;
+http_client& http_client::operator=(http_client&&) noexcept = default;
+http_client::~http_client() = default;
+
+result<http_client> http_client::to(std::string_view url) {
+  auto parsed = parse_url(url);
+  if (parsed.has_error())
+    return parsed.error();
+  return http_client{std::make_unique<impl>(std::move(*parsed))};
+}
+
+result<http_response> http_client::ask(http_method method,
+                                       const std::string& target,
+                                       const headers& sent, std::string body) {
+  return impl_->ask(method, target, sent, std::move(body));
+}
+
+} // namespace cloister::server
