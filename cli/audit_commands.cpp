@@ -61,6 +61,10 @@ result<audit_list> fetch(context& shared, const list_arguments& asked) {
     return options.error();
   if (auto known = shared.check_identity(); known.has_error())
     return known.error();
+  if (!shared.url.empty()) {
+    auto bound = shared.open_remote(asked.scope);
+    return bound ? bound->list_audit(*options) : bound.error();
+  }
   if (shared.api_key.empty()) {
     auto opened = shared.open_runtime();
     if (opened.has_error())
@@ -133,6 +137,10 @@ result<audit_verification> verify(const context& shared,
     return against.error();
   if (auto known = shared.check_identity(); known.has_error())
     return known.error();
+  if (!shared.url.empty()) {
+    auto bound = shared.open_remote(asked.scope);
+    return bound ? bound->verify_audit(*against) : bound.error();
+  }
   if (!shared.api_key.empty()) {
     auto bound = shared.open_client(asked.scope);
     return bound ? bound->verify_audit(*against) : bound.error();

@@ -29,6 +29,12 @@ auto ask(const context& shared, const std::string& scope_name, OfScope of_scope,
          OfAll of_all) -> decltype(of_all(std::declval<const runtime&>())) {
   if (auto known = shared.check_identity(); known.has_error())
     return known.error();
+  if (!shared.url.empty()) {
+    auto bound = shared.open_remote(scope_name);
+    if (bound.has_error())
+      return bound.error();
+    return of_scope(*bound);
+  }
   if (!shared.api_key.empty()) {
     auto bound = shared.open_client(scope_name);
     if (bound.has_error())
@@ -64,7 +70,7 @@ result<audit_checkpoint> make_one(const context& shared,
                                   const std::string& scope_name) {
   return ask(
     shared, scope_name,
-    [](const client& bound) { return bound.make_checkpoint(); },
+    [](const auto& bound) { return bound.make_checkpoint(); },
     [](const runtime& opened) { return opened.make_checkpoint(); });
 }
 
@@ -152,7 +158,7 @@ exit_code run_export(context& shared, const std::string& scope_name,
   busy.emplace("exporting", shared.style.quiet);
   auto done = ask(
     shared, scope_name,
-    [&](const client& bound) { return bound.export_audit(sink); },
+    [&](const auto& bound) { return bound.export_audit(sink); },
     [&](const runtime& opened) { return opened.export_audit(sink); });
   busy.reset();
   if (written.has_error())

@@ -40,11 +40,17 @@ error context::told_of_server(error why) const {
   return why;
 }
 
+result<void> context::check_local() const {
+  if (url.empty())
+    return {};
+  return error{errc::invalid_argument,
+               "this command works on a directory; leave --url and "
+               "CLOISTER_URL away and use --data"};
+}
+
 result<runtime> context::open_runtime() const {
-  if (!url.empty())
-    return error{errc::invalid_argument,
-                 "this version's commands do not work over the network yet; "
-                 "leave --url and CLOISTER_URL away and use --data"};
+  if (auto local = check_local(); local.has_error())
+    return local.error();
   auto given = store_options();
   if (given.has_error())
     return given.error();
@@ -83,6 +89,18 @@ result<client> context::open_client(std::string_view user_id_override) const {
     return opened.error();
   return opened->client(api_key,
                         user_id_override.empty() ? user_id : user_id_override);
+}
+
+result<remote_client>
+context::open_remote(std::string_view user_id_override) const {
+  if (auto known = check_identity(); known.has_error())
+    return known.error();
+  if (api_key.empty())
+    return error{errc::unauthenticated,
+                 "an API key is needed; give --api-key or CLOISTER_API_KEY"};
+  return remote_client::to(
+    url, api_key,
+    user_id_override.empty() ? user_id : std::string{user_id_override});
 }
 
 exit_code fail(const error& failure) {

@@ -10,6 +10,7 @@
 #include <CLI/App.hpp>
 
 #include "cli/output.hpp"
+#include "cli/remote_client.hpp"
 #include "runtime/master_key_source.hpp"
 #include "runtime/runtime.hpp"
 
@@ -36,17 +37,25 @@ struct context {
   result<runtime_options> store_options() const;
   /// An error that says where a server is that has the store.
   error told_of_server(error why) const;
+  /// Fails where a server is named, for what works on a directory.
+  result<void> check_local() const;
   /// For what heeds --api-key and --user-id: fails where a variable is empty.
   result<void> check_identity() const;
-  /// Opens the bound client, does `work(client)`, and answers its exit code.
+  /// Opens the bound client, of the store or of the server that is named, does
+  /// `work(client)`, and answers its exit code.
   template <class Work>
   exit_code with_client(Work work) const;
+  /// The same for a scope that is named, where it is.
+  template <class Work>
+  exit_code with_client_of(std::string_view name, Work work) const;
   /// The same for a command about one memory: `work(client, id)`.
   template <class Work>
   exit_code with_memory(const std::string& id, Work work) const;
 
   /// The client that --api-key and --user-id name, and its runtime.
   result<client> open_client(std::string_view user_id_override = {}) const;
+  /// The same at the server of --url.
+  result<remote_client> open_remote(std::string_view user_id_override) const;
 };
 
 /// Prints an error and answers its exit code.
@@ -60,13 +69,19 @@ exit_code show(result<T> outcome, Print print) {
 
 template <class Work>
 exit_code context::with_client(Work work) const {
-  return show(open_client(), work);
+  return with_client_of("", work);
+}
+
+template <class Work>
+exit_code context::with_client_of(std::string_view name, Work work) const {
+  return url.empty() ? show(open_client(name), work)
+                     : show(open_remote(name), work);
 }
 
 template <class Work>
 exit_code context::with_memory(const std::string& text, Work work) const {
   return show(memory_id::parse(text), [&](const memory_id& id) {
-    return with_client([&](const client& bound) { return work(bound, id); });
+    return with_client([&](const auto& bound) { return work(bound, id); });
   });
 }
 

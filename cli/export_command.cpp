@@ -47,7 +47,8 @@ std::string line_of(const located_memory& found) {
 }
 
 /// How many memories there are, for the progress bar; 0 if that is not known.
-std::uint64_t count_of(const client& bound, visibility reach) {
+template <class Client>
+std::uint64_t count_of(const Client& bound, visibility reach) {
   auto own = bound.show_scope();
   auto total = own ? own->memories : 0;
   if (reach != visibility::subtree)
@@ -59,7 +60,8 @@ std::uint64_t count_of(const client& bound, visibility reach) {
   return total;
 }
 
-result<std::uint64_t> write_all(const context& shared, const client& bound,
+template <class Client>
+result<std::uint64_t> write_all(const context& shared, const Client& bound,
                                 const export_arguments& asked,
                                 visibility reach) {
   output_file out{asked.path};
@@ -97,7 +99,7 @@ exit_code run_export(context& shared, const export_arguments& asked) {
   auto reach = parse_visibility(asked.visibility);
   if (reach.has_error())
     return fail(reach.error());
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(
       write_all(shared, bound, asked, *reach), [&](std::uint64_t written) {
         // The memories themselves have standard output.

@@ -71,9 +71,10 @@ exit_code run_create(context& shared, const create_options& asked) {
   if (auto known = shared.check_identity(); known.has_error())
     return fail(known.error());
   auto print = [&](const new_key& made) { return show_key(shared, made); };
-  if (shared.api_key.empty() && asked.scope.starts_with("org_"))
+  if (shared.api_key.empty() && shared.url.empty()
+      && asked.scope.starts_with("org_"))
     return show(create_as_operator(shared, std::move(options)), print);
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.create_key(std::move(options)), print);
   });
 }
@@ -100,14 +101,14 @@ exit_code show_keys(const context& shared, const std::vector<key_info>& keys) {
 }
 
 exit_code run_list(context& shared) {
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.list_keys(),
                 [&](const auto& keys) { return show_keys(shared, keys); });
   });
 }
 
 exit_code run_revoke(context& shared, const std::string& id) {
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.revoke_key(id), [&](const key_info& revoked) {
       if (shared.style.json)
         print_json(to_json(revoked));

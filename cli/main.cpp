@@ -26,8 +26,9 @@ void add_common_options(CLI::App& app, context& shared) {
     .add_option("--data", shared.data_dir,
                 "The data directory of an embedded store; or CLOISTER_DATA")
     ->capture_default_str();
-  // Known, so that a script of later versions is told why it does not work.
-  app.add_option("--url", shared.url, "A server to use instead")->group("");
+  app.add_option("--url", shared.url,
+                 "A server to use instead, like http://127.0.0.1:7077; or "
+                 "CLOISTER_URL");
   app.add_option("--api-key", shared.api_key,
                  "Who you are; or CLOISTER_API_KEY");
   app.add_option(

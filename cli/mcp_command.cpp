@@ -86,12 +86,11 @@ json::object refused_by_server(const std::string& line,
                                const server::http_response& answer) {
   auto message = wire::parse_json(line);
   json::value id = nullptr;
-  if (message && message->is_object()
-      && message->get_object().contains("id"))
+  if (message && message->is_object() && message->get_object().contains("id"))
     id = message->get_object().at("id");
   auto problem = wire::parse_json(answer.body);
-  std::string detail = "the server answered HTTP "
-                       + std::to_string(answer.status);
+  std::string detail
+    = "the server answered HTTP " + std::to_string(answer.status);
   if (problem && problem->is_object()
       && problem->get_object().contains("detail"))
     detail = std::string{problem->get_object().at("detail").as_string()};
@@ -109,17 +108,15 @@ exit_code serve_through(const context& shared, const std::string& url) {
     {"Accept", "application/json, text/event-stream"}};
   if (!shared.user_id.empty())
     headers.emplace_back("X-User-ID", shared.user_id);
-  auto is_session = [](const auto& each) {
-    return each.first == "Mcp-Session-Id";
-  };
+  auto is_session
+    = [](const auto& each) { return each.first == "Mcp-Session-Id"; };
   for (std::string line; read_message(line);) {
     if (line.find_first_not_of(" \t\r") == std::string::npos)
       continue;
     auto answer = to->ask(server::http_method::post, "/mcp", headers, line);
     if (answer.has_error()) {
       std::cout << to_json_text(server::rpc_error(
-                     nullptr, server::rpc_internal_error,
-                     answer.error().detail))
+        nullptr, server::rpc_internal_error, answer.error().detail))
                 << std::endl;
       continue;
     }
@@ -135,14 +132,12 @@ exit_code serve_through(const context& shared, const std::string& url) {
                            : to_json_text(refused_by_server(line, *answer)))
                 << std::endl;
   }
-  static_cast<void>(
-    to->ask(server::http_method::remove, "/mcp", headers));
+  static_cast<void>(to->ask(server::http_method::remove, "/mcp", headers));
   return exit_code::done;
 }
 
 /// Where to go instead, if somebody else has the store.
-std::optional<std::string> server_of(const context& shared,
-                                     const error& why) {
+std::optional<std::string> server_of(const context& shared, const error& why) {
   if (why.code != errc::unavailable)
     return std::nullopt;
   return server_note::read(shared.data_dir);
@@ -189,9 +184,8 @@ void add_mcp_command(CLI::App& app, context& shared) {
     "store, or the server that has it.\nExample:\n  cloister mcp --user-id "
     "user_sarah --data memory");
   mcp->callback([&shared, in_session] {
-    shared.run = [in_session](context& with) {
-      return run_mcp(with, *in_session);
-    };
+    shared.run
+      = [in_session](context& with) { return run_mcp(with, *in_session); };
   });
 }
 

@@ -58,7 +58,7 @@ exit_code run_search(context& shared, const read_arguments& asked) {
   if (reach.has_error())
     return fail(reach.error());
   options.reach = *reach;
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.search_memories(std::move(options)),
                 [&](const auto& found) { return show_hits(shared, found); });
   });
@@ -97,14 +97,14 @@ exit_code run_list(context& shared, const read_arguments& asked) {
   if (reach.has_error())
     return fail(reach.error());
   options.reach = *reach;
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.list_memories(std::move(options)),
                 [&](const auto& list) { return show_page(shared, list); });
   });
 }
 
 exit_code run_get(context& shared, const std::string& text) {
-  return shared.with_memory(text, [&](const client& bound, memory_id id) {
+  return shared.with_memory(text, [&](const auto& bound, memory_id id) {
     return show(bound.get_memory(id), [&](const memory& found) {
       return show_memory(shared, found, bound.bound_to());
     });
@@ -130,7 +130,7 @@ exit_code show_revisions(const context& shared,
 }
 
 exit_code run_history(context& shared, const std::string& text) {
-  return shared.with_memory(text, [&](const client& bound, memory_id id) {
+  return shared.with_memory(text, [&](const auto& bound, memory_id id) {
     return show(bound.memory_history(id), [&](const auto& revisions) {
       return show_revisions(shared, revisions, bound.bound_to());
     });

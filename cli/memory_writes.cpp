@@ -42,7 +42,7 @@ exit_code run_create(context& shared, const draft_arguments& asked) {
       return fail(at.error());
     draft.expires_at = *at;
   }
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.create_memory(std::move(draft)), [&](const memory& made) {
       return show_memory(shared, made, bound.bound_to());
     });
@@ -73,7 +73,7 @@ exit_code run_update(context& shared, const patch_arguments& asked) {
     return fail({errc::invalid_argument,
                  "there is nothing to change; give --content, --type, "
                  "--metadata or --expires"});
-  return shared.with_memory(asked.id, [&](const client& bound, memory_id id) {
+  return shared.with_memory(asked.id, [&](const auto& bound, memory_id id) {
     return show(bound.update_memory(id, std::move(patch), asked.if_revision),
                 [&](const memory& changed) {
                   return show_memory(shared, changed, bound.bound_to());
@@ -83,7 +83,7 @@ exit_code run_update(context& shared, const patch_arguments& asked) {
 
 exit_code run_restore(context& shared, const std::string& text,
                       std::uint32_t revision) {
-  return shared.with_memory(text, [&](const client& bound, memory_id id) {
+  return shared.with_memory(text, [&](const auto& bound, memory_id id) {
     return show(bound.restore_memory(id, revision),
                 [&](const memory& restored) {
                   return show_memory(shared, restored, bound.bound_to());
@@ -108,7 +108,7 @@ exit_code show_promoted(const context& shared,
 
 exit_code run_share(context& shared, const std::string& text,
                     const std::string& to) {
-  return shared.with_memory(text, [&](const client& bound, memory_id id) {
+  return shared.with_memory(text, [&](const auto& bound, memory_id id) {
     return show(bound.share_memory(id, to), [&](const located_memory& copy) {
       return show_memory(shared, copy.memory, copy.where);
     });
@@ -124,7 +124,7 @@ exit_code run_promote(context& shared, const std::vector<std::string>& texts,
       return fail(id.error());
     ids.push_back(*id);
   }
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.promote_memories(ids, to),
                 [&](const std::vector<located_memory>& moved) {
                   return show_promoted(shared, moved);
@@ -142,14 +142,14 @@ exit_code show_deleted(const context& shared, std::uint64_t count) {
 
 exit_code run_delete(context& shared, const std::string& text,
                      std::optional<std::uint32_t> if_revision) {
-  return shared.with_memory(text, [&](const client& bound, memory_id id) {
+  return shared.with_memory(text, [&](const auto& bound, memory_id id) {
     auto done = bound.delete_memory(id, if_revision);
     return done ? show_deleted(shared, 1) : fail(done.error());
   });
 }
 
 exit_code run_delete_all(context& shared, const std::string& confirm) {
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     const auto& where = bound.bound_to();
     auto means_it = confirm == where.path() || confirm == where.name()
                     || (!shared.user_id.empty() && confirm == shared.user_id);

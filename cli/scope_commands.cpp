@@ -44,7 +44,7 @@ exit_code show_list(const context& shared, const scope_listing& list) {
 }
 
 exit_code run_list(context& shared) {
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.list_scopes(), [&](const scope_listing& list) {
       return show_list(shared, list);
     });
@@ -94,7 +94,7 @@ bool is_tag(const std::string& name) {
 }
 
 exit_code show_tagged(context& shared, const std::string& tag) {
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     auto own = bound.show_scope();
     if (own && own->tag == tag)
       return show_scope(shared, *own);
@@ -110,18 +110,21 @@ exit_code show_tagged(context& shared, const std::string& tag) {
 }
 
 /// With a key, or else as the operator.
-result<client> open_scope(const context& shared, const std::string& name) {
+template <class Work>
+exit_code with_scope(const context& shared, const std::string& name,
+                     Work work) {
   auto known = shared.check_identity();
-  if (known.has_error() || !shared.api_key.empty() || name.empty())
-    return shared.open_client(name);
+  if (known.has_error() || !shared.api_key.empty() || !shared.url.empty()
+      || name.empty())
+    return shared.with_client_of(name, work);
   auto opened = shared.open_runtime();
-  return opened ? as_operator(*opened, name) : opened.error();
+  return show(opened ? as_operator(*opened, name) : opened.error(), work);
 }
 
 exit_code run_show(context& shared, const std::string& name) {
   if (is_tag(name))
     return show_tagged(shared, name);
-  return show(open_scope(shared, name), [&](const client& bound) {
+  return with_scope(shared, name, [&](const auto& bound) {
     return show(bound.show_scope(), [&](const scope_summary& shown) {
       return show_scope(shared, shown);
     });
@@ -137,7 +140,7 @@ exit_code run_configure(context& shared, const std::string& name,
     return fail({errc::invalid_argument,
                  "name a limit, e.g. --memories-max 1000; `cloister scope "
                  "show` shows those there are"});
-  return show(open_scope(shared, name), [&](const client& bound) {
+  return with_scope(shared, name, [&](const auto& bound) {
     return show(bound.configure_scope(*changes), [&](const quota& limits) {
       auto path = std::string{bound.bound_to().path()};
       std::vector<std::pair<std::string, std::string>> lines{{"scope", path}};
@@ -163,7 +166,7 @@ exit_code run_erase(context& shared, const std::string& name,
                  "this cannot be undone: " + name
                    + " and all below it would be gone, and the name refused; "
                      "give --yes if that is meant"});
-  return show(shared.open_client(name), [&](const client& bound) {
+  return shared.with_client_of(name, [&](const auto& bound) {
     return show(bound.erase_scope(options),
                 [&](const erasure_receipt& receipt) {
                   return show_receipt(shared, receipt);
@@ -172,7 +175,7 @@ exit_code run_erase(context& shared, const std::string& name,
 }
 
 exit_code run_receipt(context& shared, const std::string& name) {
-  return show(shared.open_client(name), [&](const client& bound) {
+  return shared.with_client_of(name, [&](const auto& bound) {
     return show(bound.find_receipt(), [&](const erasure_receipt& receipt) {
       return show_receipt(shared, receipt, receipt_time::earlier);
     });
@@ -180,7 +183,7 @@ exit_code run_receipt(context& shared, const std::string& name) {
 }
 
 exit_code run_reinstate(context& shared, const std::string& name) {
-  return show(shared.open_client(name), [&](const client& bound) {
+  return shared.with_client_of(name, [&](const auto& bound) {
     auto done = bound.reinstate_scope();
     if (done.has_error())
       return fail(done.error());

@@ -73,7 +73,7 @@ result<std::optional<std::string>> key_for(const context& shared,
 }
 
 exit_code run_start(context& shared, const start_arguments& asked) {
-  if (!asked.resumable)
+  if (!asked.resumable && shared.url.empty())
     return fail({errc::invalid_argument,
                  "an ephemeral session ends with the process that opened it, "
                  "which would be this command; give --resumable, or open it "
@@ -81,7 +81,7 @@ exit_code run_start(context& shared, const start_arguments& asked) {
   auto options = to_options(asked);
   if (options.has_error())
     return fail(options.error());
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     auto opened = bound.open_session(*options);
     if (opened.has_error())
       return fail(opened.error());
@@ -107,7 +107,7 @@ exit_code run_start(context& shared, const start_arguments& asked) {
 }
 
 exit_code run_list(context& shared) {
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(
       bound.list_sessions(), [&](const std::vector<session_info>& found) {
         json::array rows;
@@ -128,7 +128,7 @@ exit_code run_list(context& shared) {
 }
 
 exit_code run_renew(context& shared, const std::string& name) {
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.renew_session(name), [&](const session_info& info) {
       if (shared.style.json)
         print_json(to_json(info));
@@ -141,7 +141,7 @@ exit_code run_renew(context& shared, const std::string& name) {
 }
 
 exit_code run_end(context& shared, const std::string& name) {
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.end_session(name), [&](const erasure_receipt& receipt) {
       return show_receipt(shared, receipt);
     });
@@ -149,7 +149,7 @@ exit_code run_end(context& shared, const std::string& name) {
 }
 
 exit_code run_receipt(context& shared, const std::string& name) {
-  return shared.with_client([&](const client& bound) {
+  return shared.with_client([&](const auto& bound) {
     return show(bound.find_receipt(name), [&](const erasure_receipt& receipt) {
       return show_receipt(shared, receipt, receipt_time::earlier);
     });

@@ -154,6 +154,8 @@ exit_code run_org_configure(context& shared, const organization_texts& given) {
 }
 
 exit_code run_doctor(context& shared, bool repair) {
+  if (auto local = shared.check_local(); local.has_error())
+    return fail(local.error());
   auto key = with_passphrase(shared.key, shared.data_dir);
   if (key.has_error())
     return fail(key.error());

@@ -149,8 +149,8 @@ private:
 
   void shake_hands(error_code& failed) {
     SSL_set_tlsext_host_name(secure_->native_handle(), to_.host.c_str());
-    secure_->set_verify_callback(
-      asio::ssl::host_name_verification{to_.host}, failed);
+    secure_->set_verify_callback(asio::ssl::host_name_verification{to_.host},
+                                 failed);
     if (!failed)
       secure_->handshake(asio::ssl::stream_base::client, failed);
   }

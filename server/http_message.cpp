@@ -146,4 +146,22 @@ std::optional<std::string> http_target::parameter(std::string_view name) const {
   return std::nullopt;
 }
 
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  constexpr std::string_view plain
+    = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+  std::string out;
+  for (auto letter : text) {
+    if (plain.find(letter) != std::string_view::npos) {
+      out.push_back(letter);
+      continue;
+    }
+    auto octet = static_cast<unsigned char>(letter);
+    out.push_back('%');
+    out.push_back(digits[octet >> 4]);
+    out.push_back(digits[octet & 0xf]);
+  }
+  return out;
+}
+
 } // namespace cloister::server

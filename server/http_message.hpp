@@ -63,4 +63,7 @@ struct http_target {
   std::optional<std::string> parameter(std::string_view name) const;
 };
 
+/// A text as one segment of a path, or one value of a query.
+std::string percent_encoded(std::string_view text);
+
 } // namespace cloister::server

@@ -71,7 +71,33 @@ void revoke(const exchange_ptr& call) {
   });
 }
 
+/// Proven anew: nothing is asked that would tell that it was revoked.
+void whoami(const exchange_ptr& call) {
+  if (!check_query(call))
+    return;
+  auto key = call->api_key();
+  auto named = call->user_id();
+  if (key.has_error() || named.has_error())
+    return call->fail(key.has_error() ? key.error() : named.error());
+  call->of().store.client(*key, *named, [call](const result<client>& done) {
+    call->answer_with(done, [](const client& bound) {
+      return json::object{{"scope", bound.bound_to().path()},
+                          {"permissions", to_string(bound.allowed())}};
+    });
+  });
+}
+
 const std::vector<route> routes{
+  {http_method::get,
+   "/v1/whoami",
+   "whoami",
+   "keys",
+   "Whose memories the key and the user_id mean, and what the key permits",
+   access::api_key,
+   whoami,
+   {},
+   "",
+   "Whoami"},
   {http_method::post,
    "/v1/keys",
    "create_key",

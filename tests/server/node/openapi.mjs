@@ -67,6 +67,7 @@ test("answers are as it says", async () => {
   await check("GET", "/v1/sessions", "/v1/sessions");
   await check("POST", `/v1/sessions/${session}/renew`, "/v1/sessions/{id}/renew");
   await check("DELETE", `/v1/sessions/${session}`, "/v1/sessions/{id}");
+  await check("GET", "/v1/whoami", "/v1/whoami");
   const key = await check("POST", "/v1/keys", "/v1/keys", { permissions: "read" });
   await check("GET", "/v1/keys", "/v1/keys");
   await check("DELETE", `/v1/keys/${key.key_id}`, "/v1/keys/{id}");

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: The Cloister authors
+# SPDX-License-Identifier: Apache-2.0
+"""The commands over the network: what each prints is what it prints embedded.
+
+    commands.py CLOISTER
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+from served import Served
+
+CLOISTER = sys.argv.pop(1)
+
+
+def shape(value):
+    """Names and types: what differs by chance is left away."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [shape(each) for each in value[:1]]
+    return type(value).__name__
+
+
+class Commands(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.embedded = Served(CLOISTER)
+        key = cls.embedded.run("org", "create", "org_acme", "--json")["api_key"]
+        cls.server = Served(CLOISTER, "--log-level", "warn")
+        cls.server.start()
+        base = {k: v for k, v in os.environ.items() if not k.startswith("CLOISTER_")}
+        cls.places = [
+            dict(cls.embedded.env, CLOISTER_API_KEY=key),
+            dict(base, CLOISTER_URL=cls.server.url, CLOISTER_API_KEY=cls.server.organization("org_acme")),
+        ]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+        cls.embedded.__exit__()
+
+    def command(self, place, *arguments, code=0):
+        done = subprocess.run([CLOISTER, *arguments], env=self.places[place], text=True, capture_output=True)
+        self.assertEqual(done.returncode, code, (arguments, done.stdout, done.stderr))
+        return done
+
+    def both(self, *arguments, code=0):
+        """Runs it in both places, with what `{name}` stands for in each."""
+        answers = []
+        for place in (0, 1):
+            filled = [re.sub(r"\{(\w+)\}", lambda found: self.known[place][found[1]], each) for each in arguments]
+            done = self.command(place, *filled, "--json", code=code)
+            answers.append(json.loads(done.stdout) if code == 0 else done.stderr)
+        if code == 0:
+            self.assertEqual(shape(answers[0]), shape(answers[1]), arguments)
+        else:
+            self.assertEqual(answers[0].split(":")[:2], answers[1].split(":")[:2], arguments)
+        return answers
+
+    def remember(self, name, answers, member):
+        for known, answer in zip(self.known, answers):
+            known[name] = answer[member]
+
+    def setUp(self):
+        self.known = [{}, {}]
+
+    def test_memories(self):
+        at = ("--user-id", "user_m")
+        self.remember("id", self.both("memory", "create", "Prefers dark mode", "--type", "preference",
+                                      "--metadata", '{"a": 1}', "--key", "mode", "--expires", "30d", *at), "id")
+        self.both("memory", "get", "{id}", *at)
+        found = self.both("memory", "search", "which mode", "--limit", "5", *at)
+        self.assertAlmostEqual(found[0]["results"][0]["score"], found[1]["results"][0]["score"], places=4)
+        self.both("memory", "update", "{id}", "--content", "Dark", "--metadata", '{"b": 2}', "--if-revision", "1", *at)
+        self.both("memory", "update", "{id}", "--content", "x", "--if-revision", "1", *at, code=1)
+        self.both("memory", "update", "{id}", "--expires", "never", *at)
+        self.assertEqual([len(each["results"]) for each in self.both("memory", "history", "{id}", *at)], [3, 3])
+        self.both("memory", "restore", "{id}", "--revision", "1", *at)
+        self.both("memory", "share", "{id}", "--to", "team_m", *at)
+        self.both("memory", "list", "--filter", '{"memory_type": {"eq": "preference"}}', "--limit", "1", *at)
+        self.both("memory", "list", "--visibility", "inherited", *at)
+        self.both("memory", "delete", "{id}", *at)
+        self.both("memory", "get", "{id}", *at, code=1)
+        self.both("memory", "create", "y", *at)
+        self.assertEqual(self.both("memory", "delete-all", "--confirm", "user_m", *at), [{"deleted": 1}] * 2)
+        self.both("memory", "create", "", *at, code=2)
+
+    def test_sessions(self):
+        at = ("--user-id", "agent_s")
+        self.remember("session", self.both("session", "start", "--resumable", "--idle", "30m", *at), "session")
+        self.both("session", "list", *at)
+        self.both("session", "renew", "{session}", *at)
+        inside = ("--user-id", "agent_s/{session}")
+        self.remember("id", self.both("memory", "create", "worth keeping", *inside), "id")
+        self.both("memory", "promote", "{id}", *inside)
+        self.both("session", "end", "{session}", *at)
+        self.both("session", "receipt", "{session}", *at)
+        self.both("session", "end", "{session}", *at, code=1)
+        # Without a server it would end with the command.
+        self.command(0, "session", "start", *at, code=2)
+        self.command(1, "session", "start", *at)
+
+    def test_scopes_and_keys(self):
+        self.both("memory", "create", "x", "--user-id", "user_gone")
+        self.both("scope", "list")
+        self.both("scope", "show", "user_gone")
+        self.both("scope", "configure", "user_gone", "--memories-max", "10")
+        self.remember("id", self.both("key", "create", "--scope", "user_gone", "--permissions", "read,write",
+                                      "--label", "agent", "--expires", "30d"), "key_id")
+        self.both("key", "list")
+        self.both("key", "revoke", "{id}")
+        self.both("scope", "erase", "user_gone", "--with-shared-copies", "--yes")
+        self.both("memory", "list", "--user-id", "user_gone", code=1)
+        self.both("scope", "receipt", "user_gone")
+        self.both("scope", "reinstate", "user_gone")
+
+    def test_the_audit_trail(self):
+        self.both("memory", "create", "x", "--user-id", "user_audited")
+        self.both("audit", "list", "--scope", "user_audited", "--operation", "memory.create", "--since", "1h")
+        self.both("audit", "verify")
+        self.both("audit", "checkpoint")
+        for place, served in ((0, self.embedded), (1, self.server)):
+            trail = str(served.dir / "trail")
+            self.command(place, "audit", "export", trail)
+            verified = self.command(place, "audit", "verify", "--export", trail, "--json")
+            self.assertTrue(json.loads(verified.stdout)["intact"])
+
+    def test_everything_is_exported(self):
+        self.both("memory", "create", "to be exported", "--user-id", "user_exported")
+        for place, served in ((0, self.embedded), (1, self.server)):
+            file = str(served.dir / "memories")
+            self.command(place, "export", file, "--user-id", "user_exported")
+            with open(file) as exported:
+                self.assertIn("to be exported", exported.read())
+
+    def test_what_goes_wrong_is_told(self):
+        url = self.places[1]["CLOISTER_URL"]
+        wrong = self.command(1, "memory", "list", "--url", "http://127.0.0.1:1", code=3).stderr
+        self.assertIn("is a server running there?", wrong)
+        self.command(1, "memory", "list", "--url", "127.0.0.1:7077", code=2)
+        self.command(1, "memory", "list", "--api-key", "cloister_x_y", code=1)
+        self.assertIn("--data", self.command(1, "doctor", code=2).stderr + self.command(1, "org", "list", code=2).stderr)
+        self.assertNotIn(self.places[1]["CLOISTER_API_KEY"], wrong + url)
+
+
+if __name__ == "__main__":
+    unittest.main()
