@@ -81,24 +81,29 @@ void serve_embedded(const client& bound) {
   out.wait();
 }
 
+/// The id of a request; `null` for what is none.
+json::value id_in(const std::string& line) {
+  auto message = wire::parse_json(line);
+  if (message && message->is_object() && message->get_object().contains("id"))
+    return message->get_object().at("id");
+  return nullptr;
+}
+
 /// What a server says about a message that it does not answer.
 json::object refused_by_server(const std::string& line,
                                const server::http_response& answer) {
-  auto message = wire::parse_json(line);
-  json::value id = nullptr;
-  if (message && message->is_object() && message->get_object().contains("id"))
-    id = message->get_object().at("id");
   auto problem = wire::parse_json(answer.body);
   std::string detail
     = "the server answered HTTP " + std::to_string(answer.status);
   if (problem && problem->is_object()
       && problem->get_object().contains("detail"))
     detail = std::string{problem->get_object().at("detail").as_string()};
-  return server::rpc_error(id, server::rpc_invalid_request, detail);
+  return server::rpc_error(id_in(line), server::rpc_invalid_request, detail);
 }
 
 /// Hands messages to a server and its answers back.
-exit_code serve_through(const context& shared, const std::string& url) {
+exit_code serve_through(const context& shared, const std::string& url,
+                        bool in_session) {
   auto to = server::http_client::to(url);
   if (to.has_error())
     return fail(to.error());
@@ -108,6 +113,8 @@ exit_code serve_through(const context& shared, const std::string& url) {
     {"Accept", "application/json, text/event-stream"}};
   if (!shared.user_id.empty())
     headers.emplace_back("X-User-ID", shared.user_id);
+  if (in_session)
+    headers.emplace_back("Cloister-Session", "ephemeral");
   auto is_session
     = [](const auto& each) { return each.first == "Mcp-Session-Id"; };
   for (std::string line; read_message(line);) {
@@ -116,7 +123,7 @@ exit_code serve_through(const context& shared, const std::string& url) {
     auto answer = to->ask(server::http_method::post, "/mcp", headers, line);
     if (answer.has_error()) {
       std::cout << to_json_text(server::rpc_error(
-        nullptr, server::rpc_internal_error, answer.error().detail))
+        id_in(line), server::rpc_internal_error, answer.error().detail))
                 << std::endl;
       continue;
     }
@@ -150,11 +157,11 @@ exit_code run_mcp(context& shared, bool in_session) {
     return fail({errc::unauthenticated,
                  "an API key is needed; give --api-key or CLOISTER_API_KEY"});
   if (!shared.url.empty())
-    return serve_through(shared, shared.url);
+    return serve_through(shared, shared.url, in_session);
   auto bound = shared.open_client();
   if (bound.has_error()) {
     if (auto url = server_of(shared, bound.error()))
-      return serve_through(shared, *url);
+      return serve_through(shared, *url, in_session);
     return fail(bound.error());
   }
   if (!in_session) {

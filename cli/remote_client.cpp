@@ -59,7 +59,8 @@ json::array texts(const std::vector<std::string>& from) {
   return out;
 }
 
-/// Its text is JSON: it was put into canonical form, or the server says why not.
+/// Its text is JSON: it was put into canonical form, or the server says why
+/// not.
 json::value parsed(const std::string& text) {
   boost::system::error_code failed;
   auto out = json::parse(text, failed);
@@ -303,11 +304,10 @@ result<located_memory> remote_client::share_memory(const memory_id& id,
 
 result<remote_session>
 remote_client::open_session(const session_options& options) const {
-  json::object body{
-    {"resumable", options.resumable},
-    {"idle_timeout", seconds_of(options.idle_timeout)},
-    {"absolute_timeout", seconds_of(options.absolute_timeout)},
-    {"lease", seconds_of(options.lease)}};
+  json::object body{{"resumable", options.resumable},
+                    {"idle_timeout", seconds_of(options.idle_timeout)},
+                    {"absolute_timeout", seconds_of(options.absolute_timeout)},
+                    {"lease", seconds_of(options.lease)}};
   auto info
     = to_->get(wire::parse_session, http_method::post, "/v1/sessions", body);
   if (info.has_error())
@@ -430,12 +430,14 @@ result<erasure_receipt>
 remote_client::erase_scope(const erase_options& options) const {
   return to_->get(
     wire::parse_receipt, http_method::remove,
-    own_path() + (options.with_shared_copies ? "?with_shared_copies=true" : ""));
+    own_path()
+      + (options.with_shared_copies ? "?with_shared_copies=true" : ""));
 }
 
 result<erasure_receipt>
 remote_client::find_receipt(std::string_view name) const {
-  auto where = name.empty() ? result<scope>{bound_to_} : bound_to_.resolve(name);
+  auto where
+    = name.empty() ? result<scope>{bound_to_} : bound_to_.resolve(name);
   if (where.has_error())
     return where.error();
   return to_->get(wire::parse_receipt, http_method::get,

@@ -10,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -77,6 +78,31 @@ void notify(const std::string& state) {
                              reinterpret_cast<const sockaddr*>(&address),
                              size));
   ::close(descriptor);
+}
+
+/// Connections and the store share the descriptors there are.
+void raise_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+  }
+}
+
+/// What connections may have of them.
+std::size_t connections_within(std::size_t wanted) {
+  constexpr std::size_t kept_for_the_store = 1'024;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0
+      || limit.rlim_cur >= wanted + kept_for_the_store)
+    return wanted;
+  auto out = limit.rlim_cur > 2 * kept_for_the_store
+               ? limit.rlim_cur - kept_for_the_store
+               : limit.rlim_cur / 2;
+  std::cerr << "cloister: warning: only " << limit.rlim_cur
+            << " descriptors are allowed, so that there are at most " << out
+            << " connections; raise that with ulimit -n\n";
+  return out;
 }
 
 sigset_t stop_signals() {
@@ -159,6 +185,9 @@ exit_code run_serve(context& shared, serve_arguments asked) {
   auto options = store_options(shared, asked);
   if (options.has_error())
     return fail(options.error());
+  raise_descriptors();
+  asked.server.connections_max
+    = connections_within(asked.server.connections_max);
   // Of all threads that are made from here on; this one asks for them.
   auto signals = stop_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);

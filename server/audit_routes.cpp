@@ -57,6 +57,13 @@ void export_trail(const exchange_ptr& call) {
   if (!check_query(call))
     return;
   call->with_client([call](const client& bound) {
+    constexpr int exports_max = 2;
+    auto turn
+      = std::shared_ptr<void>(nullptr, [call](void*) { --call->of().exports; });
+    if (++call->of().exports > exports_max)
+      return call->fail({errc::overloaded,
+                         "other trails are being exported; try again",
+                         std::chrono::seconds{1}});
     auto lines = std::make_shared<std::string>();
     auto too_large = std::make_shared<bool>(false);
     auto sink = [lines, too_large](const std::string& line) {
@@ -65,20 +72,20 @@ void export_trail(const exchange_ptr& call) {
         lines->append(line).push_back('\n');
       return !*too_large;
     };
-    bound.export_audit(
-      sink, [call, lines, too_large](const result<audit_export_summary>& done) {
-        if (*too_large)
-          return call->fail({errc::too_large,
-                             "the audit trail is longer than 64 MiB; export "
-                             "that of a narrower scope, or with `cloister "
-                             "audit export`"});
-        if (done.has_error())
-          return call->fail(done.error());
-        http_response out;
-        out.content_type = "application/jsonl";
-        out.body = std::move(*lines);
-        call->answer(std::move(out));
-      });
+    bound.export_audit(sink, [call, lines, too_large,
+                              turn](const result<audit_export_summary>& done) {
+      if (*too_large)
+        return call->fail({errc::too_large,
+                           "the audit trail is longer than 64 MiB; export "
+                           "that of a narrower scope, or with `cloister "
+                           "audit export`"});
+      if (done.has_error())
+        return call->fail(done.error());
+      http_response out;
+      out.content_type = "application/jsonl";
+      out.body = std::move(*lines);
+      call->answer(std::move(out));
+    });
   });
 }
 

@@ -106,6 +106,21 @@ http_response nameless(const error& why, unsigned status = 0) {
   return out;
 }
 
+/// It was done, and there is no room for what it answers.
+http_response unanswerable(const http_response& answer) {
+  std::string id;
+  for (const auto& [name, value] : answer.headers)
+    if (name == "X-Request-ID")
+      id = value;
+  auto out = problem({errc::unavailable,
+                      "too much is being answered at a time; what was asked "
+                      "for may have been done, read it again later",
+                      limits::overload_retry_hint},
+                     id);
+  out.headers.emplace_back("X-Request-ID", id);
+  return out;
+}
+
 template <class Stream>
 class connection final
   : public open_connection,
@@ -206,10 +221,22 @@ private:
     version_ = head.version();
     keeps_alive_ = head.keep_alive();
     is_head_ = head.method() == http::verb::head;
+    // What is not understood would be taken for the next request.
+    if (head.count(http::field::transfer_encoding) > 0
+        && (!parser_->chunked() || head.version() < 11))
+      return refuse(
+        {errc::invalid_argument, "this Transfer-Encoding is not understood"});
+    if (head.count(http::field::host) > 1)
+      return refuse({errc::invalid_argument, "the header host was sent twice"});
     // What does not say how long it is may be as long as any.
     auto size = parser_->content_length().value_or(
       parser_->chunked() ? of_->options.body_bytes_max : 0);
-    if (size > small_body_bytes && !share_.reserve(*of_, size))
+    // Nobody keeps others from sending without at least naming a key.
+    if (size > small_body_bytes && head.count(http::field::authorization) == 0
+        && head.count("X-API-Key") == 0)
+      return refuse(
+        {errc::unauthenticated, "the request has no API key, and a long body"});
+    if (size > small_body_bytes && !share_.reserve(of_->requests, size))
       return refuse({errc::overloaded,
                      "too much is being sent at a time; try again",
                      limits::overload_retry_hint});
@@ -253,15 +280,16 @@ private:
     };
     auto call = std::make_shared<exchange>(of_->of, std::move(request),
                                            std::move(answered));
+    std::optional<error> busy;
     if (of_->of->is_draining)
-      return call->fail(
-        {errc::overloaded, "the server is stopping", std::chrono::seconds{1}});
-    if (of_->of->metrics.in_flight
-        > static_cast<std::int64_t>(of_->options.in_flight_max))
-      return call->fail({errc::overloaded,
-                         "too many requests are in flight; try again",
-                         limits::overload_retry_hint});
-    run_route(call);
+      busy = error{errc::overloaded, "the server is stopping",
+                   std::chrono::seconds{1}};
+    else if (of_->of->metrics.in_flight
+             > static_cast<std::int64_t>(of_->options.in_flight_max))
+      busy
+        = error{errc::overloaded, "too many requests are in flight; try again",
+                limits::overload_retry_hint};
+    run_route(call, busy);
   }
 
   // -- refusing what cannot be read: nothing after it can be, either --
@@ -286,10 +314,8 @@ private:
       keeps_alive_ = false;
     share_.release();
     if (response.body.size() > small_body_bytes
-        && !share_.reserve(*of_, response.body.size()))
-      response = nameless({errc::overloaded,
-                           "too much is being answered at a time; try again",
-                           limits::overload_retry_hint});
+        && !share_.reserve(of_->answers, response.body.size()))
+      response = unanswerable(response);
     auto message = std::make_shared<http::response<http::string_body>>();
     message->version(version_);
     message->result(response.status);

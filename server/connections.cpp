@@ -26,18 +26,25 @@ void connections::remove(std::uint64_t number) {
   changed_.notify_all();
 }
 
-void connections::drain_all() {
+/// Held beyond the lock: the last reference to one may be ours, and its end
+/// takes the lock.
+std::vector<std::shared_ptr<open_connection>> connections::all() {
+  std::vector<std::shared_ptr<open_connection>> out;
   std::lock_guard guard{mutex_};
   for (const auto& [number, each] : open_)
     if (auto one = each.lock())
-      one->drain();
+      out.push_back(std::move(one));
+  return out;
+}
+
+void connections::drain_all() {
+  for (const auto& each : all())
+    each->drain();
 }
 
 void connections::abort_all() {
-  std::lock_guard guard{mutex_};
-  for (const auto& [number, each] : open_)
-    if (auto one = each.lock())
-      one->abort();
+  for (const auto& each : all())
+    each->abort();
 }
 
 bool connections::wait_for_none(std::chrono::milliseconds time) {
@@ -45,12 +52,12 @@ bool connections::wait_for_none(std::chrono::milliseconds time) {
   return changed_.wait_for(guard, time, [this] { return open_.empty(); });
 }
 
-bool connections::reserve(std::size_t bytes) {
-  auto held = body_bytes_.load();
+bool byte_budget::reserve(std::size_t bytes) {
+  auto held = held_.load();
   do {
-    if (held + bytes > options.bodies_bytes_max)
+    if (held + bytes > max_)
       return false;
-  } while (!body_bytes_.compare_exchange_weak(held, held + bytes));
+  } while (!held_.compare_exchange_weak(held, held + bytes));
   return true;
 }
 

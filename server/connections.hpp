@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "server/server.hpp"
 #include "server/service.hpp"
@@ -25,14 +26,37 @@ public:
   virtual void abort() = 0;
 };
 
+/// So many bytes that may be held at a time. Thread-safe.
+class byte_budget {
+public:
+  explicit byte_budget(std::size_t max) : max_(max) {}
+
+  /// False if that is too much.
+  bool reserve(std::size_t bytes);
+  void give_back(std::size_t bytes) {
+    held_ -= bytes;
+  }
+
+private:
+  const std::size_t max_;
+  std::atomic<std::size_t> held_{0};
+};
+
 /// The connections there are, and what they share. Thread-safe.
 class connections {
 public:
   connections(std::shared_ptr<service> shared, server_options given)
-    : of(std::move(shared)), options(std::move(given)) {}
+    : of(std::move(shared)),
+      options(std::move(given)),
+      requests(options.bodies_bytes_max),
+      answers(options.bodies_bytes_max) {}
 
   const std::shared_ptr<service> of;
   const server_options options;
+  /// Bodies that are read, and those that are answered: whoever sends much must
+  /// not keep others from being answered.
+  byte_budget requests;
+  byte_budget answers;
 
   /// Counts one. Answers its number, or 0 if there are too many.
   std::uint64_t add(const std::weak_ptr<open_connection>& one);
@@ -42,21 +66,16 @@ public:
   /// Whether none is left, within a time.
   bool wait_for_none(std::chrono::milliseconds time);
 
-  /// Takes part of what all bodies may hold; false if that is too much.
-  bool reserve(std::size_t bytes);
-  void give_back(std::size_t bytes) {
-    body_bytes_ -= bytes;
-  }
-
 private:
+  std::vector<std::shared_ptr<open_connection>> all();
+
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, std::weak_ptr<open_connection>> open_;
-  std::atomic<std::size_t> body_bytes_{0};
 };
 
-/// A part of what all bodies may hold, as long as it lives.
+/// A part of a budget, as long as it lives.
 class body_share {
 public:
   body_share() = default;
@@ -66,7 +85,7 @@ public:
     release();
   }
 
-  bool reserve(connections& of, std::size_t bytes) {
+  bool reserve(byte_budget& of, std::size_t bytes) {
     release();
     if (!of.reserve(bytes))
       return false;
@@ -81,7 +100,7 @@ public:
   }
 
 private:
-  connections* of_ = nullptr;
+  byte_budget* of_ = nullptr;
   std::size_t bytes_ = 0;
 };
 

@@ -26,7 +26,7 @@ using boost::system::error_code;
 
 /// Of an answer: the longest that a server gives, and then some.
 constexpr std::uint64_t body_bytes_max = 256 * 1024 * 1024;
-constexpr timeval patience{120, 0};
+constexpr std::chrono::seconds patience{120};
 
 struct server_address {
   bool is_secure = false;
@@ -80,7 +80,10 @@ public:
                             const headers& sent, std::string body) {
     http::request<http::string_body> message{
       http::string_to_verb(to_string(method)), to_.prefix + target, 11};
-    message.set(http::field::host, to_.host + ':' + to_.port);
+    auto is_address = to_.host.find(':') != std::string::npos;
+    message.set(http::field::host,
+                (is_address ? '[' + to_.host + ']' : to_.host) + ':'
+                  + to_.port);
     message.set(http::field::user_agent, "cloister");
     for (const auto& [name, value] : sent)
       message.set(name, value);
@@ -134,11 +137,6 @@ private:
     else
       plain_.emplace(io_);
     tcp().connect(found, failed);
-    if (!failed) {
-      auto socket = tcp().socket().native_handle();
-      ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-      ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    }
     if (!failed && secure_)
       shake_hands(failed);
     if (!failed)
@@ -158,10 +156,19 @@ private:
   void transfer(http::request<http::string_body>& message,
                 http::response_parser<http::string_body>& parser,
                 error_code& failed) {
+    // Only what is asynchronous has a time-out.
     auto on = [&](auto& stream) {
-      http::write(stream, message, failed);
-      if (!failed)
-        http::read(stream, buffer_, parser, failed);
+      tcp().expires_after(patience);
+      http::async_write(
+        stream, message, [&](const error_code& written, std::size_t) {
+          failed = written;
+          if (!failed)
+            http::async_read(
+              stream, buffer_, parser,
+              [&](const error_code& read, std::size_t) { failed = read; });
+        });
+      io_.restart();
+      io_.run();
     };
     if (secure_)
       on(*secure_);

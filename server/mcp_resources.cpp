@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "core/json_text.hpp"
+#include "server/http_message.hpp"
 #include "wire/output.hpp"
 
 namespace cloister::server {
@@ -20,7 +21,10 @@ constexpr std::string_view type = "application/json";
 constexpr std::size_t title_bytes_max = 80;
 
 std::string uri_of(const scope& where, const memory_id& id) {
-  return std::string{prefix} + std::string{where.path()} + '/' + id.to_string();
+  std::string out{prefix};
+  for (auto segment : where.segments())
+    out += percent_encoded(segment) + '/';
+  return out + id.to_string();
 }
 
 /// The beginning of a text, without half a character at its end.
@@ -47,11 +51,11 @@ std::optional<memory_id> id_in(const client& bound, const json::value* uri) {
   if (uri == nullptr || !uri->is_string())
     return std::nullopt;
   std::string_view text{uri->get_string()};
-  auto own = std::string{prefix} + std::string{bound.bound_to().path()} + '/';
-  if (!text.starts_with(own))
+  auto id
+    = memory_id::parse(text.substr(std::min(text.rfind('/') + 1, text.size())));
+  if (!id || text != uri_of(bound.bound_to(), *id))
     return std::nullopt;
-  auto id = memory_id::parse(text.substr(own.size()));
-  return id ? std::optional{*id} : std::nullopt;
+  return *id;
 }
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "runtime/digest.hpp"
 #include "server/mcp.hpp"
 #include "server/origin.hpp"
+#include "server/reading.hpp"
 #include "server/route.hpp"
 #include "wire/object_reader.hpp"
 
@@ -38,8 +39,10 @@ void answer_rpc(const exchange_ptr& call, unsigned status,
 
 mcp_reply replying(const exchange_ptr& call, std::string session_id = {}) {
   return [call, session_id](std::optional<json::object> message) {
+    // What was no request is answered as the transport has it.
     if (message)
-      return answer_rpc(call, 200, *message, session_id);
+      return answer_rpc(call, message->at("id").is_null() ? bad_request : 200,
+                        *message, session_id);
     http_response out;
     out.status = accepted;
     call->answer(std::move(out));
@@ -53,15 +56,20 @@ bool is_initialize(const json::value& message) {
 }
 
 /// What a session began with, and has of its own.
-mcp_session made_session(const exchange& call, const std::string& user_id) {
-  return {text_digest(*call.api_key()), user_id, std::string{mcp_version}, {}};
+mcp_session made_session(const exchange& call, const client& bound,
+                         const std::string& user_id) {
+  return {text_digest(*call.api_key()),
+          user_id,
+          std::string{mcp_version},
+          {},
+          std::string{bound.bound_to().organization().path()}};
 }
 
 /// With a session of Cloister for it, if that was asked for.
 void begin_session(const exchange_ptr& call, const client& bound,
                    const json::value& message, const std::string& user_id) {
   auto kind = call->request().header("cloister-session");
-  auto session = made_session(*call, user_id);
+  auto session = made_session(*call, bound, user_id);
   if (kind.empty())
     return handle_mcp(bound, message,
                       replying(call, call->of().agents.add(session)));
@@ -107,6 +115,17 @@ std::optional<mcp_session> session_of(const exchange_ptr& call) {
   auto found = call->of().agents.find(id, text_digest(*key));
   if (!found)
     call->fail({errc::not_found, "there is no such session; initialize again"});
+  // Whoever names somebody else must not be answered for the first.
+  auto named = call->user_id();
+  if (found
+      && (named.has_error() || (!named->empty() && *named != found->user_id))) {
+    call->fail(named.has_error()
+                 ? named.error()
+                 : error{errc::invalid_argument,
+                         "the session belongs to another user_id; initialize "
+                         "one for each"});
+    return std::nullopt;
+  }
   return found;
 }
 
@@ -115,11 +134,14 @@ bool accepts_json(const exchange& call) {
   auto accepted_types = call.request().header("accept");
   return accepted_types.empty()
          || accepted_types.find("application/json") != std::string_view::npos
+         || accepted_types.find("application/*") != std::string_view::npos
          || accepted_types.find("*/*") != std::string_view::npos;
 }
 
 /// Answers why a request is none of this transport's, if so.
 bool check_transport(const exchange_ptr& call) {
+  if (!check_query(call))
+    return false;
   if (auto why = refused_origin(*call)) {
     call->fail(*why);
     return false;
@@ -174,17 +196,22 @@ void end(const exchange_ptr& call) {
   auto session = session_of(call);
   if (!session)
     return;
-  call->of().agents.remove(std::string{call->request().header(session_header)});
+  auto forget = [call] {
+    call->of().agents.remove(
+      std::string{call->request().header(session_header)});
+    call->answer(200, json::object{});
+  };
   if (session->scope.empty())
-    return call->answer(200, json::object{});
-  call->with_client_of(
-    session->user_id, [call, scope = session->scope](const client& bound) {
-      bound.end_session(scope, [call](const result<erasure_receipt>& done) {
+    return forget();
+  call->with_client_of(session->user_id, [call, forget, scope = session->scope](
+                                           const client& bound) {
+    bound.end_session(
+      scope, [call, forget](const result<erasure_receipt>& done) {
         if (done.has_error() && done.error().code != errc::erased)
           return call->fail(done.error());
-        call->answer(200, json::object{});
+        forget();
       });
-    });
+  });
 }
 
 const std::vector<route> routes{

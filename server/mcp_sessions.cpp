@@ -3,25 +3,34 @@
 
 #include "server/mcp_sessions.hpp"
 
+#include <algorithm>
+
 #include "server/random_name.hpp"
 
 namespace cloister::server {
 
 namespace {
 
-constexpr std::size_t sessions_max = 10'000;
+constexpr std::size_t sessions_of_organization_max = 1'000;
 
 } // namespace
 
 std::string mcp_sessions::add(mcp_session session) {
   auto id = secret_name();
   std::lock_guard guard{mutex_};
+  auto& count = of_organizations_[session.organization];
+  if (count >= sessions_of_organization_max) {
+    auto oldest
+      = std::find_if(entries_.rbegin(), entries_.rend(), [&](const auto& each) {
+          return each.session.organization == session.organization;
+        });
+    places_.erase(oldest->id);
+    entries_.erase(std::next(oldest).base());
+    --count;
+  }
+  ++count;
   entries_.push_front({id, std::move(session)});
   places_.emplace(id, entries_.begin());
-  if (entries_.size() > sessions_max) {
-    places_.erase(entries_.back().id);
-    entries_.pop_back();
-  }
   return id;
 }
 
@@ -40,6 +49,9 @@ void mcp_sessions::remove(const std::string& id) {
   auto found = places_.find(id);
   if (found == places_.end())
     return;
+  auto count = of_organizations_.find(found->second->session.organization);
+  if (--count->second == 0)
+    of_organizations_.erase(count);
   entries_.erase(found->second);
   places_.erase(found);
 }

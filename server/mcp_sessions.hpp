@@ -21,9 +21,12 @@ struct mcp_session {
   /// The session of Cloister that was opened for it and ends with it, by its
   /// path; empty for none.
   std::string scope = {};
+  /// Whose it is: nobody makes others' go by having many.
+  std::string organization = {};
 };
 
-/// Those that are open; the one that was used longest ago makes place.
+/// Those that are open; of an organization that has too many, the one that was
+/// used longest ago makes place.
 /// Thread-safe.
 class mcp_sessions {
 public:
@@ -44,6 +47,7 @@ private:
   /// The last used comes first.
   std::list<entry> entries_;
   std::map<std::string, std::list<entry>::iterator> places_;
+  std::map<std::string, std::size_t> of_organizations_;
 };
 
 } // namespace cloister::server

@@ -203,7 +203,12 @@ void end_session(const client& bound, const json::object& arguments,
     return name.value_or("");
   };
   with_arguments(arguments, done, read, [&](const std::string& name) {
-    bound.end_session(name,
+    // Only below: a model must not name somebody else's, nor its own.
+    auto where = bound.bound_to().resolve(name);
+    if (name.empty() || where.has_error() || *where == bound.bound_to())
+      return done(
+        error{errc::not_found, "there is no such session below this scope"});
+    bound.end_session(where->path(),
                       answered<erasure_receipt>(done, [](const auto& receipt) {
                         return wire::to_json(receipt);
                       }));

@@ -37,6 +37,15 @@ void answer_memory(const exchange_ptr& call, const client& bound,
   call->answer(std::move(out));
 }
 
+/// Where a condition would be passed over without a word. False if it answered
+/// that.
+bool check_unconditional(const exchange_ptr& call) {
+  if (call->request().count("if-match") == 0)
+    return true;
+  call->fail({errc::invalid_argument, "this address does not take If-Match"});
+  return false;
+}
+
 /// A lost race has a status of its own where the request asked to be told.
 void fail_change(const exchange_ptr& call, const error& why,
                  const precondition& wanted) {
@@ -105,7 +114,7 @@ void add_idempotency(const exchange_ptr& call, creation& what) {
 }
 
 void create(const exchange_ptr& call) {
-  if (!check_query(call))
+  if (!check_query(call) || !check_unconditional(call))
     return;
   auto what = read_body(call, read_creation);
   if (!what)
@@ -276,7 +285,7 @@ void remove(const exchange_ptr& call) {
 
 /// Nobody deletes everything by a slip: the scope is named once more.
 void remove_all(const exchange_ptr& call) {
-  if (!check_query(call))
+  if (!check_query(call) || !check_unconditional(call))
     return;
   auto confirmed = call->query("confirm");
   call->with_client([call, confirmed](const client& bound) {
@@ -297,7 +306,7 @@ void remove_all(const exchange_ptr& call) {
 
 void restore(const exchange_ptr& call) {
   auto id = read_memory_id(call);
-  if (!id || !check_query(call))
+  if (!id || !check_query(call) || !check_unconditional(call))
     return;
   struct wanted {
     std::optional<std::uint64_t> revision;
@@ -327,7 +336,7 @@ void restore(const exchange_ptr& call) {
 
 void share(const exchange_ptr& call) {
   auto id = read_memory_id(call);
-  if (!id || !check_query(call))
+  if (!id || !check_query(call) || !check_unconditional(call))
     return;
   struct wanted {
     std::optional<std::string> to;

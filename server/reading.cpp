@@ -33,8 +33,10 @@ std::optional<memory_id> read_memory_id(const exchange_ptr& call) {
 }
 
 std::optional<precondition> read_if_match(const exchange_ptr& call) {
+  if (call->request().count("if-match") == 0)
+    return precondition{};
   auto text = call->request().header("if-match");
-  if (text.empty() || text == "*")
+  if (text == "*")
     return precondition{};
   if (text.size() > 2 && text.front() == '"' && text.back() == '"')
     text = text.substr(1, text.size() - 2);
@@ -88,6 +90,15 @@ std::vector<std::string> read_names(const exchange_ptr& call,
 
 bool check_query(const exchange_ptr& call) {
   for (const auto& [name, value] : call->target.query) {
+    auto times
+      = std::count_if(call->target.query.begin(), call->target.query.end(),
+                      [&](const auto& each) { return each.first == name; });
+    // Which one counts would be left to chance.
+    if (times > 1 && name != "scopes") {
+      call->fail(
+        {errc::invalid_argument, "a parameter of the address was given twice"});
+      return false;
+    }
     auto is_known
       = (call->where->has_user_id && name == "user_id")
         || std::any_of(call->where->query.begin(), call->where->query.end(),

@@ -60,6 +60,8 @@ std::span<const route> system_routes();
 const std::vector<const route*>& all_routes();
 
 /// Finds the route of a request and runs it, or answers why there is none.
-void run_route(const exchange_ptr& call);
+/// What is `busy` is answered instead, but for whoever asks how the server is.
+/// A long body is looked into once its key is known to be good.
+void run_route(const exchange_ptr& call, std::optional<error> busy = {});
 
 } // namespace cloister::server

@@ -85,7 +85,7 @@ const std::vector<const route*>& all_routes() {
   return routes;
 }
 
-void run_route(const exchange_ptr& call) {
+void run_route(const exchange_ptr& call, std::optional<error> busy) {
   auto target = http_target::parse(call->request().target);
   if (target.has_error())
     return call->fail(target.error());
@@ -113,7 +113,15 @@ void run_route(const exchange_ptr& call) {
                        "are"});
   call->where = found->what;
   add_path_parameters(*found, *call);
-  found->what->run(call);
+  if (busy && found->what->needs != access::anyone)
+    return call->fail(*busy);
+  constexpr std::size_t long_body_bytes = 16 * 1024;
+  if (call->request().body.size() <= long_body_bytes)
+    return found->what->run(call);
+  if (found->what->needs != access::api_key)
+    return call->fail({errc::too_large, "the body is too long"});
+  // Before it is parsed, which costs many times its length.
+  call->with_client_of("", [call](const client&) { call->where->run(call); });
 }
 
 } // namespace cloister::server

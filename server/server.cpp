@@ -65,7 +65,9 @@ public:
   ~impl() {
     stop();
     hurry();
-    static_cast<void>(wait_for(of_->options.drain_timeout));
+    // Answers that are outstanding still refer to what is destroyed here.
+    while (!wait_for(of_->options.drain_timeout)) {
+    }
     end();
   }
 
@@ -94,7 +96,7 @@ public:
     of_->of->allowed_origins = options.allowed_origins;
     accept();
     for (std::size_t i = 0; i < threads_wanted_; ++i)
-      threads_.emplace_back([this] { io_.run(); });
+      threads_.emplace_back([this] { run(); });
     return {};
   }
 
@@ -112,7 +114,7 @@ public:
     if (of_->of->is_draining.exchange(true))
       return;
     deadline_ = std::chrono::steady_clock::now() + of_->options.drain_timeout;
-    asio::post(io_, [this] {
+    asio::post(acceptor_.get_executor(), [this] {
       error_code ignored;
       acceptor_.close(ignored);
     });
@@ -140,6 +142,18 @@ public:
   }
 
 private:
+  /// What a connection throws ends that connection alone.
+  void run() {
+    for (;;)
+      try {
+        io_.run();
+        return;
+      } catch (const std::exception&) {
+        // What it says may quote what was sent.
+        of_->of->log.event("exception", "a connection was dropped");
+      }
+  }
+
   void accept() {
     acceptor_.async_accept(
       asio::make_strand(io_),
@@ -175,8 +189,8 @@ private:
   asio::io_context io_;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>>
     work_{asio::make_work_guard(io_)};
-  asio::ip::tcp::acceptor acceptor_{io_};
-  asio::steady_timer timer_{io_};
+  asio::ip::tcp::acceptor acceptor_{asio::make_strand(io_)};
+  asio::steady_timer timer_{acceptor_.get_executor()};
   std::uint16_t port_ = 0;
   std::vector<std::thread> threads_;
   std::atomic<std::chrono::steady_clock::time_point> deadline_{

@@ -24,6 +24,8 @@ struct service {
   request_log log;
   request_metrics metrics;
   background blocking;
+  /// Exports that are gathered, each of them large.
+  std::atomic<int> exports{0};
   mcp_sessions agents;
   /// Web pages from there may use it, besides those of its own address.
   std::vector<std::string> allowed_origins;

@@ -190,8 +190,7 @@ result<located_memory> parse_memory(const json::value& from) {
   if (auto embedding = in.find("embedding"); embedding && embedding->is_array())
     for (const auto& each : embedding->get_array())
       if (each.is_number())
-        value.embedding.push_back(
-          static_cast<float>(each.to_number<double>()));
+        value.embedding.push_back(static_cast<float>(each.to_number<double>()));
   if (auto origin = in.find("origin")) {
     memory_origin source;
     members{*origin}

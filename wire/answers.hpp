@@ -24,8 +24,7 @@ result<quota> parse_quota(const boost::json::value& from);
 result<session_info> parse_session(const boost::json::value& from);
 result<erasure_receipt> parse_receipt(const boost::json::value& from);
 result<audit_list> parse_audit_list(const boost::json::value& from);
-result<audit_verification>
-parse_verification(const boost::json::value& from);
+result<audit_verification> parse_verification(const boost::json::value& from);
 
 /// A problem document, or whatever else was answered with that status.
 error parse_problem(unsigned status, std::string_view body);

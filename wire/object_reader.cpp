@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 
 #include <boost/json.hpp>
 
@@ -20,22 +21,55 @@ namespace {
 
 /// Metadata, below the members of a memory of a batch.
 constexpr std::size_t depth_max = limits::metadata_depth_max + 4;
+/// Of what is parsed: a list of zeros takes twelve times its text.
+constexpr std::size_t memory_bytes_min = 256 * 1024;
+constexpr std::size_t memory_factor_max = 8;
+
+/// Gives out so many bytes and no more.
+class bounded_memory final : public json::memory_resource {
+public:
+  explicit bounded_memory(std::size_t max) : left_(max) {}
+
+private:
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    if (bytes > left_)
+      throw std::bad_alloc{};
+    left_ -= bytes;
+    return ::operator new (bytes, std::align_val_t{alignment});
+  }
+  void do_deallocate(void* at, std::size_t bytes,
+                     std::size_t alignment) override {
+    left_ += bytes;
+    ::operator delete (at, std::align_val_t{alignment});
+  }
+  bool do_is_equal(const memory_resource& other) const noexcept override {
+    return this == &other;
+  }
+
+  std::size_t left_;
+};
+
 /// Of a name that is not known.
 constexpr std::size_t shown_name_max = 64;
 
 } // namespace
 
-result<json::value> parse_json(std::string_view text) {
+result<json::value> parse_json(std::string_view text) try {
   json::parse_options options;
   options.max_depth = depth_max;
   boost::system::error_code code;
-  auto out = json::parse(text, code, {}, options);
+  auto memory = json::make_shared_resource<bounded_memory>(
+    memory_bytes_min + memory_factor_max * text.size());
+  auto out = json::parse(text, code, memory, options);
   if (code == json::error::too_deep)
     return error{errc::invalid_argument, "the JSON nests too deep"};
   if (code)
     return error{errc::invalid_argument,
                  "the body is no JSON document; send one object, in UTF-8"};
   return out;
+} catch (const std::bad_alloc&) {
+  return error{errc::too_large,
+               "the JSON has too many small parts for its length"};
 }
 
 const json::value* object_reader::any(std::string_view name) {

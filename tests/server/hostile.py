@@ -8,6 +8,7 @@ serves the next one.
 """
 
 import json
+import re
 import socket
 import sys
 import threading
@@ -60,7 +61,7 @@ class Hostile(unittest.TestCase):
 
     def statuses(self, data):
         text = self.send(data)
-        return [int(line.split()[1]) for line in text.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
+        return [int(each) for each in re.findall(rb"HTTP/1\.1 (\d{3})", text)]
 
     def request(self, head, body=b""):
         return (f"{head}\r\nHost: x\r\nX-API-Key: {self.key}\r\n").encode() + body
@@ -99,6 +100,8 @@ class Hostile(unittest.TestCase):
         many = b"".join(b"X-%d: y\r\n" % i for i in range(10000))
         self.assertEqual(self.statuses(self.request("GET /healthz HTTP/1.1", many + b"\r\n")), [431])
         self.assertEqual(self.statuses(b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\n\r\n"), [431])
+        for size in (65_000, 65_534, 70_000, 90_000):
+            self.assertIn(self.statuses(b"GET / HTTP/1.1\r\nX: " + b"a" * size + b"\r\n\r\n"), ([431], []))
 
     def test_what_is_no_http_is_refused(self):
         for data in (b"\x16\x03\x01\x02\x00\x01\x00", b"hello\r\n\r\n", b"GET\r\n\r\n",
@@ -112,7 +115,8 @@ class Hostile(unittest.TestCase):
                         b"Content-Length: -1\r\n", b"Content-Length: 0x10\r\n", b"Content-Length: 1 1\r\n",
                         b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
                         b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-                        b"Transfer-Encoding : chunked\r\n", b"Transfer-Encoding: xchunked\r\n"):
+                        b"Transfer-Encoding : chunked\r\n", b"Transfer-Encoding: xchunked\r\n",
+                        b"Transfer-Encoding: chunked, identity\r\n"):
             data = self.request("POST /v1/memories HTTP/1.1", headers + b"\r\n" + b"0\r\n\r\n" + inner)
             found = self.statuses(data)
             # Never is what follows taken for a request of its own.
@@ -133,6 +137,10 @@ class Hostile(unittest.TestCase):
                      b'{"a":' * 5000 + b"1" + b"}" * 5001):
             answer = self.server.ask("POST", "/v1/memories", body, self.key)
             self.assertEqual((answer.status, answer.code), (400, "invalid_argument"), body[:40])
+        many = b'{"content": [' + b"0," * 400_000 + b"0]}"
+        self.assertEqual(self.server.ask("POST", "/v1/memories", many, self.key).status, 413)
+        self.assertEqual(self.server.ask("POST", "/v1/memories", many).status, 401)
+        self.assertEqual(self.server.ask("POST", "/v1/memories", many, "cloister_x_y").status, 401)
 
     def test_scopes_that_are_none_are_refused(self):
         for name in ("user_", "user_a/user_b", "../user_a", "org_other/user_a", "user_" + "x" * 200,

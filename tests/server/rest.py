@@ -155,6 +155,9 @@ class Rest(unittest.TestCase):
                 self.ask("POST", "/v1/memories", '{"content": "x", "metadata": ' + '{"a":' * 60 + '1' + '}' * 61),
                 self.ask("GET", "/v1/memories/no-uuid"),
                 self.ask("GET", "/v1/memories?user_id="),
+                self.ask("GET", "/v1/memories?user_id=user_a&user_id=user_b"),
+                self.ask("POST", "/v1/memories", {"content": "x"}, headers={"If-Match": '"1"'}),
+                self.ask("POST", "/mcp?usr_id=user_a", {}),
                 self.ask("POST", "/v1/memories", {"content": "x", "user_id": "user_a"}, headers={"X-User-ID": "user_b"}),
                 self.ask("POST", "/v1/memories", {"content": "x", "user_id": "nobody"})):
             self.refused(answer, 400, "invalid_argument")

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
-from cloister.errors import error_of
+from cloister.errors import ErasedError, error_of
 from cloister.scopes import check_user_id
 from cloister.transport import Transport
 from cloister.types import Deleted, Memories, Memory, MemoryPage, Receipt, SessionInfo
@@ -148,7 +148,9 @@ class MemoryClient:
     def delete_all_memories(self) -> Deleted:
         """Deletes all memories of this scope, and no other."""
         confirm = self._scope(None)
-        return self._ask("DELETE", "/v1/memories", query={"confirm": confirm.split("/")[-1]})
+        # Once: a second time it would delete what others have stored since.
+        return self._ask("DELETE", "/v1/memories", query={"confirm": confirm.split("/")[-1]},
+                         repeatable=False)
 
     def memory_history(self, memory_id: str) -> list[Memory]:
         """All revisions, newest first."""
@@ -255,8 +257,13 @@ class Session(MemoryClient):
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
                  trace: TracebackType | None) -> None:
-        if not self._has_ended:
+        if self._has_ended:
+            return
+        try:
             self.end()
+        except ErasedError:
+            # It had ended by itself, with all that it held.
+            self._has_ended = True
 
     def renew(self) -> SessionInfo:
         """Starts its lease and its idle time anew."""

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
-import select
+import selectors
+import socket
 import ssl
 import threading
 import time
@@ -45,6 +47,7 @@ class Transport:
         self._tls = ssl.create_default_context() if self._secure else None
         self._lock = threading.Lock()
         self._idle: list[http.client.HTTPConnection] = []
+        self._pid = os.getpid()
 
     def close(self) -> None:
         """Closes connections that nobody uses."""
@@ -93,13 +96,16 @@ class Transport:
         raise _failure(response, text)
 
     def _connection(self) -> http.client.HTTPConnection:
+        if os.getpid() != self._pid:
+            # Made by fork: what is kept is the parent's.
+            self._lock, self._idle, self._pid = threading.Lock(), [], os.getpid()
         while True:
             with self._lock:
                 kept = self._idle.pop() if self._idle else None
             if kept is None:
                 break
             # One that the server has closed meanwhile has something to be read: its end.
-            if kept.sock is not None and not select.select([kept.sock], [], [], 0)[0]:
+            if kept.sock is not None and not _has_ended(kept.sock):
                 return kept
             kept.close()
         if self._tls is not None:
@@ -114,6 +120,12 @@ class Transport:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 def _failure(response: http.client.HTTPResponse, text: bytes) -> CloisterError:

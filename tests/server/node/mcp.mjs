@@ -117,6 +117,11 @@ test("sessions are started and ended by tools", async () => {
   const { session } = (await call("start_session", { idle_timeout: 60 })).structuredContent;
   const receipt = (await call("end_session", { session })).structuredContent;
   assert.match(receipt.scope, new RegExp(session));
+  const other = await connect("user_bob");
+  const bobs = (await other.call("start_session")).structuredContent.session;
+  for (const named of [`user_bob/${bobs}`, `org_acme/user_bob/${bobs}`, "", "agent_mcp"])
+    assert.match((await call("end_session", { session: named })).content[0].text, /^not_found: /);
+  await other.client.close();
   await client.close();
 });
 
@@ -155,6 +160,8 @@ test("the transport refuses what is none of its own", async () => {
   for (const message of [[], 5, {}, { jsonrpc: "2.0" }, { jsonrpc: "1.0", id: 1, method: "ping" },
     { jsonrpc: "2.0", id: {}, method: "ping" }, { jsonrpc: "2.0", id: 1, method: 5 }])
     assert.equal((await (await post(message, { "Mcp-Session-Id": id })).json()).error.code, -32600);
+  assert.equal((await post(5, { "Mcp-Session-Id": id })).status, 400);
+  assert.equal((await post(ping, { "Mcp-Session-Id": id, "X-User-ID": "user_else" })).status, 400);
   assert.equal((await post({ jsonrpc: "2.0", method: "notifications/initialized" }, { "Mcp-Session-Id": id })).status, 202);
   assert.equal((await (await post({ ...ping, method: "nope" }, { "Mcp-Session-Id": id })).json()).error.code, -32601);
   assert.deepEqual((await (await post(ping, { "Mcp-Session-Id": id })).json()).result, {});
@@ -182,3 +189,17 @@ test("stdio serves an embedded store", () => overStdio({
 }));
 
 test("stdio goes through the server that has the store", () => overStdio({}));
+
+test("a session by stdio vanishes at the server, too", async () => {
+  const client = new Client({ name: "tests", version: "1" });
+  const { CLOISTER_URL, ...env } = process.env;
+  await client.connect(new StdioClientTransport({
+    command: process.env.CLOISTER_BIN, args: ["mcp", "--user-id", "agent_brief", "--session"], stderr: "inherit", env,
+  }));
+  const added = await client.callTool({ name: "add_memory", arguments: { content: "scratch" } });
+  assert.match(added.structuredContent.scope, /^org_acme\/agent_brief\/session_/);
+  await client.close();
+  for (let tries = 0; tries < 100 && (await ask("/v1/sessions?user_id=agent_brief")).results.length; ++tries)
+    await new Promise((done) => setTimeout(done, 20));
+  assert.equal((await ask("/v1/sessions?user_id=agent_brief")).results.length, 0);
+});

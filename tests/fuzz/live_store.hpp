@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdlib>
+#include <string>
+
+#include "runtime/runtime.hpp"
+
+namespace cloister::fuzz {
+
+/// A store for a fuzzer's process, with one organization.
+struct live_store {
+  std::string dir = make_dir();
+  runtime opened = runtime::open(options()).value();
+  new_key key = opened.create_organization("org_acme").value();
+
+  static live_store& of_process() {
+    // Never destroyed: the process ends anyhow, and may at any time.
+    static auto& store = *new live_store;
+    return store;
+  }
+
+private:
+  static std::string make_dir() {
+    std::string name = "/tmp/cloister-fuzz-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr)
+      std::abort();
+    return name;
+  }
+  runtime_options options() const {
+    runtime_options out;
+    out.data_dir = dir + "/data";
+    out.master_key_file = dir + "/key";
+    return out;
+  }
+};
+
+} // namespace cloister::fuzz

@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Messages of MCP, to an agent's end.
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+#include "core/assert.hpp"
+#include "server/mcp.hpp"
+#include "tests/fuzz/live_store.hpp"
+#include "wire/object_reader.hpp"
+
+#include <boost/json.hpp>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
+  using namespace cloister;
+  auto message
+    = wire::parse_json({reinterpret_cast<const char*>(data), size});
+  if (message.has_error())
+    return 0;
+  auto& store = fuzz::live_store::of_process();
+  static auto bound = store.opened.client(store.key, "user_fuzz").value();
+  static_cast<void>(server::mcp_operation(*message));
+  std::mutex mutex;
+  std::condition_variable changed;
+  int answers = 0;
+  server::handle_mcp(bound, *message, [&](auto answer) {
+    std::lock_guard guard{mutex};
+    CLOISTER_ASSERT(!answer || answer->at("jsonrpc") == "2.0");
+    ++answers;
+    changed.notify_all();
+  });
+  std::unique_lock guard{mutex};
+  changed.wait(guard, [&] { return answers > 0; });
+  CLOISTER_ASSERT(answers == 1);
+  return 0;
+}
