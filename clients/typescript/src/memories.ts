@@ -105,7 +105,8 @@ export class Memories extends BoundClient {
   /** Deletes all memories of this scope, and no other. */
   async deleteAllMemories(options: CallOptions = {}): Promise<Deleted> {
     const query = { confirm: this.scopeOr(undefined).split("/").at(-1) };
-    const request = { method: "DELETE", path: memoriesPath, query, repeatable: true } as const;
+    // Once: a second time it would delete what others have stored since.
+    const request = { method: "DELETE", path: memoriesPath, query, repeatable: false } as const;
     return await this.ask(request, options);
   }
 
