@@ -89,7 +89,8 @@ std::vector<std::string> read_names(const exchange_ptr& call,
 }
 
 bool check_query(const exchange_ptr& call) {
-  for (const auto& [name, value] : call->target.query) {
+  for (const auto& given : call->target.query) {
+    const auto& name = given.first;
     auto times
       = std::count_if(call->target.query.begin(), call->target.query.end(),
                       [&](const auto& each) { return each.first == name; });

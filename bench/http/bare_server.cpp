@@ -33,12 +33,12 @@ public:
 
   void read() {
     request_ = {};
-    http::async_read(stream_, buffer_, request_,
-                     [self = shared_from_this()](const error_code& failed,
-                                                 std::size_t) {
-                       if (!failed)
-                         self->write();
-                     });
+    http::async_read(
+      stream_, buffer_, request_,
+      [self = shared_from_this()](const error_code& failed, std::size_t) {
+        if (!failed)
+          self->write();
+      });
   }
 
 private:
@@ -49,12 +49,12 @@ private:
     response_.set(http::field::content_type, "application/json");
     response_.body() = body_;
     response_.prepare_payload();
-    http::async_write(stream_, response_,
-                      [self = shared_from_this()](const error_code& failed,
-                                                  std::size_t) {
-                        if (!failed)
-                          self->read();
-                      });
+    http::async_write(
+      stream_, response_,
+      [self = shared_from_this()](const error_code& failed, std::size_t) {
+        if (!failed)
+          self->read();
+      });
   }
 
   beast::tcp_stream stream_;
@@ -84,8 +84,8 @@ int main(int argc, char** argv) {
     return EXIT_FAILURE;
   asio::io_context io;
   auto port = static_cast<std::uint16_t>(std::stoi(argv[1]));
-  asio::ip::tcp::acceptor acceptor{
-    io, {asio::ip::make_address("127.0.0.1"), port}};
+  asio::ip::tcp::acceptor acceptor{io,
+                                   {asio::ip::make_address("127.0.0.1"), port}};
   std::cout << acceptor.local_endpoint().port() << std::endl;
   accept(io, acceptor, std::stoul(argv[2]));
   std::vector<std::thread> threads;

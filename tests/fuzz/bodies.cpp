@@ -16,7 +16,7 @@ namespace {
 using namespace cloister;
 
 template <class Read>
-void read(const boost::json::object& from, Read with) {
+void read_members(const boost::json::object& from, Read with) {
   wire::object_reader reader{from};
   with(reader);
   auto done = reader.finish();
@@ -28,8 +28,7 @@ void read(const boost::json::object& from, Read with) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
-  auto parsed
-    = wire::parse_json({reinterpret_cast<const char*>(data), size});
+  auto parsed = wire::parse_json({reinterpret_cast<const char*>(data), size});
   if (parsed.has_error())
     return 0;
   static_cast<void>(wire::parse_memory_list(*parsed));
@@ -41,15 +40,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   if (!parsed->is_object())
     return 0;
   const auto& object = parsed->get_object();
-  read(object, [](auto& from) {
+  read_members(object, [](auto& from) {
     static_cast<void>(validated(wire::read_draft(from)));
   });
-  read(object, [](auto& from) {
+  read_members(object, [](auto& from) {
     static_cast<void>(validated(wire::read_patch(from)));
   });
-  read(object, [](auto& from) { static_cast<void>(wire::read_search(from)); });
-  read(object, [](auto& from) { static_cast<void>(wire::read_session(from)); });
-  read(object, [](auto& from) { static_cast<void>(wire::read_key(from)); });
-  read(object, [](auto& from) { static_cast<void>(wire::read_quota(from)); });
+  read_members(object,
+               [](auto& from) { static_cast<void>(wire::read_search(from)); });
+  read_members(object,
+               [](auto& from) { static_cast<void>(wire::read_session(from)); });
+  read_members(object,
+               [](auto& from) { static_cast<void>(wire::read_key(from)); });
+  read_members(object,
+               [](auto& from) { static_cast<void>(wire::read_quota(from)); });
   return 0;
 }

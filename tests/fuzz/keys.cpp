@@ -11,8 +11,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
   using namespace cloister;
-  auto key
-    = auth::parse_api_key({reinterpret_cast<const char*>(data), size});
+  auto key = auth::parse_api_key({reinterpret_cast<const char*>(data), size});
   CLOISTER_ASSERT(key || key.error().code == errc::unauthenticated
                   || key.error().code == errc::too_large
                   || key.error().code == errc::invalid_argument);

@@ -17,8 +17,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
   using namespace cloister;
-  auto message
-    = wire::parse_json({reinterpret_cast<const char*>(data), size});
+  auto message = wire::parse_json({reinterpret_cast<const char*>(data), size});
   if (message.has_error())
     return 0;
   auto& store = fuzz::live_store::of_process();

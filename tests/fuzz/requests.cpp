@@ -64,7 +64,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
   if (size == 0)
     return 0;
-  auto request = request_in({reinterpret_cast<const char*>(data) + 1, size - 1});
+  auto request
+    = request_in({reinterpret_cast<const char*>(data) + 1, size - 1});
   if (!request)
     return 0;
   if (data[0] % 2 == 0)
