@@ -34,8 +34,8 @@ struct erasure_receipt {
   /// there. No number where that was not looked at: of sessions that end, of
   /// organizations, and where a scope that has some is damaged.
   std::optional<std::uint64_t> copies;
-  /// Copies that were erased before it, if that was asked for; by an attempt
-  /// that failed before this one, others may have been.
+  /// Copies that were erased before it, if that was asked for: those of all
+  /// attempts, but for what ephemeral sessions lost to one that was killed.
   std::optional<std::uint64_t> copies_erased;
   /// Why a session ended, e.g. "idle"; else empty, or why it was due.
   std::string reason;

@@ -26,7 +26,9 @@ struct server_options {
   std::string tls_key = {};
   /// Threads that read and write; 0 for one for each core.
   std::size_t threads = 0;
-  std::size_t connections_max = 20'000;
+  /// Fewer than the 20,000 descriptors that systems often allow: the store
+  /// needs some.
+  std::size_t connections_max = 16'000;
   /// Requests that are worked on; more are refused with 503.
   std::size_t in_flight_max = 2'048;
   /// A narrowed key has up to 8 KiB, and a filter in the address, which is
