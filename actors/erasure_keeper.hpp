@@ -191,6 +191,11 @@ private:
   scope organization_;
 };
 
+inline error erasing_error() {
+  return {errc::unavailable, "the scope is being erased",
+          limits::overload_retry_hint};
+}
+
 inline error too_many_erasures() {
   return {errc::overloaded, "too many erasures are running; try again",
           limits::overload_retry_hint};

@@ -273,6 +273,10 @@ gateway::impl::erase_tracing(auth::grant allowed, shared_copies how) {
   erasure_turn turn{erasing, target.organization()};
   if (!turn)
     co_return too_many_erasures();
+  // Callers that try again without a pause must not keep what is interrupted
+  // from going on: it waits while anybody is at work on its copies.
+  if (closed->covers(target))
+    co_return erasing_error();
   engine::trace_copies wanted{*target.parent(), target};
   auto tracing = trace_copies(wanted);
   auto where = co_await tracing;

@@ -31,11 +31,6 @@ private:
   scope name_;
 };
 
-error erasing_error() {
-  return {errc::unavailable, "the scope is being erased",
-          limits::overload_retry_hint};
-}
-
 } // namespace
 
 task<result<engine::answer>>
