@@ -130,6 +130,8 @@ gateway::impl::erase_in_turn(auth::grant allowed, erasure_plan plan) {
       keeping->leave_unfinished(std::move(each));
   if (done)
     erasing->forget(target);
+  if (done)
+    with.signals->ended(target);
   // What has the name next begins with limits of its own.
   if (done)
     with.rates->forget(target);
@@ -420,6 +422,7 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what,
   if (what.name) {
     with.rates->forget(*what.name);
     with.revocations->end_scope(*what.name);
+    with.signals->ended(*what.name);
     erasing->forget(*what.name);
     closed->open(*what.name);
     auto forgetting = forget_sessions_below(*what.name);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "actors/gateway_impl.hpp"
 #include "core/limits.hpp"
@@ -29,8 +30,8 @@ class best_hits {
 public:
   explicit best_hits(std::size_t limit) : limit_(limit) {}
 
-  void add(const scope& where, engine::memory_hits found) {
-    for (auto& hit : found.hits) {
+  void add(const scope& where, std::vector<engine::memory_hit> found) {
+    for (auto& hit : found) {
       bytes_ += bytes_of(hit);
       hits_.push_back({where, std::move(hit)});
     }
@@ -79,6 +80,40 @@ private:
   double worst_ = 0;
   std::vector<located_hit> hits_;
 };
+
+/// A hit that is first in both lists gets 1. "Reciprocal rank fusion outperforms
+/// Condorcet and individual rank learning methods" (G. Cormack, C. Clarke and S.
+/// Buettcher, 2009) has the formula and the constant.
+constexpr double fusion_constant = 60;
+
+/// Lists of the same memories, ranked by two measures, as one.
+std::vector<located_hit> fused(std::vector<located_hit> words,
+                               std::vector<located_hit> near) {
+  std::vector<located_hit> out;
+  std::unordered_map<memory_id, std::size_t> places;
+  for (auto* list : {&words, &near})
+    for (std::size_t rank = 0; rank < list->size(); ++rank) {
+      auto& each = (*list)[rank];
+      auto score = (fusion_constant + 1) / 2
+                   / (fusion_constant + static_cast<double>(rank) + 1);
+      auto [place, is_new]
+        = places.try_emplace(each.hit.memory.id, out.size());
+      if (is_new) {
+        out.push_back(std::move(each));
+        out.back().hit.score = 0;
+      }
+      out[place->second].hit.score += static_cast<float>(score);
+    }
+  std::stable_sort(out.begin(), out.end(),
+                   [](const located_hit& a, const located_hit& b) {
+                     return a.hit.score > b.hit.score;
+                   });
+  return out;
+}
+
+/// What two lists are fused from has more than what is answered: what is far
+/// down in both may be the best of all.
+constexpr std::size_t fused_min = 50;
 
 } // namespace
 
@@ -170,13 +205,21 @@ gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
     parts.push_back({binding, std::move(*grant)});
   }
   search_run run{*impl_, who, impl_->deadline_in(timeout), passes_over_erased};
-  if (parts.size() > 1) {
+  auto least = what.min_score;
+  auto limit = what.limit;
+  auto is_fused = !what.query.empty() && !what.embedding.empty();
+  if (is_fused) {
+    what.min_score = 0;
+    what.limit = std::max(limit, fused_min);
+  }
+  if (parts.size() > 1 && !what.query.empty()) {
     auto gathered = co_await run.gather(parts, what.query);
     if (gathered.has_error())
       co_return gathered.error();
     what.statistics = std::move(*gathered);
   }
   best_hits best{what.limit};
+  best_hits near{what.limit};
   auto at_once
     = std::clamp<std::size_t>(hits_at_once / what.limit, 1, scopes_at_once);
   for (std::size_t at = 0; at < parts.size(); at += at_once) {
@@ -188,12 +231,23 @@ gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
     for (std::size_t i = 0; i < some.size(); ++i) {
       if (answers[i].has_error())
         co_return answers[i].error();
-      if (*answers[i])
-        best.add(some[i].binding->name(),
-                 std::move(std::get<engine::memory_hits>(**answers[i])));
+      if (!*answers[i])
+        continue;
+      auto& found = std::get<engine::memory_hits>(**answers[i]);
+      best.add(some[i].binding->name(), std::move(found.hits));
+      near.add(some[i].binding->name(), std::move(found.near));
     }
   }
-  co_return best.take();
+  if (what.embedding.empty())
+    co_return best.take();
+  auto out = is_fused ? fused(best.take(), near.take()) : near.take();
+  std::erase_if(out, [&](auto& each) {
+    each.hit.score = std::max(each.hit.score, 0.0f);
+    return static_cast<double>(each.hit.score) < least;
+  });
+  if (out.size() > limit)
+    out.resize(limit, out.front());
+  co_return out;
 }
 
 } // namespace cloister::actors

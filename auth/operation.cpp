@@ -12,7 +12,7 @@ namespace {
 
 using entry = std::pair<operation, std::string_view>;
 
-constexpr std::array<entry, 53> names{{
+constexpr std::array<entry, 55> names{{
   {operation::create_memory, "memory.create"},
   {operation::get_memory, "memory.get"},
   {operation::list_memories, "memory.list"},
@@ -49,6 +49,8 @@ constexpr std::array<entry, 53> names{{
   {operation::prune_audit, "audit.prune"},
   {operation::erase_copies, "memory.erase-copies"},
   {operation::sign_receipt, "scope.receipt"},
+  {operation::follow_events, "events.follow"},
+  {operation::find_scopes, "scope.find"},
   {operation::open_scope, "scope.open"},
   {operation::expire_memory, "memory.expire"},
   {operation::start_node, "node.start"},

@@ -62,6 +62,10 @@ enum class operation : std::uint8_t {
   erase_copies = 42,
   /// Signing a receipt of an erasure that the trail tells of.
   sign_receipt = 43,
+  /// Being told of what happens in a scope, from now on or from before.
+  follow_events = 44,
+  /// Finding out which scopes there are that may be read, or have a memory.
+  find_scopes = 45,
   // What happens without anybody asking.
   open_scope = 64,
   expire_memory = 65,

@@ -72,6 +72,8 @@ constexpr permission required_for(operation what) {
     case operation::search_memories:
     case operation::memory_history:
     case operation::list_sessions:
+    case operation::follow_events:
+    case operation::find_scopes:
       return permission::read;
     case operation::create_memory:
     case operation::update_memory:

@@ -10,6 +10,7 @@
 #include <boost/json.hpp>
 
 #include "cli/context.hpp"
+#include "cli/mcp_notifier.hpp"
 #include "cli/server_note.hpp"
 #include "core/json_text.hpp"
 #include "runtime/session.hpp"
@@ -53,6 +54,10 @@ public:
     --in_flight_;
     changed_.notify_all();
   }
+  void notify(const json::object& message) {
+    std::lock_guard guard{mutex_};
+    std::cout << to_json_text(message) << std::endl;
+  }
   void wait() {
     std::unique_lock guard{mutex_};
     changed_.wait(guard, [this] { return in_flight_ == 0; });
@@ -64,15 +69,27 @@ private:
   std::size_t in_flight_ = 0;
 };
 
+bool is_initialized(const json::value& message) {
+  auto object = message.if_object();
+  auto method = object != nullptr ? object->if_contains("method") : nullptr;
+  return method != nullptr && *method == "notifications/initialized";
+}
+
 void serve_embedded(const client& bound) {
   answer_writer out;
+  auto wanted = std::make_shared<server::mcp_subscriptions>();
+  std::optional<mcp_notifier> notifier;
   for (std::string line; read_message(line);) {
     if (line.find_first_not_of(" \t\r") == std::string::npos)
       continue;
     out.begin();
     auto message = wire::parse_json(line);
+    if (message && is_initialized(*message) && !notifier)
+      notifier.emplace(bound, wanted, [&out](const auto& notification) {
+        out.notify(notification);
+      });
     if (message)
-      server::handle_mcp(bound, *message,
+      server::handle_mcp(bound, *message, wanted,
                          [&out](const auto& answer) { out.end(answer); });
     else
       out.end(server::rpc_error(nullptr, server::rpc_parse_error,
@@ -99,6 +116,21 @@ json::object refused_by_server(const std::string& line,
       && problem->get_object().contains("detail"))
     detail = std::string{problem->get_object().at("detail").as_string()};
   return server::rpc_error(id_in(line), server::rpc_invalid_request, detail);
+}
+
+/// What a server says unasked does not come this way.
+std::string without_notifications(std::string answer) {
+  auto message = wire::parse_json(answer);
+  if (!message || !message->is_object())
+    return answer;
+  boost::system::error_code none;
+  auto resources
+    = message->find_pointer("/result/capabilities/resources", none);
+  if (resources == nullptr || !resources->is_object())
+    return answer;
+  resources->get_object()["subscribe"] = false;
+  resources->get_object()["listChanged"] = false;
+  return to_json_text(*message);
 }
 
 /// Hands messages to a server and its answers back.
@@ -135,7 +167,7 @@ exit_code serve_through(const context& shared, const std::string& url,
     }
     auto is_rpc = answer->content_type == "application/json";
     if (!answer->body.empty())
-      std::cout << (is_rpc ? answer->body
+      std::cout << (is_rpc ? without_notifications(answer->body)
                            : to_json_text(refused_by_server(line, *answer)))
                 << std::endl;
   }

@@ -3,9 +3,9 @@
 # project is configured, which it is again when one of them changes.
 set(CLOISTER_PUBLIC_HEADERS
   core/clock.hpp core/error.hpp core/language.hpp core/limits.hpp core/quota.hpp
-  core/memory.hpp core/memory_id.hpp core/result_error.hpp core/rfc3339.hpp
+  core/memory.hpp core/memory_event.hpp core/memory_id.hpp core/result_error.hpp core/rfc3339.hpp
   core/scope.hpp core/version.hpp
-  runtime/audit_export.hpp runtime/backup.hpp runtime/caf.hpp runtime/erasure_list.hpp runtime/key_source.hpp runtime/checkpoint.hpp runtime/client.hpp runtime/narrow_key.hpp
+  runtime/audit_export.hpp runtime/backup.hpp runtime/caf.hpp runtime/erasure_list.hpp runtime/event_stream.hpp runtime/key_source.hpp runtime/checkpoint.hpp runtime/client.hpp runtime/narrow_key.hpp
   runtime/receipt.hpp runtime/rotation.hpp
   runtime/session.hpp
   runtime/runtime.hpp runtime/types.hpp)

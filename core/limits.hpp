@@ -29,6 +29,8 @@ constexpr std::size_t erased_waiting_max = 10'000;
 constexpr std::size_t scopes_per_request_max = 16;
 /// Scopes that one `visibility: subtree` may cover.
 constexpr std::size_t subtree_scopes_max = 10'000;
+/// Events that one call answers.
+constexpr std::size_t events_per_page = 256;
 
 // -- sessions --
 constexpr std::chrono::milliseconds session_idle_default = 30min;

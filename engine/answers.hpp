@@ -15,6 +15,7 @@
 #include "auth/audit_stub.hpp"
 #include "auth/authority.hpp"
 #include "core/memory.hpp"
+#include "core/memory_event.hpp"
 #include "engine/session_requests.hpp"
 #include "engine/usage.hpp"
 #include "persistence/erased_name.hpp"
@@ -77,6 +78,12 @@ struct memory_hit {
 
 struct memory_hits {
   std::vector<memory_hit> hits;
+  /// The nearest by their embeddings, nearest first; their score is that.
+  std::vector<memory_hit> near;
+};
+
+struct scope_names {
+  std::vector<scope> names;
 };
 
 struct deleted_count {
@@ -255,6 +262,7 @@ struct audit_report {
 
 using answer = std::variant<
   nothing, memory, shared_memory, stored_memories, memory_page, memory_hits,
+  event_page, scope_names,
   search::corpus_statistics, deleted_count, copy_trace, found_copies,
   created_key, key_list, auth::authority_ptr, persistence::identity_ptr,
   erased_child, told_erasure, unfinished_erasures, disabled_organizations,

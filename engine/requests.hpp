@@ -19,6 +19,7 @@
 #include "auth/narrowing.hpp"
 #include "core/filter.hpp"
 #include "core/memory.hpp"
+#include "core/memory_event.hpp"
 #include "core/quota.hpp"
 #include "engine/answers.hpp"
 #include "engine/session_requests.hpp"
@@ -59,12 +60,29 @@ struct list_memories {
 
 /// Best first. Scores with the given statistics, or else with its own.
 struct search_memories {
+  /// Either may be empty.
   std::string query;
+  std::vector<float> embedding;
   std::size_t limit = 0;
   std::optional<std::string> type;
   std::optional<memory_filter> filter;
   double min_score = 0;
   std::optional<search::corpus_statistics> statistics;
+};
+
+/// What happened in a scope; answers `event_page`. Where it goes on with what
+/// somebody follows already, the trail has told of that.
+struct read_events {
+  std::optional<event_position> after;
+  std::size_t limit = 0;
+  bool goes_on = false;
+};
+
+/// The scopes at or below one that may have a memory, by its id. Of the
+/// organization; answers `scope_names`.
+struct find_holders {
+  memory_id id;
+  scope within;
 };
 
 /// What a search over several scopes gathers first; audited with the search.
@@ -301,7 +319,7 @@ struct note_access {
 
 using operation = std::variant<
   create_memories, get_memory, list_memories, search_memories,
-  gather_statistics, update_memory, delete_memory, delete_all_memories,
+  read_events, find_holders, gather_statistics, update_memory, delete_memory, delete_all_memories,
   memory_history, restore_memory, share_memory, expire_memories, trace_copies,
   find_copies, create_key, list_keys, configure_organization, configure_scope,
   show_settings, forget_keys, revoke_key, authenticate, open_child, erase_child,
@@ -364,6 +382,14 @@ std::size_t carried_bytes(const operation& what);
 /// The memories that an operation names.
 std::vector<memory_id> targets_of(const operation& what);
 
+/// A memory with an embedding, as it was when that was compared.
+struct vector_match {
+  memory_id id;
+  std::uint32_t revision = 0;
+  /// The cosine of the angle between the two.
+  float similarity = 0;
+};
+
 /// One operation with the grant that allows it and the time it may take.
 struct request {
   auth::grant grant;
@@ -382,6 +408,8 @@ struct request {
     bytes record;
   };
   std::map<std::uint64_t, fetched_record> fetched;
+  /// How near its embedding is to those of the memories it may answer.
+  std::shared_ptr<const std::vector<vector_match>> near;
 };
 
 } // namespace cloister::engine

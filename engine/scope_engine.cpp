@@ -163,6 +163,8 @@ step scope_engine::run(std::shared_ptr<request> asked) {
       [&](const list_scopes&) { return scopes(asked); },
       [&](const find_erasure&) { return told(asked); },
       [&](const list_audit&) { return audit(asked); },
+      [&](const read_events&) { return events(asked); },
+      [&](const find_holders&) { return holders(asked); },
       [&](const verify_audit&) { return verify(asked); },
       [&](const list_chain_heads&) { return chain_ends(asked); },
       [&](const export_chain&) { return exported(asked); },
@@ -360,6 +362,8 @@ step scope_engine::committed(const std::shared_ptr<change>& made,
     return outcome.error();
   }
   ledger_.settle(journaled);
+  if (!made->becomes.rows.empty() || made->becomes.cleared)
+    with_.signals->changed(identity_->name);
   release(made->becomes);
   // Whoever is told of a revocation may rely on it: others see its flag.
   for (auto& [record, tag] : made->becomes.keys)

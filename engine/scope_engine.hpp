@@ -58,6 +58,7 @@ result<loaded_scope> load_scope(const services& with,
                                 const persistence::scope_identity& identity);
 
 class filter_scan;
+class nearest;
 
 /// What a change is answered with whose engine's state is out of date.
 inline error being_read_again() {
@@ -287,6 +288,15 @@ private:
   step search_done(const std::shared_ptr<request>& asked,
                    const std::vector<search::scored_document>& best);
   step statistics(const std::shared_ptr<request>& asked);
+  // (scope_vectors.cpp)
+  step compare(const std::shared_ptr<request>& asked);
+  step compare_on(const std::shared_ptr<request>& asked,
+                  const std::shared_ptr<nearest>& found,
+                  const std::shared_ptr<filter_scan>& scan);
+  std::vector<std::pair<std::uint32_t, float>>
+  near_rows(const request& asked) const;
+  void add_near(const request& asked, const std::set<std::uint32_t>& rows,
+                memory_hits& hits, auth::audit_entry& entry) const;
   step history(const std::shared_ptr<request>& asked);
   result<memory_origin> origin_of(const memory& value) const;
   memory decoded(std::uint32_t row) const;
@@ -349,6 +359,9 @@ private:
   settings_after(const request& asked) const;
   step scopes(const std::shared_ptr<request>& asked);
   step audit(const std::shared_ptr<request>& asked);
+  // (scope_events.cpp)
+  step events(const std::shared_ptr<request>& asked);
+  step holders(const std::shared_ptr<request>& asked);
   step verify(const std::shared_ptr<request>& asked);
   step exported(const std::shared_ptr<request>& asked);
   step chain_ends(const std::shared_ptr<request>& asked);

@@ -269,6 +269,10 @@ step scope_engine::statistics(const std::shared_ptr<request>& asked) {
 
 step scope_engine::search(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<search_memories>(asked->what);
+  if (!what.embedding.empty() && !asked->near)
+    return compare(asked);
+  if (what.query.empty())
+    return search_done(asked, {});
   if (what.filter && !asked->verdicts && !memories_.is_all_cached())
     return scan_for_filter(asked, *what.filter);
   auto wanted = search::parse_query(what.query, memories_.index().in());
@@ -335,6 +339,27 @@ step scope_engine::search_on(
   return search_done(asked, run->best());
 }
 
+namespace {
+
+/// Both by turns, each row once.
+std::vector<std::uint32_t>
+merged_rows(const std::vector<std::uint32_t>& best,
+            const std::vector<std::pair<std::uint32_t, float>>& near) {
+  if (near.empty())
+    return best;
+  std::vector<std::uint32_t> out;
+  std::set<std::uint32_t> known;
+  for (std::size_t i = 0; i < std::max(best.size(), near.size()); ++i) {
+    if (i < best.size() && known.insert(best[i]).second)
+      out.push_back(best[i]);
+    if (i < near.size() && known.insert(near[i].first).second)
+      out.push_back(near[i].first);
+  }
+  return out;
+}
+
+} // namespace
+
 step scope_engine::search_done(
   const std::shared_ptr<request>& asked,
   const std::vector<search::scored_document>& best) {
@@ -343,23 +368,28 @@ step scope_engine::search_done(
   rows.reserve(best.size());
   for (const auto& hit : best)
     rows.push_back(hit.doc);
+  // The best of both come first: the last may be left away.
+  auto near = near_rows(*asked);
+  rows = merged_rows(rows, near);
   // Runs the search again with the records at hand; that is rare, and simpler
   // than holding on to rows that may change meanwhile.
   if (auto fetch = fetch_for_answer(asked, rows))
     return std::move(*fetch);
+  std::set<std::uint32_t> kept{rows.begin(), rows.end()};
   memory_hits hits;
   auto entry = entry_of(*asked);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto& hit = best[i];
-    if (static_cast<double>(hit.score) < what.min_score)
+  for (const auto& hit : best) {
+    if (static_cast<double>(hit.score) < what.min_score
+        || !kept.contains(hit.doc))
       continue;
-    auto value = decoded(*record_for(*asked, rows[i]));
+    auto value = decoded(*record_for(*asked, hit.doc));
     if (what.type && value.type != *what.type)
       continue;
     entry.targets.push_back(value.id);
     hits.hits.push_back({std::move(value), hit.score});
   }
-  entry.count = static_cast<std::uint32_t>(hits.hits.size());
+  add_near(*asked, kept, hits, entry);
+  entry.count = static_cast<std::uint32_t>(entry.targets.size());
   return answered(std::move(entry), std::move(hits));
 }
 

@@ -304,6 +304,7 @@ step scope_engine::finish_with(const std::shared_ptr<request>& asked,
       if (outcome.has_error())
         return outcome.error();
       with_.journal.settle(session->tag(), journaled);
+      with_.signals->ended(session->name());
       if (session->begin_leaving())
         with_.sessions->release(*session->name().parent(), session->place());
       return answer{*done};

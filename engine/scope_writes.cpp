@@ -59,6 +59,8 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
   change made;
   made.entry = entry_of(*asked);
   stored_memories done;
+  // Behind those that have an effect: events are read from the two in step.
+  std::vector<memory_id> answered_again;
   auto now = with_.time->now();
   drop_expired_requests(made);
   for (std::size_t i = 0; i < what.drafts.size(); ++i) {
@@ -72,7 +74,7 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
                  {draft.content, std::nullopt, draft.metadata, draft.embedding,
                   std::nullopt}));
       done.created.push_back(false);
-      made.entry.targets.push_back(done.memories.back().id);
+      answered_again.push_back(done.memories.back().id);
       continue;
     }
     auto value = memory_from(draft, *asked, now);
@@ -101,6 +103,8 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
       value = shown_to(*asked, std::move(value), {});
     done.memories.push_back(std::move(value));
   }
+  made.entry.targets.insert(made.entry.targets.end(), answered_again.begin(),
+                            answered_again.end());
   made.entry.count = static_cast<std::uint32_t>(done.memories.size());
   if (made.becomes.rows.empty() && made.becomes.idempotency_dropped.empty()) {
     made.entry.reason = "repeated request";

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/memory_event.hpp"
 #include "runtime/audit_export.hpp"
 #include "runtime/checkpoint.hpp"
 #include "runtime/receipt.hpp"
@@ -19,6 +20,7 @@
 
 namespace cloister {
 
+class event_stream;
 class session;
 
 /// Called once with the outcome of a call, on one of the runtime's threads,
@@ -146,6 +148,28 @@ public:
   /// The same, completed by a handler.
   void share_memory(const memory_id& id, std::string_view to,
                     completion_handler<located_memory> done) const;
+
+  // -- what happens; see event_stream.hpp --
+
+  /// Follows what happens in this scope, from now on or from behind an event
+  /// that is known. `wake` is called on any thread, which it must not keep,
+  /// once there may be something new. Needs `read`, with each call of the
+  /// stream.
+  event_stream follow_events(std::optional<event_position> after,
+                             std::function<void()> wake) const;
+
+  /// The scopes at this one and below, this one first, as far as they exist.
+  /// Needs `read`. Fails with `too_large` if they are more than
+  /// `limits::subtree_scopes_max`.
+  result<std::vector<scope>> find_scopes() const;
+  /// The same, completed by a handler.
+  void find_scopes(completion_handler<std::vector<scope>> done) const;
+  /// Those of them that may have a memory, by its id; seldom more than one.
+  /// Needs `read`.
+  result<std::vector<scope>> find_holders(const memory_id& id) const;
+  /// The same, completed by a handler.
+  void find_holders(const memory_id& id,
+                    completion_handler<std::vector<scope>> done) const;
 
   // -- sessions; see session.hpp --
 

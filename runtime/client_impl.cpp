@@ -69,27 +69,46 @@ call<bindings> client::impl::subtree() const {
   bindings out{binding};
   if (!*below)
     co_return out;
-  // A part of the answer must not pass for the whole.
-  if ((*below)->unreadable > 0)
-    co_return error{errc::corrupted,
-                    std::to_string((*below)->unreadable)
-                      + " scopes below are damaged; ask others by themselves, "
-                        "and run `cloister doctor --repair`"};
-  if ((*below)->truncated)
-    co_return error{errc::too_large,
-                    "more than 10000 scopes lie below; ask a narrower scope"};
-  std::vector<scope> names;
-  for (const auto& info : (*below)->scopes)
-    names.push_back(info.name);
-  // The catalog's order is that of keyed hashes, and no order to page in.
-  std::sort(names.begin(), names.end());
-  for (const auto& name : names)
+  auto names = listed_names(**below);
+  if (names.has_error())
+    co_return names.error();
+  for (const auto& name : *names)
     out.push_back(bind(name));
   co_return out;
 }
 
+/// A part of the answer must not pass for the whole.
+result<std::vector<scope>>
+client::impl::listed_names(const engine::scope_list& of) {
+  if (of.unreadable > 0)
+    return error{errc::corrupted,
+                 std::to_string(of.unreadable)
+                   + " scopes below are damaged; ask others by themselves, "
+                     "and run `cloister doctor --repair`"};
+  if (of.truncated)
+    return error{errc::too_large,
+                 "more than 10000 scopes lie below; ask a narrower scope"};
+  std::vector<scope> names;
+  for (const auto& info : of.scopes)
+    names.push_back(info.name);
+  // The catalog's order is that of keyed hashes, and no order to page in.
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 call<bindings> client::impl::covered(operation kind, visibility reach,
-                                     std::vector<std::string> names) const {
+                                     std::vector<std::string> names,
+                                     std::vector<scope> found) const {
+  if (!found.empty() && (!names.empty() || reach != visibility::self))
+    co_return error{errc::invalid_argument,
+                    "found_scopes, scopes and visibility do not go together; "
+                    "give one of them"};
+  if (!found.empty()) {
+    bindings listed;
+    for (const auto& name : found)
+      listed.push_back(bind(name));
+    co_return listed;
+  }
   if (!names.empty() && reach != visibility::self)
     co_return error{errc::invalid_argument,
                     "scopes and visibility do not go together; give one of "

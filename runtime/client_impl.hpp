@@ -95,12 +95,19 @@ struct client::impl {
   call<void> refused(std::string what, error why) const;
   /// A refusal by name alone is one like any other: the trail tells of it.
   actors::task<error> refused_name(auth::operation kind, error why) const;
+  // -- events and where memories are (event_stream.cpp) --
+  call<std::vector<scope>> found_scopes() const;
+  call<std::vector<scope>> holders_of(memory_id id) const;
+
   /// The scopes that a list or search covers.
   call<bindings> covered(auth::operation kind, visibility reach,
-                         std::vector<std::string> names) const;
+                         std::vector<std::string> names,
+                         std::vector<scope> found) const;
   call<bindings> explicit_scopes(auth::operation kind,
                                  std::vector<std::string> names) const;
   call<bindings> subtree() const;
+  /// Scopes below that were listed, by their names' order.
+  static result<std::vector<scope>> listed_names(const engine::scope_list& of);
 };
 
 std::shared_ptr<actors::scope_binding> bind(const scope& name);

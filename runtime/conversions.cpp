@@ -46,6 +46,16 @@ std::string to_string(permissions allowed) {
     auth::permission_set::from_bits(static_cast<std::uint8_t>(allowed)));
 }
 
+result<search_mode> parse_search_mode(std::string_view text) {
+  if (text == "lexical")
+    return search_mode::lexical;
+  if (text == "vector")
+    return search_mode::vector;
+  if (text == "hybrid")
+    return search_mode::hybrid;
+  return error{errc::invalid_argument, "mode is lexical, vector or hybrid"};
+}
+
 result<visibility> parse_visibility(std::string_view text) {
   if (text == "self")
     return visibility::self;

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <cmath>
+
 #include "core/utf8.hpp"
 #include "runtime/client_impl.hpp"
 
@@ -37,10 +39,43 @@ result<std::optional<memory_filter>> check_narrowing(const Options& options) {
   return parsed_filter(options.filter);
 }
 
+/// Leaves what its mode does not compare by away. Fails with
+/// `invalid_argument`.
+result<void> apply_mode(search_options& options) {
+  auto has_vector = !options.embedding.empty();
+  if (!has_vector
+      && (options.mode == search_mode::vector
+          || options.mode == search_mode::hybrid))
+    return error{errc::invalid_argument,
+                 "this mode needs an embedding; give one, or search by words: "
+                 "lexical"};
+  if (options.mode == search_mode::lexical)
+    options.embedding.clear();
+  if (options.mode == search_mode::vector)
+    options.query.clear();
+  if (options.query.empty() && options.mode == search_mode::hybrid)
+    return error{errc::invalid_argument,
+                 "a hybrid search needs a query, too; the mode \"vector\" does "
+                 "without"};
+  return {};
+}
+
+result<void> check_embedding(const std::vector<float>& embedding) {
+  if (embedding.size() > limits::embedding_dimensions_max)
+    return error{errc::too_large, "embedding exceeds 4096 dimensions"};
+  for (auto component : embedding)
+    if (!std::isfinite(component))
+      return error{errc::invalid_argument,
+                   "embedding contains a value that is not finite"};
+  return {};
+}
+
 result<void> check_query(const search_options& options) {
-  if (options.query.empty())
+  if (options.query.empty() && options.embedding.empty())
     return error{errc::invalid_argument,
                  "the query is empty; give some words, or list the memories"};
+  if (auto ok = check_embedding(options.embedding); ok.has_error())
+    return ok;
   if (!(options.min_score >= 0 && options.min_score <= 1))
     return error{errc::invalid_argument, "min_score is 0 to 1"};
   if (options.timeout.count() < 1
@@ -59,9 +94,11 @@ call<memory_list> client::impl::list(list_options options) const {
   auto filter = check_narrowing(options);
   if (filter.has_error())
     co_return filter.error();
-  auto is_subtree = options.reach == visibility::subtree;
+  auto is_subtree
+    = options.reach == visibility::subtree || !options.found_scopes.empty();
   auto scopes = co_await covered(operation::list_memories, options.reach,
-                                 std::move(options.scopes));
+                                 std::move(options.scopes),
+                                 std::move(options.found_scopes));
   if (scopes.has_error())
     co_return scopes.error();
   auto asked = options.memory_type.value_or("") + '\n'
@@ -87,7 +124,7 @@ call<memory_list> client::impl::list(list_options options) const {
       where, operation::list_memories, std::move(what), how);
     // It may have ended since it was listed.
     if (page.has_error() && page.error().code == errc::erased && is_subtree
-        && i > 0)
+        && (i > 0 || where->name() != binding->name()))
       page = std::optional<engine::memory_page>{};
     if (page.has_error())
       co_return page.error();
@@ -108,18 +145,23 @@ call<memory_list> client::impl::list(list_options options) const {
 }
 
 call<search_results> client::impl::search(search_options options) const {
+  if (auto ok = apply_mode(options); ok.has_error())
+    co_return ok.error();
   if (auto ok = check_query(options); ok.has_error())
     co_return ok.error();
   auto filter = check_narrowing(options);
   if (filter.has_error())
     co_return filter.error();
-  auto is_subtree = options.reach == visibility::subtree;
+  auto is_subtree
+    = options.reach == visibility::subtree || !options.found_scopes.empty();
   auto scopes = co_await covered(operation::search_memories, options.reach,
-                                 std::move(options.scopes));
+                                 std::move(options.scopes),
+                                 std::move(options.found_scopes));
   if (scopes.has_error())
     co_return scopes.error();
   engine::search_memories what;
   what.query = std::move(options.query);
+  what.embedding = std::move(options.embedding);
   what.limit = options.limit;
   what.type = std::move(options.memory_type);
   what.filter = std::move(*filter);

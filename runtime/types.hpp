@@ -55,9 +55,28 @@ enum class visibility : std::uint8_t {
 /// "self", "inherited" or "subtree"; fails with `invalid_argument`.
 result<visibility> parse_visibility(std::string_view text);
 
+/// How a search compares.
+enum class search_mode : std::uint8_t {
+  /// Both, where there is an embedding; else the words alone.
+  automatic,
+  /// By the words of the query (BM25).
+  lexical,
+  /// By the angle between embeddings.
+  vector,
+  /// By both, fused by their ranks.
+  hybrid,
+};
+
+/// "lexical", "vector" or "hybrid"; fails with `invalid_argument`.
+result<search_mode> parse_search_mode(std::string_view text);
+
 /// What to search for, and where.
 struct search_options {
+  /// May be empty where there is an embedding.
   std::string query = {};
+  /// Of as many dimensions as those of the memories; empty for none.
+  std::vector<float> embedding = {};
+  search_mode mode = search_mode::automatic;
   std::size_t limit = limits::search_results_default;
   std::optional<std::string> memory_type = {};
   /// JSON, e.g. {"metadata.priority": {"gte": 2}}; docs/search.md has all.
@@ -66,6 +85,8 @@ struct search_options {
   visibility reach = visibility::self;
   /// Other scopes, as user_ids, to search together; replaces the bound one.
   std::vector<std::string> scopes = {};
+  /// The same for scopes that `client::find_scopes` found: any number of them.
+  std::vector<scope> found_scopes = {};
   /// 1 ms to `limits::request_timeout_max`.
   std::chrono::milliseconds timeout = limits::request_timeout_default;
 };
@@ -82,6 +103,8 @@ struct list_options {
   std::optional<std::string> cursor = {};
   visibility reach = visibility::self;
   std::vector<std::string> scopes = {};
+  /// The same for scopes that `client::find_scopes` found: any number of them.
+  std::vector<scope> found_scopes = {};
 };
 
 /// A memory and the scope it was found in.

@@ -17,6 +17,7 @@
 #include "server/exchange.hpp"
 #include "server/problem.hpp"
 #include "server/route.hpp"
+#include "server/stream_writer.hpp"
 
 namespace cloister::server {
 
@@ -150,6 +151,8 @@ public:
   void drain() override {
     asio::post(stream_.get_executor(), [self = this->shared_from_this()] {
       self->is_draining_ = true;
+      if (auto writer = self->streaming_.lock())
+        writer->stop();
       if (self->is_idle_)
         self->tcp().cancel();
     });
@@ -316,15 +319,10 @@ private:
     if (response.body.size() > small_body_bytes
         && !share_.reserve(of_->answers, response.body.size()))
       response = unanswerable(response);
+    if (response.stream && !is_head_)
+      return begin_stream(std::move(response));
     auto message = std::make_shared<http::response<http::string_body>>();
-    message->version(version_);
-    message->result(response.status);
-    message->keep_alive(keeps_alive_);
-    for (const auto& [name, value] : response.headers)
-      message->insert(name, value);
-    message->set(http::field::content_type, response.content_type);
-    message->set(http::field::cache_control, "no-store");
-    message->set("X-Content-Type-Options", "nosniff");
+    set_head(*message, response);
     message->content_length(response.body.size());
     constexpr unsigned not_modified = 304;
     if (!is_head_ && response.status != not_modified)
@@ -337,6 +335,45 @@ private:
                           return self->close();
                         self->await_request();
                       });
+  }
+
+  template <class Message>
+  void set_head(Message& to, const http_response& from) const {
+    to.version(version_);
+    to.result(from.status);
+    to.keep_alive(keeps_alive_);
+    for (const auto& [name, value] : from.headers)
+      to.insert(name, value);
+    to.set(http::field::content_type, from.content_type);
+    to.set(http::field::cache_control, "no-store");
+    to.set("X-Content-Type-Options", "nosniff");
+  }
+
+  /// Nothing else is asked for on a connection that has one.
+  void begin_stream(http_response response) {
+    constexpr unsigned with_chunks = 11;
+    keeps_alive_ = false;
+    parser_.reset();
+    buffer_.clear();
+    buffer_.shrink_to_fit();
+    auto head = std::make_shared<http::response<http::empty_body>>();
+    set_head(*head, response);
+    head->chunked(version_ >= with_chunks);
+    auto serializer
+      = std::make_shared<http::response_serializer<http::empty_body>>(*head);
+    tcp().expires_after(of_->options.transfer_timeout);
+    http::async_write_header(
+      stream_, *serializer,
+      [self = this->shared_from_this(), head, serializer,
+       from = response.stream](const error_code& failed, std::size_t) {
+        if (failed || self->is_draining_)
+          return self->close();
+        auto writer = std::make_shared<stream_writer<Stream>>(
+          self, self->stream_, from, head->chunked(),
+          self->of_->options.transfer_timeout);
+        self->streaming_ = writer;
+        writer->start();
+      });
   }
 
   void close() {
@@ -375,6 +412,7 @@ private:
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   body_share share_;
+  std::weak_ptr<stream_writer<Stream>> streaming_;
   std::size_t lingered_ = 0;
   unsigned version_ = 11;
   bool keeps_alive_ = false;

@@ -14,7 +14,7 @@
 
 namespace cloister::server {
 
-class event_stream;
+class text_stream;
 
 enum class http_method { get, head, post, put, patch, remove, options, other };
 
@@ -44,7 +44,7 @@ struct http_response {
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string body = {};
   /// What follows as long as the client listens, instead of a body.
-  std::shared_ptr<event_stream> stream = {};
+  std::shared_ptr<text_stream> stream = {};
 };
 
 /// A target, split and decoded.

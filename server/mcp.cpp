@@ -29,7 +29,8 @@ struct rpc_call {
   json::object params;
 };
 
-json::value initialize(const client& bound, const json::object& params) {
+json::value initialize(const client& bound, const json::object& params,
+                       bool has_notifications) {
   auto asked = params.if_contains("protocolVersion");
   auto known = asked != nullptr && asked->is_string()
                && speaks_mcp_version(asked->get_string());
@@ -37,8 +38,9 @@ json::value initialize(const client& bound, const json::object& params) {
     {"protocolVersion", known ? *asked : json::value(mcp_version)},
     {"capabilities",
      json::object{{"tools", json::object{{"listChanged", false}}},
-                  {"resources", json::object{{"subscribe", false},
-                                             {"listChanged", false}}}}},
+                  {"resources", json::object{{"subscribe", has_notifications},
+                                             {"listChanged",
+                                              has_notifications}}}}},
     {"serverInfo", json::object{{"name", "cloister"},
                                 {"title", "Cloister"},
                                 {"version", version_text}}},
@@ -93,9 +95,10 @@ void call_tool(const client& bound, rpc_call call, const mcp_reply& reply) {
 
 /// Nothing is waited for that is not answered: what was cancelled is done.
 void handle_request(const client& bound, rpc_call call,
+                    const mcp_subscriptions_ptr& wanted,
                     const mcp_reply& reply) {
   if (call.method == "initialize")
-    return reply(rpc_result(call.id, initialize(bound, call.params)));
+    return reply(rpc_result(call.id, initialize(bound, call.params, wanted != nullptr)));
   if (call.method == "ping")
     return reply(rpc_result(call.id, json::object{}));
   if (call.method == "tools/list")
@@ -106,6 +109,10 @@ void handle_request(const client& bound, rpc_call call,
     return list_resources(bound, call.id, call.params, reply);
   if (call.method == "resources/read")
     return read_resource(bound, call.id, call.params, reply);
+  if (wanted && call.method == "resources/subscribe")
+    return subscribe(bound, wanted, call.id, call.params, reply, true);
+  if (wanted && call.method == "resources/unsubscribe")
+    return subscribe(bound, wanted, call.id, call.params, reply, false);
   if (call.method == "resources/templates/list")
     return reply(rpc_result(call.id, resource_templates()));
   reply(rpc_error(call.id, rpc_method_not_found,
@@ -130,7 +137,7 @@ json::object rpc_error(const json::value& id, int code,
 }
 
 void handle_mcp(const client& bound, const json::value& message,
-                mcp_reply reply) {
+                const mcp_subscriptions_ptr& wanted, mcp_reply reply) {
   auto object = message.if_object();
   auto version = object != nullptr ? object->if_contains("jsonrpc") : nullptr;
   if (version == nullptr || *version != "2.0")
@@ -154,7 +161,7 @@ void handle_mcp(const client& bound, const json::value& message,
       return reply(rpc_error(*id, rpc_invalid_params, "params is an object"));
     call.params = params->get_object();
   }
-  handle_request(bound, std::move(call), reply);
+  handle_request(bound, std::move(call), wanted, reply);
 }
 
 std::string mcp_operation(const json::value& message) {

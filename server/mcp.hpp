@@ -10,6 +10,7 @@
 #include <boost/json/object.hpp>
 
 #include "runtime/client.hpp"
+#include "server/mcp_notifications.hpp"
 
 /// The Model Context Protocol (modelcontextprotocol.io), whatever carries its
 /// messages.
@@ -38,9 +39,10 @@ using mcp_reply = std::function<void(std::optional<boost::json::object>)>;
 
 /// Handles one message for whoever the client is bound to: the scope comes from
 /// the connection, never from a message. Replies at once, or on a thread of the
-/// runtime.
+/// runtime. What is subscribed to is kept in `wanted`, for whoever sends
+/// notifications; null where nobody does.
 void handle_mcp(const client& bound, const boost::json::value& message,
-                mcp_reply reply);
+                const mcp_subscriptions_ptr& wanted, mcp_reply reply);
 
 /// "tools/call" of "add_memory" is "mcp.add_memory", for logs and metrics.
 std::string mcp_operation(const boost::json::value& message);

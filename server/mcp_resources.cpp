@@ -20,13 +20,6 @@ constexpr std::string_view type = "application/json";
 /// Of the content, in a list.
 constexpr std::size_t title_bytes_max = 80;
 
-std::string uri_of(const scope& where, const memory_id& id) {
-  std::string out{prefix};
-  for (auto segment : where.segments())
-    out += percent_encoded(segment) + '/';
-  return out + id.to_string();
-}
-
 /// The beginning of a text, without half a character at its end.
 std::string beginning(const std::string& text) {
   auto size = std::min(text.size(), title_bytes_max);
@@ -40,7 +33,7 @@ std::string beginning(const std::string& text) {
 }
 
 json::object described(const located_memory& found) {
-  return {{"uri", uri_of(found.where, found.memory.id)},
+  return {{"uri", resource_uri(found.where, found.memory.id)},
           {"name", found.memory.id.to_string()},
           {"title", beginning(found.memory.content)},
           {"mimeType", type}};
@@ -53,12 +46,19 @@ std::optional<memory_id> id_in(const client& bound, const json::value* uri) {
   std::string_view text{uri->get_string()};
   auto id
     = memory_id::parse(text.substr(std::min(text.rfind('/') + 1, text.size())));
-  if (!id || text != uri_of(bound.bound_to(), *id))
+  if (!id || text != resource_uri(bound.bound_to(), *id))
     return std::nullopt;
   return *id;
 }
 
 } // namespace
+
+std::string resource_uri(const scope& where, const memory_id& id) {
+  std::string out{prefix};
+  for (auto segment : where.segments())
+    out += percent_encoded(segment) + '/';
+  return out + id.to_string();
+}
 
 void list_resources(const client& bound, const json::value& id,
                     const json::object& params, const mcp_reply& reply) {
@@ -107,6 +107,24 @@ void read_resource(const client& bound, const json::value& id,
       reply(rpc_result(
         id, json::object{{"contents", json::array{std::move(content)}}}));
     });
+}
+
+/// Nobody learns from it whether there is such a memory.
+void subscribe(const client& bound, const mcp_subscriptions_ptr& to,
+               const json::value& id, const json::object& params,
+               const mcp_reply& reply, bool is_wanted) {
+  auto uri = params.if_contains("uri");
+  if (!id_in(bound, uri))
+    return reply(
+      rpc_error(id, rpc_resource_not_found, "there is no such resource"));
+  std::string name{uri->get_string()};
+  if (!is_wanted)
+    to->remove(name);
+  else if (!to->add(name))
+    return reply(rpc_error(id, rpc_invalid_params,
+                           "too many resources are subscribed to; unsubscribe "
+                           "from some"));
+  reply(rpc_result(id, json::object{}));
 }
 
 json::value resource_templates() {

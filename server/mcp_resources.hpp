@@ -8,6 +8,13 @@
 /// Memories as resources of MCP: memory://SCOPE/ID, of the bound scope alone.
 namespace cloister::server {
 
+std::string resource_uri(const scope& where, const memory_id& id);
+
+/// Begins, or ends, being told of a resource.
+void subscribe(const client& bound, const mcp_subscriptions_ptr& to,
+               const boost::json::value& id, const boost::json::object& params,
+               const mcp_reply& reply, bool is_wanted);
+
 /// Newest first, a page at a time.
 void list_resources(const client& bound, const boost::json::value& id,
                     const boost::json::object& params, const mcp_reply& reply);

@@ -5,6 +5,7 @@
 
 #include "core/json_text.hpp"
 #include "runtime/digest.hpp"
+#include "server/event_feed.hpp"
 #include "server/mcp.hpp"
 #include "server/origin.hpp"
 #include "server/reading.hpp"
@@ -12,7 +13,7 @@
 #include "wire/object_reader.hpp"
 
 // The Streamable HTTP transport of MCP. Each message is answered with one
-// document; this server has nothing to say unasked, and so no streams.
+// document; what is said unasked, of resources, comes by a stream of its own.
 
 namespace cloister::server {
 
@@ -22,7 +23,6 @@ namespace json = boost::json;
 
 constexpr unsigned accepted = 202;
 constexpr unsigned bad_request = 400;
-constexpr unsigned method_not_allowed = 405;
 constexpr unsigned not_acceptable = 406;
 constexpr std::string_view session_header = "mcp-session-id";
 
@@ -71,7 +71,7 @@ void begin_session(const exchange_ptr& call, const client& bound,
   auto kind = call->request().header("cloister-session");
   auto session = made_session(*call, bound, user_id);
   if (kind.empty())
-    return handle_mcp(bound, message,
+    return handle_mcp(bound, message, session.wanted,
                       replying(call, call->of().agents.add(session)));
   if (kind != "ephemeral" && kind != "resumable")
     return call->fail(
@@ -83,7 +83,7 @@ void begin_session(const exchange_ptr& call, const client& bound,
         return call->fail(opened.error());
       opened->detach();
       session.scope = std::string{opened->scope().path()};
-      handle_mcp(opened->memories(), message,
+      handle_mcp(opened->memories(), message, session.wanted,
                  replying(call, call->of().agents.add(session)));
     });
 }
@@ -177,17 +177,67 @@ void post(const exchange_ptr& call) {
   const auto& bound_to
     = session->scope.empty() ? session->user_id : session->scope;
   call->with_client_of(
-    bound_to, [call, message = std::move(*message)](const client& bound) {
-      handle_mcp(bound, message, replying(call));
+    bound_to, [call, message = std::move(*message),
+               wanted = session->wanted](const client& bound) {
+      handle_mcp(bound, message, wanted, replying(call));
     });
 }
 
-void no_stream(const exchange_ptr& call) {
+event_feed::formatting
+notifications_for(const client& bound, const mcp_subscriptions_ptr& wanted) {
+  event_feed::formatting out;
+  auto number = wanted->begin_stream();
+  out.is_wanted = [wanted, number] { return wanted->is_newest(number); };
+  out.event = [bound, wanted](const memory_event& event) {
+    auto messages = mcp_notifications(bound, *wanted, event);
+    std::string text;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      // Whoever comes back after the first of two is told both again.
+      auto is_last = i + 1 == messages.size();
+      text += sse_event(is_last ? to_string(event.next) : "", "message",
+                        to_json_text(messages[i]));
+    }
+    return text;
+  };
+  out.end = [](const error&) { return std::string{}; };
+  return out;
+}
+
+/// What is said unasked: of a session there is one stream, the last that was
+/// asked for.
+void stream(const exchange_ptr& call) {
   if (!check_transport(call))
     return;
-  call->fail({errc::invalid_argument,
-              "this server has no stream of messages; it answers requests"},
-             method_not_allowed, {{"Allow", "POST, DELETE"}});
+  auto accepted_types = call->request().header("accept");
+  if (accepted_types.find("text/event-stream") == std::string_view::npos
+      && accepted_types.find("*/*") == std::string_view::npos)
+    return call->fail({errc::invalid_argument,
+                       "this is a stream; accept text/event-stream"},
+                      not_acceptable);
+  auto session = session_of(call);
+  if (!session)
+    return;
+  std::optional<event_position> after;
+  if (auto id = call->request().header("last-event-id"); !id.empty()) {
+    auto at = parse_event_position(id);
+    if (at.has_error())
+      return call->fail(at.error());
+    after = *at;
+  }
+  const auto& bound_to
+    = session->scope.empty() ? session->user_id : session->scope;
+  call->with_client_of(bound_to, [call, after, wanted = session->wanted](
+                                   const client& bound) {
+    event_feed::open(bound, after, notifications_for(bound, wanted),
+                     [call](const result<std::shared_ptr<event_feed>>& made) {
+                       if (made.has_error())
+                         return call->fail(made.error());
+                       http_response out;
+                       out.content_type = "text/event-stream";
+                       out.stream = *made;
+                       call->answer(std::move(out));
+                     });
+  });
 }
 
 void end(const exchange_ptr& call) {
@@ -229,9 +279,9 @@ const std::vector<route> routes{
    "/mcp",
    "mcp_stream",
    "agents",
-   "Streams of messages, which this server does not have",
+   "Notifications of resources, as server-sent events",
    access::api_key,
-   no_stream,
+   stream,
    {},
    "",
    "",

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "server/mcp_notifications.hpp"
+
 namespace cloister::server {
 
 /// A connection of MCP over HTTP, between its requests.
@@ -23,6 +25,7 @@ struct mcp_session {
   std::string scope = {};
   /// Whose it is: nobody makes others' go by having many.
   std::string organization = {};
+  mcp_subscriptions_ptr wanted = std::make_shared<mcp_subscriptions>();
 };
 
 /// Those that are open; of an organization that has too many, the one that was

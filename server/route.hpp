@@ -53,6 +53,7 @@ std::span<const route> scope_routes();
 std::span<const route> key_routes();
 std::span<const route> audit_routes();
 std::span<const route> operator_routes();
+std::span<const route> event_routes();
 std::span<const route> mcp_routes();
 std::span<const route> system_routes();
 

@@ -77,7 +77,8 @@ const std::vector<const route*>& all_routes() {
     std::vector<const route*> out;
     for (auto part :
          {memory_routes(), session_routes(), scope_routes(), key_routes(),
-          audit_routes(), operator_routes(), mcp_routes(), system_routes()})
+          audit_routes(), operator_routes(), event_routes(),
+          mcp_routes(), system_routes()})
       for (const auto& each : part)
         out.push_back(&each);
     return out;

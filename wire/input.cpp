@@ -87,12 +87,15 @@ search_options read_search(object_reader& from) {
   out.reach = read_visibility(from);
   if (auto scopes = from.texts("scopes"))
     out.scopes = std::move(*scopes);
-  if (auto mode = from.text("mode"); mode && *mode == "vector")
-    from.fail({errc::invalid_argument,
-               "a search by vectors needs an \"embedding\", which this version "
-               "does not search by"});
-  else if (mode && *mode != "lexical" && *mode != "hybrid")
-    from.fail({errc::invalid_argument, "\"mode\" is hybrid or lexical"});
+  if (auto embedding = from.reals("embedding"))
+    out.embedding = std::move(*embedding);
+  if (auto mode = from.text("mode")) {
+    auto parsed = parse_search_mode(*mode);
+    if (parsed)
+      out.mode = *parsed;
+    else
+      from.fail(parsed.error());
+  }
   if (auto timeout = from.number("timeout_ms"))
     out.timeout = std::chrono::milliseconds{
       std::min<std::uint64_t>(*timeout, limits::request_timeout_max.count())};

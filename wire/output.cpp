@@ -141,6 +141,23 @@ json::object to_json(const session_info& session) {
           {"expires_at", optional_time(session.expires_at)}};
 }
 
+json::object to_json(const memory_event& event, const scope& where) {
+  json::object out{{"type", to_string(event.kind)},
+                   {"scope", where.path()},
+                   {"at", to_rfc3339(event.at)}};
+  if (event.id) {
+    out["id"] = event.id->to_string();
+    out["revision"] = event.revision;
+  }
+  if (event.count > 0)
+    out["count"] = event.count;
+  if (!event.session.empty())
+    out["session"] = event.session;
+  if (!event.reason.empty())
+    out["reason"] = event.reason;
+  return out;
+}
+
 json::object to_json(const erasure_receipt& receipt) {
   return {{"version", receipt.version},
           {"scope", receipt.scope},

@@ -7,6 +7,7 @@
 
 #include <boost/json/fwd.hpp>
 
+#include "core/memory_event.hpp"
 #include "runtime/backup.hpp"
 #include "runtime/receipt.hpp"
 #include "runtime/rotation.hpp"
@@ -32,6 +33,7 @@ boost::json::object to_json_with_limits(const scope_summary& shown);
 boost::json::object organization_to_json(const scope_summary& summary);
 boost::json::object to_json(const quota& limits);
 boost::json::object to_json(const session_info& session);
+boost::json::object to_json(const memory_event& event, const scope& where);
 boost::json::object to_json(const erasure_receipt& receipt);
 boost::json::object to_json(const audit_record& record);
 /// `{"results", "cursor"}`.
