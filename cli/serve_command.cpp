@@ -244,6 +244,9 @@ void add_serve_command(CLI::App& app, context& shared) {
   serve->add_option("--allow-origin", server.allowed_origins,
                     "A web page's origin that may use MCP, like "
                     "https://app.example");
+  serve->add_flag("--allow-private-webhooks", server.allow_private_webhooks,
+                  "Webhooks of mem0's API may lead to this machine and to "
+                  "private networks");
   serve
     ->add_option("--log-level", server.log.level,
                  "info: each request; warn: those that failed here; off")

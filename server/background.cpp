@@ -5,13 +5,11 @@
 
 namespace cloister::server {
 
-namespace {
-
-constexpr std::size_t waiting_max = 16;
-
-} // namespace
-
-background::background() : thread_([this] { loop(); }) {}
+background::background(std::size_t threads, std::size_t waiting_max)
+  : waiting_max_(waiting_max) {
+  for (std::size_t i = 0; i < threads; ++i)
+    threads_.emplace_back([this] { loop(); });
+}
 
 background::~background() {
   {
@@ -19,15 +17,16 @@ background::~background() {
     ends_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  for (auto& each : threads_)
+    each.join();
 }
 
 bool background::run(std::function<void()> work) {
   std::lock_guard guard{mutex_};
-  if (ends_ || waiting_.size() >= waiting_max)
+  if (ends_ || waiting_.size() >= waiting_max_)
     return false;
   waiting_.push_back(std::move(work));
-  changed_.notify_all();
+  changed_.notify_one();
   return true;
 }
 

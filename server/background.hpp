@@ -8,13 +8,14 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 namespace cloister::server {
 
-/// A thread for the few calls that block, one after the other. Thread-safe.
+/// Threads for the few calls that block. Thread-safe.
 class background {
 public:
-  background();
+  explicit background(std::size_t threads = 1, std::size_t waiting_max = 16);
   background(const background&) = delete;
   background& operator=(const background&) = delete;
   /// Finishes what it has.
@@ -30,7 +31,8 @@ private:
   std::condition_variable changed_;
   std::deque<std::function<void()>> waiting_;
   bool ends_ = false;
-  std::thread thread_;
+  const std::size_t waiting_max_;
+  std::vector<std::thread> threads_;
 };
 
 } // namespace cloister::server

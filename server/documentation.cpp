@@ -122,6 +122,8 @@ std::string documentation_page() {
            "The same as <a href=\"/openapi.json\">OpenAPI 3.1</a>.</p>";
   std::string_view tag;
   for (auto each : all_routes()) {
+    if (!each->is_described)
+      continue;
     if (each->tag != tag)
       out += "<h2>" + std::string{each->tag} + "</h2>";
     tag = each->tag;

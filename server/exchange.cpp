@@ -4,6 +4,7 @@
 #include "server/exchange.hpp"
 
 #include <cstring>
+#include <future>
 #include <random>
 
 #include "core/encoding.hpp"
@@ -157,6 +158,20 @@ void exchange::with_client_of(const std::string& user_id,
       self->bound_ = bound->with_request_id(self->request_id_);
       work(*self->bound_);
     });
+}
+
+result<client> exchange::client_of(const std::string& user_id) const {
+  auto key = api_key();
+  if (key.has_error())
+    return key.error();
+  std::promise<result<client>> found;
+  of_->clients.find(*key, user_id, [&found](result<client> bound) {
+    found.set_value(std::move(bound));
+  });
+  auto bound = found.get_future().get();
+  if (bound)
+    return bound->with_request_id(request_id_);
+  return bound;
 }
 
 void exchange::with_operator(std::string_view wanted,

@@ -80,6 +80,8 @@ public:
   /// The same for a scope that the path names.
   void with_client_of(const std::string& user_id,
                       std::function<void(const client&)> work);
+  /// The same, waited for: on a thread that may block, after `with_client`.
+  result<client> client_of(const std::string& user_id) const;
   /// Calls `work` if the operator's key was given, or answers why not; that a
   /// tenant's key asked for it is in the audit trail, by the operation's name
   /// there.

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "core/limits.hpp"
+#include "server/public_address.hpp"
 
 namespace cloister::server {
 
@@ -23,10 +24,6 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using boost::system::error_code;
-
-/// Of an answer: the longest that a server gives, and then some.
-constexpr std::uint64_t body_bytes_max = 256 * 1024 * 1024;
-constexpr std::chrono::seconds patience{120};
 
 struct server_address {
   bool is_secure = false;
@@ -66,11 +63,27 @@ result<server_address> parse_url(std::string_view url) {
   return out;
 }
 
+bool is_public(const asio::ip::address& address) {
+  if (address.is_v4())
+    return is_public_address(address.to_v4().to_bytes());
+  auto bytes = address.to_v6().to_bytes();
+  if (address.to_v6().is_v4_mapped())
+    return is_public_address(std::span{bytes}.last(4));
+  return is_public_address(bytes);
+}
+
+error private_error() {
+  return {errc::forbidden,
+          "the address is this machine's, or in a private network; the "
+          "operator can allow that (--allow-private-webhooks)"};
+}
+
 } // namespace
 
 class http_client::impl {
 public:
-  explicit impl(server_address to) : to_(std::move(to)) {
+  impl(server_address to, http_client_options how)
+    : to_(std::move(to)), how_(how) {
     error_code ignored;
     tls_.set_default_verify_paths(ignored);
     tls_.set_verify_mode(asio::ssl::verify_peer, ignored);
@@ -99,7 +112,7 @@ public:
     }
     error_code failed;
     http::response_parser<http::string_body> parser;
-    parser.body_limit(body_bytes_max);
+    parser.body_limit(how_.body_bytes_max);
     transfer(message, parser, failed);
     if (failed) {
       close();
@@ -110,7 +123,30 @@ public:
     return plain(parser.release());
   }
 
+  std::optional<error> refused_address() {
+    auto found = addresses();
+    if (found && found->empty())
+      return private_error();
+    return std::nullopt;
+  }
+
 private:
+  using endpoints = std::vector<asio::ip::tcp::endpoint>;
+
+  /// Those that it may connect to.
+  result<endpoints> addresses() {
+    error_code failed;
+    asio::ip::tcp::resolver resolver{io_};
+    auto found = resolver.resolve(to_.host, to_.port, failed);
+    if (failed)
+      return no_answer(failed);
+    endpoints out;
+    for (const auto& each : found)
+      if (!how_.only_public || is_public(each.endpoint().address()))
+        out.push_back(each.endpoint());
+    return out;
+  }
+
   bool is_open() const {
     return plain_ || secure_;
   }
@@ -127,16 +163,17 @@ private:
   }
 
   result<void> open() {
+    auto found = addresses();
+    if (found.has_error())
+      return found.error();
+    if (found->empty())
+      return private_error();
     error_code failed;
-    asio::ip::tcp::resolver resolver{io_};
-    auto found = resolver.resolve(to_.host, to_.port, failed);
-    if (failed)
-      return no_answer(failed);
     if (to_.is_secure)
       secure_.emplace(io_, tls_);
     else
       plain_.emplace(io_);
-    tcp().connect(found, failed);
+    connect(*found, failed);
     if (!failed && secure_)
       shake_hands(failed);
     if (!failed)
@@ -145,12 +182,27 @@ private:
     return no_answer(failed);
   }
 
+  /// Only what is asynchronous has a time-out.
+  void connect(const endpoints& to, error_code& failed) {
+    tcp().expires_after(how_.patience);
+    tcp().async_connect(to, [&](const error_code& done, const auto&) {
+      failed = done;
+    });
+    io_.restart();
+    io_.run();
+  }
+
   void shake_hands(error_code& failed) {
     SSL_set_tlsext_host_name(secure_->native_handle(), to_.host.c_str());
     secure_->set_verify_callback(asio::ssl::host_name_verification{to_.host},
                                  failed);
-    if (!failed)
-      secure_->handshake(asio::ssl::stream_base::client, failed);
+    if (failed)
+      return;
+    tcp().expires_after(how_.patience);
+    secure_->async_handshake(asio::ssl::stream_base::client,
+                             [&](const error_code& done) { failed = done; });
+    io_.restart();
+    io_.run();
   }
 
   void transfer(http::request<http::string_body>& message,
@@ -158,7 +210,7 @@ private:
                 error_code& failed) {
     // Only what is asynchronous has a time-out.
     auto on = [&](auto& stream) {
-      tcp().expires_after(patience);
+      tcp().expires_after(how_.patience);
       http::async_write(
         stream, message, [&](const error_code& written, std::size_t) {
           failed = written;
@@ -201,6 +253,7 @@ private:
   }
 
   server_address to_;
+  http_client_options how_;
   asio::io_context io_;
   asio::ssl::context tls_{asio::ssl::context::tls_client};
   std::optional<beast::tcp_stream> plain_;
@@ -214,11 +267,16 @@ http_client::http_client(http_client&&) noexcept = default;
 http_client& http_client::operator=(http_client&&) noexcept = default;
 http_client::~http_client() = default;
 
-result<http_client> http_client::to(std::string_view url) {
+result<http_client> http_client::to(std::string_view url,
+                                    http_client_options how) {
   auto parsed = parse_url(url);
   if (parsed.has_error())
     return parsed.error();
-  return http_client{std::make_unique<impl>(std::move(*parsed))};
+  return http_client{std::make_unique<impl>(std::move(*parsed), how)};
+}
+
+std::optional<error> http_client::refused_address() {
+  return impl_->refused_address();
 }
 
 result<http_response> http_client::ask(http_method method,

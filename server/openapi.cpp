@@ -109,6 +109,8 @@ std::string lower(std::string_view text) {
 json::object paths() {
   json::object out;
   for (auto each : all_routes()) {
+    if (!each->is_described)
+      continue;
     auto& path = out[each->pattern];
     if (!path.is_object())
       path = json::object{};
@@ -175,6 +177,8 @@ std::string_view description_of(std::string_view tag) {
 json::array tags() {
   json::array out;
   for (auto each : all_routes()) {
+    if (!each->is_described)
+      continue;
     auto known = std::any_of(out.begin(), out.end(), [&](const auto& tag) {
       return tag.at("name").as_string() == each->tag;
     });

@@ -44,6 +44,8 @@ struct route {
   std::string_view content_type = "application/json";
   /// Whether it takes `user_id`, in the query and as a header.
   bool has_user_id = true;
+  /// Whether the description of the API has it.
+  bool is_described = true;
 };
 
 // -- the routes, by what they are about --
@@ -55,6 +57,9 @@ std::span<const route> audit_routes();
 std::span<const route> operator_routes();
 std::span<const route> event_routes();
 std::span<const route> mcp_routes();
+std::span<const route> mem0_memory_routes();
+std::span<const route> mem0_entity_routes();
+std::span<const route> mem0_project_routes();
 std::span<const route> system_routes();
 
 /// All of them.

@@ -11,7 +11,7 @@ namespace {
 
 std::vector<std::string_view> segments_of(std::string_view pattern) {
   std::vector<std::string_view> out;
-  for (std::size_t at = 1; at <= pattern.size();) {
+  for (std::size_t at = 1; at < pattern.size();) {
     auto end = std::min(pattern.find('/', at), pattern.size());
     out.push_back(pattern.substr(at, end - at));
     at = end + 1;
@@ -78,7 +78,8 @@ const std::vector<const route*>& all_routes() {
     for (auto part :
          {memory_routes(), session_routes(), scope_routes(), key_routes(),
           audit_routes(), operator_routes(), event_routes(),
-          mcp_routes(), system_routes()})
+          mcp_routes(), mem0_memory_routes(), mem0_entity_routes(),
+          mem0_project_routes(), system_routes()})
       for (const auto& each : part)
         out.push_back(&each);
     return out;

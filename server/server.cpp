@@ -55,7 +55,8 @@ public:
   impl(runtime store, const server_options& options,
        std::unique_ptr<asio::ssl::context> tls)
     : of_(std::make_shared<connections>(
-      std::make_shared<service>(std::move(store), request_log{options.log}),
+      std::make_shared<service>(std::move(store), request_log{options.log},
+                                options.allow_private_webhooks),
       options)),
       tls_(std::move(tls)),
       threads_wanted_(options.threads != 0

@@ -47,6 +47,8 @@ struct server_options {
   /// Origins of web pages that may use it, like "https://app.example".
   std::vector<std::string> allowed_origins = {};
   log_options log = {};
+  /// Webhooks may lead to this machine and to private networks.
+  bool allow_private_webhooks = false;
 };
 
 /// A server over an opened store. Thread-safe.

@@ -14,6 +14,7 @@
 #include "server/mcp_sessions.hpp"
 #include "server/request_log.hpp"
 #include "server/request_metrics.hpp"
+#include "server/webhook_outbox.hpp"
 
 namespace cloister::server {
 
@@ -24,9 +25,12 @@ struct service {
   request_log log;
   request_metrics metrics;
   background blocking;
+  /// Requests of mem0's clients, which may look at many scopes.
+  background mem0_threads{8, 256};
   /// Exports that are gathered, each of them large.
   std::atomic<int> exports{0};
   mcp_sessions agents;
+  webhook_outbox webhooks;
   /// Web pages from there may use it, besides those of its own address.
   std::vector<std::string> allowed_origins;
   /// It listens on this machine alone: no other name leads to it.
@@ -34,8 +38,11 @@ struct service {
   /// It ends: nothing new is begun, and load balancers are told.
   std::atomic<bool> is_draining{false};
 
-  explicit service(runtime opened, request_log logs)
-    : store(std::move(opened)), clients(store), log(std::move(logs)) {}
+  service(runtime opened, request_log logs, bool allows_private_webhooks)
+    : store(std::move(opened)),
+      clients(store),
+      log(std::move(logs)),
+      webhooks(store, {allows_private_webhooks}) {}
 };
 
 } // namespace cloister::server

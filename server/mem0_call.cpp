@@ -1,0 +1,117 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/mem0_call.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include <boost/json.hpp>
+
+namespace cloister::server::mem0 {
+
+namespace json = boost::json;
+
+timestamp call::now() const {
+  auto since = std::chrono::system_clock::now().time_since_epoch();
+  return {
+    std::chrono::duration_cast<std::chrono::milliseconds>(since).count()};
+}
+
+result<json::object> call::body() const {
+  return http_->body();
+}
+
+result<std::size_t> call::number_in_query(std::string_view name,
+                                          std::size_t otherwise) const {
+  auto text = http_->query(name);
+  if (!text)
+    return otherwise;
+  std::size_t out = 0;
+  auto end = text->data() + text->size();
+  auto [behind, failed] = std::from_chars(text->data(), end, out);
+  if (failed != std::errc{} || behind != end || out == 0)
+    return error{errc::invalid_argument,
+                 std::string{name} + " is a number from 1"};
+  return out;
+}
+
+result<client> call::at(std::string_view name) const {
+  return http_->client_of(std::string{name});
+}
+
+result<std::vector<scope>> call::scopes() const {
+  auto found = root_.find_scopes();
+  if (found)
+    std::erase_if(*found,
+                  [](const auto& each) { return each.name() == own_segment; });
+  return found;
+}
+
+result<call::found_memory> call::find(std::string_view text) const {
+  auto id = memory_id::parse(text);
+  if (id.has_error())
+    return error{errc::invalid_argument, "memory_id should be a valid UUID"};
+  error none{errc::not_found, "Memory not found!"};
+  auto holders = root_.find_holders(*id);
+  if (holders.has_error())
+    return holders.error();
+  for (const auto& name : *holders) {
+    if (name.name() == own_segment)
+      continue;
+    auto bound = at(name.path());
+    if (bound.has_error())
+      return bound.error();
+    auto found = bound->get_memory(*id);
+    if (found)
+      return found_memory{*bound, std::move(*found)};
+    if (found.error().code != errc::not_found
+        && found.error().code != errc::erased)
+      return found.error();
+  }
+  return none;
+}
+
+void run(const exchange_ptr& http, handler work, unsigned status) {
+  http->with_client_of("", [http, work, status](const client& root) {
+    auto begun = http->of().mem0_threads.run([http, work, status, root] {
+      auto done = work(call{http, root});
+      if (done)
+        http->answer(status, *done);
+      else
+        http->fail(done.error());
+    });
+    if (!begun)
+      http->fail({errc::overloaded, "too many such requests wait; try again",
+                  limits::overload_retry_hint});
+  });
+}
+
+result<entity_ids> ids_in_object(const json::object& from) {
+  entity_ids out;
+  for (const auto& kind : entity_kinds) {
+    auto given = from.if_contains(kind.field);
+    if (given == nullptr || given->is_null())
+      continue;
+    if (given->is_string())
+      out.*kind.of = std::string{given->get_string()};
+    else if (given->is_int64() || given->is_uint64())
+      out.*kind.of = json::serialize(*given);
+    else
+      return error{errc::invalid_argument,
+                   std::string{kind.field} + " is a text"};
+    if ((out.*kind.of)->empty())
+      return error{errc::invalid_argument,
+                   std::string{kind.field} + " is empty"};
+  }
+  return out;
+}
+
+entity_ids ids_in_query(const exchange& http) {
+  entity_ids out;
+  for (const auto& kind : entity_kinds)
+    out.*kind.of = http.query(kind.field);
+  return out;
+}
+
+} // namespace cloister::server::mem0

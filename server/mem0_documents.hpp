@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "runtime/client.hpp"
+
+/// Feedback, exports, settings and webhooks: what mem0's API keeps besides
+/// memories, as memories of a scope of its own below the key's root, sealed and
+/// audited like all others.
+namespace cloister::server::mem0 {
+
+class call;
+
+struct document {
+  memory_id id;
+  std::string key;
+  boost::json::object content;
+  timestamp created_at;
+  timestamp updated_at;
+};
+
+/// The documents of one kind, e.g. "webhook", by keys that are unique in it.
+class documents {
+public:
+  documents(client where, std::string kind)
+    : where_(std::move(where)), kind_(std::move(kind)) {}
+
+  /// Those below a key's root. Fails with `invalid_argument` where its root can
+  /// have none.
+  static result<documents> of(const call& from, std::string kind);
+
+  /// Replaces what is there.
+  result<document> put(const std::string& key,
+                       const boost::json::object& content) const;
+  /// Nothing if there is none.
+  result<std::optional<document>> get(const std::string& key) const;
+  /// The oldest first.
+  result<std::vector<document>> all() const;
+  result<void> remove(const memory_id& id) const;
+
+private:
+  result<std::vector<document>> matching(std::optional<std::string> key) const;
+
+  client where_;
+  std::string kind_;
+};
+
+} // namespace cloister::server::mem0

@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <optional>
+
+#include <boost/json/object.hpp>
+
+#include "server/mem0_names.hpp"
+
+namespace cloister::server::mem0 {
+
+/// What mem0's filters say of one scope: nothing where none of its memories
+/// pass, else a filter for them, which may be empty. Fails with
+/// `invalid_argument`, whatever the scope is.
+result<std::optional<boost::json::object>>
+filter_for(const boost::json::object& filters, const entity_ids& of);
+
+/// Whether a filter names a user, an agent, an app or a run anywhere.
+bool names_entity(const boost::json::object& filters);
+
+} // namespace cloister::server::mem0
