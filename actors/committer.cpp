@@ -19,6 +19,7 @@ struct committer_state {
   static inline const char* name = "cloister.committer";
 
   std::unique_ptr<persistence::commit_queue> queue;
+  std::shared_ptr<engine::node_counters> counters;
   std::vector<caf::typed_response_promise<commit_outcome>> waiting;
   std::chrono::milliseconds pause = reopen_pause;
   bool flush_sent = false;
@@ -39,6 +40,7 @@ caf::result<commit_outcome> gather(committer_self self,
   auto& state = self->state;
   auto promise = self->make_response_promise<commit_outcome>();
   state.queue->add(what.batch);
+  ++state.counters->commits_waiting;
   state.waiting.push_back(promise);
   // Whatever is in the mailbox by now is joined before the flush comes up.
   if (!std::exchange(state.flush_sent, true))
@@ -50,7 +52,15 @@ void flush(committer_self self) {
   auto& state = self->state;
   state.flush_sent = false;
   auto waiting = std::exchange(state.waiting, {});
+  auto began = std::chrono::steady_clock::now();
   auto outcomes = state.queue->flush();
+  auto took = std::chrono::duration_cast<std::chrono::microseconds>(
+    std::chrono::steady_clock::now() - began);
+  state.counters->commits_waiting
+    -= static_cast<std::int64_t>(waiting.size());
+  state.counters->commit_changes.add(waiting.size());
+  state.counters->commit_microseconds.add(
+    static_cast<std::uint64_t>(took.count()));
   for (std::size_t i = 0; i < outcomes.size(); ++i)
     waiting[i].deliver(commit_outcome{std::move(outcomes[i])});
   if (state.queue->must_reopen())
@@ -72,6 +82,7 @@ committer_actor::behavior_type
 committer_behavior(committer_self self,
                    const std::shared_ptr<committer_options>& options) {
   silence(self);
+  self->state.counters = options->counters;
   self->state.queue = std::make_unique<persistence::commit_queue>(
     *options->records, *options->slots, *options->directory);
   return {

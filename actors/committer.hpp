@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/interfaces.hpp"
+#include "engine/node_counters.hpp"
 #include "persistence/data_directory.hpp"
 #include "persistence/key_slots.hpp"
 #include "persistence/store.hpp"
@@ -18,6 +19,7 @@ struct committer_options {
   persistence::store* records = nullptr;
   persistence::key_slots* slots = nullptr;
   persistence::data_directory* directory = nullptr;
+  std::shared_ptr<engine::node_counters> counters;
 };
 
 /// Starts the one writer, on a thread of its own.

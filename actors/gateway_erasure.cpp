@@ -130,8 +130,12 @@ gateway::impl::erase_in_turn(auth::grant allowed, erasure_plan plan) {
       keeping->leave_unfinished(std::move(each));
   if (done)
     erasing->forget(target);
-  if (done)
+  if (done) {
     with.signals->ended(target);
+    with.counters->scopes_erased += done->scopes;
+    if (target.kind() == scope_kind::session)
+      ++with.counters->sessions_ended;
+  }
   // What has the name next begins with limits of its own.
   if (done)
     with.rates->forget(target);

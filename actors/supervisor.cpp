@@ -65,7 +65,7 @@ void start_all(supervisor_self self) {
     return;
   }
   state.committer
-    = spawn_committer(self->system(), {o.records, o.slots, o.directory});
+    = spawn_committer(self->system(), {o.records, o.slots, o.directory, o.with.counters});
   state.loaders = spawn_loader(self->system(), o.loader_threads);
   auto node_engine = std::make_unique<engine::node_engine>(o.with, *node);
   core_actors::handles core;

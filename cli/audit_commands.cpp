@@ -26,6 +26,8 @@ struct list_arguments {
   std::string since;
   std::string cursor;
   std::size_t limit = limits::page_results_default;
+  /// The store's own trail, whatever key is set.
+  bool store = false;
 };
 
 result<audit_options> to_options(const list_arguments& asked) {
@@ -61,16 +63,20 @@ result<audit_list> fetch(context& shared, const list_arguments& asked) {
     return options.error();
   if (auto known = shared.check_identity(); known.has_error())
     return known.error();
+  if (!shared.url.empty() && asked.store) {
+    auto opened = shared.open_remote_operator();
+    return opened ? opened->list_node_audit(*options) : opened.error();
+  }
   if (!shared.url.empty()) {
     auto bound = shared.open_remote(asked.scope);
     return bound ? bound->list_audit(*options) : bound.error();
   }
-  if (shared.api_key.empty()) {
+  if (shared.api_key.empty() || asked.store) {
     auto opened = shared.open_runtime();
     if (opened.has_error())
       return opened.error();
     const auto& named = asked.scope.empty() ? shared.user_id : asked.scope;
-    if (named.empty())
+    if (named.empty() || asked.store)
       return opened->list_node_audit(*options);
     auto bound = as_operator(*opened, named);
     return bound ? bound->list_audit(*options) : bound.error();
@@ -212,6 +218,9 @@ void add_audit_commands(CLI::App& app, context& shared) {
   list->add_option("--principal", asked->principal, "A key's label or id");
   list->add_option("--since", asked->since, "E.g. 24h, or a time");
   list->add_option("--cursor", asked->cursor, "From the page before");
+  list->add_flag("--store", asked->store,
+                 "The store's own trail: the operator's acts, and refusals at "
+                 "the door");
   list->add_option("--limit", asked->limit, "1 to 1000")->capture_default_str();
   list->callback([&shared, asked] {
     shared.run = [asked](context& c) { return run_list(c, *asked); };

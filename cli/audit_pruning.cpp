@@ -41,22 +41,21 @@ exit_code run_prune(context& shared, const prune_arguments& asked) {
   auto before = oldest_kept(asked);
   if (before.has_error())
     return fail(before.error());
-  auto opened = shared.open_runtime();
-  if (opened.has_error())
-    return fail(opened.error());
-  std::optional<busy_sign> busy;
-  busy.emplace("pruning", shared.style.quiet);
-  auto done = opened->prune_audit(asked.scope, *before);
-  busy.reset();
-  if (done.has_error())
-    return fail(done.error());
-  if (shared.style.json)
-    print_json(
-      json::object{{"entries", done->entries}, {"chains", done->chains}});
-  else if (!shared.style.quiet)
-    std::cout << counted(done->entries, "entry", "entries") << " of "
-              << counted(done->chains, "chain", "chains") << " pruned.\n";
-  return exit_code::done;
+  return shared.with_operator([&](const auto& opened) {
+    std::optional<busy_sign> busy;
+    busy.emplace("pruning", shared.style.quiet);
+    auto done = opened.prune_audit(asked.scope, *before);
+    busy.reset();
+    if (done.has_error())
+      return fail(done.error());
+    if (shared.style.json)
+      print_json(
+        json::object{{"entries", done->entries}, {"chains", done->chains}});
+    else if (!shared.style.quiet)
+      std::cout << counted(done->entries, "entry", "entries") << " of "
+                << counted(done->chains, "chain", "chains") << " pruned.\n";
+    return exit_code::done;
+  });
 }
 
 } // namespace

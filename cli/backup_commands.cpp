@@ -37,7 +37,7 @@ backup_watcher shown_by(progress_bar& bar) {
 }
 
 exit_code run_backup(context& shared, const std::string& file) {
-  return show(shared.open_runtime(), [&](const runtime& opened) {
+  return shared.with_operator([&](const auto& opened) {
     auto made = [&] {
       progress_bar bar{"backing up", 0, shared.style.quiet};
       return opened.back_up(file, shown_by(bar));

@@ -103,6 +103,17 @@ context::open_remote(std::string_view user_id_override) const {
     user_id_override.empty() ? user_id : std::string{user_id_override});
 }
 
+result<remote_operator> context::open_remote_operator() const {
+  if (auto known = check_identity(); known.has_error())
+    return known.error();
+  if (api_key.empty())
+    return error{errc::unauthenticated,
+                 "at a server this is the operator's: give the operator key "
+                 "that `cloister init` showed with --api-key or "
+                 "CLOISTER_API_KEY"};
+  return remote_operator::to(url, api_key);
+}
+
 exit_code fail(const error& failure) {
   print_error(failure);
   return exit_code_of(failure.code);

@@ -11,6 +11,7 @@
 
 #include "cli/output.hpp"
 #include "cli/remote_client.hpp"
+#include "cli/remote_operator.hpp"
 #include "runtime/master_key_source.hpp"
 #include "runtime/runtime.hpp"
 
@@ -52,10 +53,16 @@ struct context {
   template <class Work>
   exit_code with_memory(const std::string& id, Work work) const;
 
+  /// Does `work(runtime)` for the operator, on the store or at the server that
+  /// is named, by the operator's key.
+  template <class Work>
+  exit_code with_operator(Work work) const;
+
   /// The client that --api-key and --user-id name, and its runtime.
   result<client> open_client(std::string_view user_id_override = {}) const;
   /// The same at the server of --url.
   result<remote_client> open_remote(std::string_view user_id_override) const;
+  result<remote_operator> open_remote_operator() const;
 };
 
 /// Prints an error and answers its exit code.
@@ -70,6 +77,12 @@ exit_code show(result<T> outcome, Print print) {
 template <class Work>
 exit_code context::with_client(Work work) const {
   return with_client_of("", work);
+}
+
+template <class Work>
+exit_code context::with_operator(Work work) const {
+  return url.empty() ? show(open_runtime(), work)
+                     : show(open_remote_operator(), work);
 }
 
 template <class Work>

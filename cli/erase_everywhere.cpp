@@ -26,13 +26,11 @@ std::vector<scope> scopes_named(const scope_listing& list,
   return out;
 }
 
-/// All that there are, or why not.
-result<std::vector<scope>> find_all(const context& shared,
+/// All that there are below, or why not.
+template <class Client>
+result<std::vector<scope>> find_all(const Client& root,
                                     const std::string& segment) {
-  auto root = shared.open_client("");
-  if (root.has_error())
-    return root.error();
-  auto list = root->list_scopes();
+  auto list = root.list_scopes();
   if (list.has_error())
     return list.error();
   if (list->truncated)
@@ -49,14 +47,17 @@ result<std::vector<scope>> find_all(const context& shared,
   return found;
 }
 
-} // namespace
-
-exit_code erase_everywhere(context& shared, const std::string& segment,
-                           erase_options options, bool yes) {
-  if (segment.find('/') != std::string::npos)
-    return fail({errc::invalid_argument,
-                 "--everywhere takes one segment, e.g. user_sarah"});
-  auto found = find_all(shared, segment);
+/// `open(name)` opens a client.
+template <class Open>
+exit_code erase_all(const context& shared, const std::string& segment,
+                    const erase_options& options, bool yes, Open open) {
+  // Opened anew for each: one process has a store open once.
+  auto found = [&]() -> result<std::vector<scope>> {
+    auto root = open("");
+    if (root.has_error())
+      return root.error();
+    return find_all(*root, segment);
+  }();
   if (found.has_error())
     return fail(found.error());
   if (!yes) {
@@ -70,8 +71,9 @@ exit_code erase_everywhere(context& shared, const std::string& segment,
   }
   json::array receipts;
   for (const auto& each : *found) {
-    auto bound = shared.open_client(each.path());
-    auto receipt = bound ? bound->erase_scope(options) : bound.error();
+    auto bound = open(each.path());
+    auto receipt = bound ? bound->erase_scope(options)
+                         : result<erasure_receipt>{bound.error()};
     // What was erased before is told of, whatever fails then.
     if (receipt.has_error()) {
       if (shared.style.json && !receipts.empty())
@@ -86,6 +88,22 @@ exit_code erase_everywhere(context& shared, const std::string& segment,
   if (shared.style.json)
     print_json(json::object{{"results", std::move(receipts)}});
   return exit_code::done;
+}
+
+} // namespace
+
+exit_code erase_everywhere(context& shared, const std::string& segment,
+                           erase_options options, bool yes) {
+  if (segment.find('/') != std::string::npos)
+    return fail({errc::invalid_argument,
+                 "--everywhere takes one segment, e.g. user_sarah"});
+  if (shared.url.empty())
+    return erase_all(shared, segment, options, yes, [&](std::string_view name) {
+      return shared.open_client(name);
+    });
+  return erase_all(shared, segment, options, yes, [&](std::string_view name) {
+    return shared.open_remote(name);
+  });
 }
 
 } // namespace cloister::cli

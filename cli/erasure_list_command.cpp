@@ -15,7 +15,7 @@ namespace cloister::cli {
 namespace json = boost::json;
 
 exit_code run_erased(context& shared, const std::string& path) {
-  return show(shared.open_runtime(), [&](const runtime& opened) {
+  return shared.with_operator([&](const auto& opened) {
     return show(opened.list_erased(), [&](const erasure_list& list) {
       auto text = to_json_text(list);
       if (path.empty()) {

@@ -123,10 +123,14 @@ result<import_line> parse_line(const std::string& text) {
 /// Gathers lines by user_id and stores them in batches. A line's idempotency
 /// key is made of its bytes, so that importing a file twice, or again after an
 /// interruption, stores nothing twice.
+template <class Client>
 class importer {
 public:
-  importer(const runtime& store, const context& shared)
-    : store_(store), shared_(shared) {}
+  /// How clients are opened, by their user_id.
+  using opener = std::function<result<Client>(const std::string&)>;
+
+  importer(opener open, const context& shared)
+    : open_(std::move(open)), shared_(shared) {}
 
   /// Fails with what is wrong with the line, by its number.
   result<void> add(std::size_t number, const std::string& text) {
@@ -186,11 +190,11 @@ private:
     return why;
   }
 
-  result<client*> client_of(const std::string& user_id) {
+  result<Client*> client_of(const std::string& user_id) {
     auto found = clients_.find(user_id);
     if (found == clients_.end()) {
       auto name = user_id.empty() ? shared_.user_id : user_id;
-      auto made = store_.client(shared_.api_key, name);
+      auto made = open_(name);
       if (made.has_error())
         return made.error();
       found = clients_.emplace(user_id, std::move(*made)).first;
@@ -216,7 +220,7 @@ private:
   }
 
   /// To find the line that a batch was refused for, and keep the others.
-  result<void> store_one_by_one(const client& target, const batch& waiting) {
+  result<void> store_one_by_one(const Client& target, const batch& waiting) {
     for (std::size_t i = 0; i < waiting.drafts.size(); ++i) {
       auto made = target.import_memories({waiting.drafts[i]});
       if (made.has_error())
@@ -231,9 +235,9 @@ private:
     known_ += asked - created;
   }
 
-  const runtime& store_;
+  opener open_;
   const context& shared_;
-  std::map<std::string, client> clients_;
+  std::map<std::string, Client> clients_;
   std::map<std::string, batch> waiting_;
   std::map<std::string, std::size_t> seen_;
   std::size_t waiting_lines_ = 0;
@@ -254,8 +258,9 @@ struct read_input {
 };
 
 /// Stores what `in` has. What was read before a bad line is kept.
+template <class Importer>
 result<read_input> read_all(std::istream& in, std::uint64_t size, bool quiet,
-                            importer& target) {
+                            Importer& target) {
   read_input out;
   std::string line;
   std::uint64_t bytes = 0;
@@ -283,7 +288,8 @@ result<read_input> read_all(std::istream& in, std::uint64_t size, bool quiet,
   return out;
 }
 
-exit_code show_imported(const context& shared, const importer& target,
+template <class Importer>
+exit_code show_imported(const context& shared, const Importer& target,
                         std::size_t lines) {
   if (shared.style.json)
     print_json(json::object{{"imported", target.stored()},
@@ -297,6 +303,27 @@ exit_code show_imported(const context& shared, const importer& target,
                         + " had been imported before (those deleted since stay "
                           "deleted) or have expired.\n");
   return exit_code::done;
+}
+
+template <class Client>
+exit_code import_from(std::istream& in, const std::string& path,
+                      const context& shared,
+                      typename importer<Client>::opener open) {
+  importer<Client> target{std::move(open), shared};
+  auto read = read_all(in, size_of(path), shared.style.quiet, target);
+  auto stored = "; " + counted(target.stored(), "memory is", "memories are")
+                + " stored; ";
+  if (read.has_error())
+    return fail({read.error().code,
+                 read.error().detail + stored + "run it again when mended"});
+  if (in.bad())
+    return fail({errc::unavailable, path + " could not be read to its end"
+                                      + stored + "run it again"});
+  if (read->interrupted)
+    return fail({errc::unavailable, "interrupted after line "
+                                      + std::to_string(read->lines) + stored
+                                      + "run it again to go on"});
+  return show_imported(shared, target, read->lines);
 }
 
 exit_code run_import(context& shared, const std::string& path) {
@@ -314,24 +341,15 @@ exit_code run_import(context& shared, const std::string& path) {
   if (waits && std::freopen(path.c_str(), "r", stdin) == nullptr)
     return fail({errc::not_found, path + " cannot be read"});
   auto& in = path == "-" || waits ? std::cin : file;
-  auto opened = shared.open_runtime();
-  if (opened.has_error())
-    return fail(opened.error());
-  importer target{*opened, shared};
-  auto read = read_all(in, size_of(path), shared.style.quiet, target);
-  auto stored = "; " + counted(target.stored(), "memory is", "memories are")
-                + " stored; ";
-  if (read.has_error())
-    return fail({read.error().code,
-                 read.error().detail + stored + "run it again when mended"});
-  if (in.bad())
-    return fail({errc::unavailable, path + " could not be read to its end"
-                                      + stored + "run it again"});
-  if (read->interrupted)
-    return fail({errc::unavailable, "interrupted after line "
-                                      + std::to_string(read->lines) + stored
-                                      + "run it again to go on"});
-  return show_imported(shared, target, read->lines);
+  if (!shared.url.empty())
+    return import_from<remote_client>(
+      in, path, shared,
+      [&](const std::string& name) { return shared.open_remote(name); });
+  return show(shared.open_runtime(), [&](const runtime& opened) {
+    return import_from<client>(in, path, shared, [&](const std::string& name) {
+      return opened.client(shared.api_key, name);
+    });
+  });
 }
 
 } // namespace

@@ -133,6 +133,15 @@ std::string without_notifications(std::string answer) {
   return to_json_text(*message);
 }
 
+bool wants_notifications(const std::string& line) {
+  auto message = wire::parse_json(line);
+  auto object = message ? message->if_object() : nullptr;
+  auto method = object != nullptr ? object->if_contains("method") : nullptr;
+  return method != nullptr
+         && (*method == "resources/subscribe"
+             || *method == "resources/unsubscribe");
+}
+
 /// Hands messages to a server and its answers back.
 exit_code serve_through(const context& shared, const std::string& url,
                         bool in_session) {
@@ -152,6 +161,14 @@ exit_code serve_through(const context& shared, const std::string& url,
   for (std::string line; read_message(line);) {
     if (line.find_first_not_of(" \t\r") == std::string::npos)
       continue;
+    if (wants_notifications(line)) {
+      std::cout << to_json_text(server::rpc_error(
+        id_in(line), server::rpc_method_not_found,
+        "through a server nothing is told unasked; this connection has no "
+        "subscriptions"))
+                << std::endl;
+      continue;
+    }
     auto answer = to->ask(server::http_method::post, "/mcp", headers, line);
     if (answer.has_error()) {
       std::cout << to_json_text(server::rpc_error(

@@ -42,7 +42,7 @@ exit_code show_disabled(const context& shared, const org_end& asked,
 }
 
 exit_code run_cancel(context& shared, const org_end& asked) {
-  return show(shared.open_runtime(), [&](const runtime& opened) {
+  return shared.with_operator([&](const auto& opened) {
     if (auto done = opened.keep_organization(asked.name); done.has_error())
       return fail(done.error());
     if (shared.style.json)
@@ -66,7 +66,7 @@ exit_code run_erase(context& shared, const org_end& asked) {
   if (delay.has_error())
     return fail(delay.error());
   auto span = asked.now ? std::chrono::milliseconds{0} : *delay;
-  return show(shared.open_runtime(), [&](const runtime& opened) {
+  return shared.with_operator([&](const auto& opened) {
     return show(opened.erase_organization(asked.name, span),
                 [&](const organization_erasure& done) {
                   return done.receipt ? show_receipt(shared, *done.receipt)
@@ -76,7 +76,7 @@ exit_code run_erase(context& shared, const org_end& asked) {
 }
 
 exit_code run_receipt(context& shared, const std::string& name) {
-  return show(shared.open_runtime(), [&](const runtime& opened) {
+  return shared.with_operator([&](const auto& opened) {
     return show(opened.find_organization_receipt(name),
                 [&](const erasure_receipt& receipt) {
                   return show_receipt(shared, receipt, receipt_time::earlier);
@@ -85,7 +85,7 @@ exit_code run_receipt(context& shared, const std::string& name) {
 }
 
 exit_code run_reinstate(context& shared, const std::string& name) {
-  return show(shared.open_runtime(), [&](const runtime& opened) {
+  return shared.with_operator([&](const auto& opened) {
     if (auto done = opened.reinstate_organization(name); done.has_error())
       return fail(done.error());
     if (shared.style.json)

@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 
+#include "cli/server_connection.hpp"
 #include "core/json_text.hpp"
 #include "core/rfc3339.hpp"
 #include "wire/answers.hpp"
@@ -19,8 +20,6 @@ namespace {
 namespace json = boost::json;
 using server::http_method;
 using server::percent_encoded;
-
-constexpr unsigned first_failure = 300;
 
 /// "?a=b&c=d" of what is there.
 class query_text {
@@ -132,65 +131,14 @@ std::string path_of(const memory_id& id, std::string_view rest = "") {
 
 } // namespace
 
-struct remote_client::connection {
-  server::http_client to;
-  std::string api_key;
-  std::string user_id;
-
-  server::http_client::headers headers() const {
-    server::http_client::headers out{{"Authorization", "Bearer " + api_key}};
-    if (!user_id.empty())
-      out.emplace_back("X-User-ID", user_id);
-    return out;
-  }
-
-  result<std::string> text(http_method method, const std::string& target,
-                           const std::optional<json::object>& body = {},
-                           std::optional<std::uint32_t> if_revision = {},
-                           const std::optional<std::string>& once = {}) {
-    auto sent = headers();
-    if (if_revision)
-      sent.emplace_back("If-Match", '"' + std::to_string(*if_revision) + '"');
-    if (once)
-      sent.emplace_back("Idempotency-Key", *once);
-    if (body)
-      sent.emplace_back("Content-Type", "application/json");
-    auto answer = to.ask(method, target, sent,
-                         body ? to_json_text(*body) : std::string{});
-    if (answer.has_error())
-      return answer.error();
-    if (answer->status >= first_failure)
-      return wire::parse_problem(answer->status, answer->body);
-    return std::move(answer->body);
-  }
-
-  template <class... Arguments>
-  result<json::value> ask(Arguments&&... arguments) {
-    auto answer = text(std::forward<Arguments>(arguments)...);
-    if (answer.has_error())
-      return answer.error();
-    return wire::parse_json(*answer);
-  }
-
-  /// Asks, and makes a value of the answer.
-  template <class Parse, class... Arguments>
-  auto get(Parse parse, Arguments&&... arguments)
-    -> decltype(parse(std::declval<const json::value&>())) {
-    auto answer = ask(std::forward<Arguments>(arguments)...);
-    if (answer.has_error())
-      return answer.error();
-    return parse(*answer);
-  }
-};
-
 result<remote_client> remote_client::to(const std::string& url,
                                         const std::string& api_key,
                                         const std::string& user_id) {
   auto reached = server::http_client::to(url);
   if (reached.has_error())
     return reached.error();
-  auto made = std::make_shared<connection>(
-    connection{std::move(*reached), api_key, user_id});
+  auto made = std::make_shared<server_connection>(
+    server_connection{std::move(*reached), api_key, user_id});
   auto who = made->ask(http_method::get, "/v1/whoami");
   if (who.has_error())
     return who.error();
@@ -214,6 +162,27 @@ std::string remote_client::own_path() const {
 result<memory> remote_client::create_memory(memory_draft draft) const {
   return to_->get(memory_of, http_method::post, "/v1/memories", body_of(draft),
                   std::nullopt, draft.idempotency_key);
+}
+
+result<std::size_t>
+remote_client::import_memories(std::vector<memory_draft> drafts) const {
+  json::array rows;
+  for (const auto& draft : drafts) {
+    auto row = body_of(draft);
+    if (draft.idempotency_key)
+      row["idempotency_key"] = *draft.idempotency_key;
+    rows.push_back(std::move(row));
+  }
+  json::object body;
+  body["memories"] = std::move(rows);
+  auto done = to_->ask(http_method::post, "/v1/import", body);
+  if (done.has_error())
+    return done.error();
+  auto object = done->if_object();
+  auto count = object != nullptr ? object->if_contains("imported") : nullptr;
+  if (count == nullptr || !count->is_int64())
+    return error{errc::unavailable, "the server's answer has no number"};
+  return static_cast<std::size_t>(count->get_int64());
 }
 
 result<memory> remote_client::get_memory(const memory_id& id) const {

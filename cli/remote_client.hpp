@@ -11,6 +11,8 @@
 
 namespace cloister::cli {
 
+struct server_connection;
+
 /// A session that was opened at a server. Ends by its timeouts, or when it is
 /// told to.
 class remote_session {
@@ -39,6 +41,7 @@ public:
   }
 
   result<memory> create_memory(memory_draft draft) const;
+  result<std::size_t> import_memories(std::vector<memory_draft> drafts) const;
   result<memory> get_memory(const memory_id& id) const;
   result<memory_list> list_memories(const list_options& options = {}) const;
   result<search_results> search_memories(const search_options& options) const;
@@ -82,14 +85,12 @@ public:
   verify_audit(const std::optional<audit_checkpoint>& against = {}) const;
 
 private:
-  struct connection;
-
-  remote_client(std::shared_ptr<connection> to, scope bound_to)
+  remote_client(std::shared_ptr<server_connection> to, scope bound_to)
     : to_(std::move(to)), bound_to_(std::move(bound_to)) {}
 
   std::string own_path() const;
 
-  std::shared_ptr<connection> to_;
+  std::shared_ptr<server_connection> to_;
   scope bound_to_;
 };
 

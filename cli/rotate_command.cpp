@@ -67,7 +67,7 @@ exit_code run_rotate(context& shared, const rotate_arguments& asked) {
                    "the new passphrase is the one there is; choose another"});
     options.next.passphrase = std::move(*chosen);
   }
-  return show(shared.open_runtime(), [&](const runtime& opened) {
+  return shared.with_operator([&](const auto& opened) {
     return show(
       opened.rotate_master_key(options), [&](const rotation_report& done) {
         json::array backups;

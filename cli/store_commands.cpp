@@ -58,27 +58,23 @@ exit_code run_init(context& shared, bool asks_passphrase) {
 }
 
 exit_code run_org_create(context& shared, const std::string& name) {
-  auto opened = shared.open_runtime();
-  if (opened.has_error())
-    return fail(opened.error());
-  auto made = opened->create_organization(name);
-  if (made.has_error())
-    return fail(made.error());
-  if (shared.style.json)
-    print_json(json::object{{"org", name}, {"api_key", made->api_key}});
-  else
-    std::cout << name << " was made. Its key, which is not shown again:\n\n  "
-              << made->api_key << '\n';
-  return exit_code::done;
+  return shared.with_operator([&](const auto& opened) {
+    auto made = opened.create_organization(name);
+    if (made.has_error())
+      return fail(made.error());
+    if (shared.style.json)
+      print_json(json::object{{"org", name}, {"api_key", made->api_key}});
+    else
+      std::cout << name
+                << " was made. Its key, which is not shown again:\n\n  "
+                << made->api_key << '\n';
+    return exit_code::done;
+  });
 }
 
-exit_code run_org_list(context& shared) {
-  auto opened = shared.open_runtime();
-  if (opened.has_error())
-    return fail(opened.error());
-  auto list = opened->list_organizations();
-  if (list.has_error())
-    return fail(list.error());
+exit_code show_organizations(const context& shared,
+                             const scope_listing& found) {
+  const auto* list = &found;
   json::array rows;
   std::vector<std::vector<std::string>> cells;
   for (const auto& org : list->scopes) {
@@ -99,6 +95,14 @@ exit_code run_org_list(context& shared) {
                          "organizations are")
               << " damaged and not listed; run `cloister doctor`\n";
   return exit_code::done;
+}
+
+exit_code run_org_list(context& shared) {
+  return shared.with_operator([&](const auto& opened) {
+    return show(opened.list_organizations(), [&](const scope_listing& found) {
+      return show_organizations(shared, found);
+    });
+  });
 }
 
 /// What `org configure` was told, as text.
@@ -123,20 +127,9 @@ result<organization_changes> to_changes(const organization_texts& given) {
   return out;
 }
 
-exit_code run_org_configure(context& shared, const organization_texts& given) {
-  auto changes = to_changes(given);
-  if (changes.has_error())
-    return fail(changes.error());
-  auto opened = shared.open_runtime();
-  if (opened.has_error())
-    return fail(opened.error());
-  auto org = opened->existing_organization(given.name);
-  if (org.has_error())
-    return fail(org.error());
-  auto looks_only = !given.language && given.limits->empty();
-  auto settings = looks_only ? org->settings() : org->configure(*changes);
-  if (settings.has_error())
-    return fail(settings.error());
+exit_code show_settings(const context& shared, const organization_texts& given,
+                        const organization_settings& found) {
+  const auto* settings = &found;
   auto chosen = to_string(settings->search_language);
   if (shared.style.json) {
     print_json(json::object{{"org", given.name},
@@ -153,7 +146,59 @@ exit_code run_org_configure(context& shared, const organization_texts& given) {
   return exit_code::done;
 }
 
+exit_code run_org_configure(context& shared, const organization_texts& given) {
+  auto changes = to_changes(given);
+  if (changes.has_error())
+    return fail(changes.error());
+  auto looks_only = !given.language && given.limits->empty();
+  return shared.with_operator([&](const auto& opened) {
+    return show(opened.existing_organization(given.name), [&](const auto& org) {
+      return show(looks_only ? org.settings() : org.configure(*changes),
+                  [&](const organization_settings& settings) {
+                    return show_settings(shared, given, settings);
+                  });
+    });
+  });
+}
+
+/// Of a store that a server has open: less can be told.
+exit_code show_diagnosis(const context& shared, const std::string& text) {
+  boost::system::error_code failed;
+  auto report = json::parse(text, failed);
+  auto object = report.if_object();
+  auto findings = failed || object == nullptr ? nullptr
+                                              : object->if_contains("findings");
+  if (findings == nullptr || !findings->is_array())
+    return fail({errc::unavailable, "the server's answer is not understood"});
+  auto healthy = object->if_contains("healthy");
+  auto is_healthy = healthy != nullptr && *healthy == true;
+  std::vector<std::vector<std::string>> cells;
+  for (const auto& each : findings->get_array()) {
+    auto text_of = [&](std::string_view name) {
+      auto found = each.is_object() ? each.get_object().if_contains(name)
+                                    : nullptr;
+      return found != nullptr && found->is_string()
+               ? std::string{found->get_string()}
+               : std::string{};
+    };
+    auto advice = text_of("advice");
+    cells.push_back({text_of("level"),
+                     text_of("what") + (advice.empty() ? "" : "; " + advice)});
+  }
+  if (shared.style.json)
+    std::cout << text << '\n';
+  else if (!shared.style.quiet)
+    print_table({"LEVEL", "FINDING"}, cells);
+  return is_healthy ? exit_code::done : exit_code::corrupted;
+}
+
 exit_code run_doctor(context& shared, bool repair) {
+  if (!shared.url.empty() && !repair)
+    return show(shared.open_remote_operator(), [&](const auto& opened) {
+      return show(opened.diagnose(), [&](const std::string& text) {
+        return show_diagnosis(shared, text);
+      });
+    });
   if (auto local = shared.check_local(); local.has_error())
     return fail(local.error());
   auto key = with_passphrase(shared.key, shared.data_dir);

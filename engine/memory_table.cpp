@@ -47,6 +47,8 @@ void memory_table::insert(memory_row row) {
   in_conversation_ += rows_[at].conversation != 0 ? 1u : 0u;
   if (summary->key)
     keys_[std::string{*summary->key}] = at;
+  if (summary->dimensions > 0)
+    ++dimensions_[summary->dimensions];
   auto place = order_.cend();
   if (!order_.empty() && rows_[order_.back()].sequence > sequence)
     place = place_of(sequence);
@@ -85,6 +87,9 @@ void memory_table::erase(std::uint32_t row, bytes_view record) {
     if (found != keys_.end() && found->second == row)
       keys_.erase(found);
   }
+  if (auto known = dimensions_.find(summary->dimensions);
+      known != dimensions_.end() && --known->second == 0)
+    dimensions_.erase(known);
   order_.erase(place_of(gone.sequence));
   cached_bytes_ -= gone.record.size();
   uncached_ -= gone.record.empty() ? 1u : 0u;

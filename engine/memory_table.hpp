@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -111,6 +112,14 @@ public:
     return in_conversation_ > 0;
   }
 
+  /// Of the embeddings; nothing where there are none. Those of stores of old
+  /// may differ: then of some.
+  std::optional<std::uint32_t> dimensions() const {
+    if (dimensions_.empty())
+      return std::nullopt;
+    return dimensions_.begin()->first;
+  }
+
   /// Whether every record is at hand.
   bool is_all_cached() const {
     return uncached_ == 0;
@@ -150,6 +159,8 @@ private:
   std::size_t cached_bytes_ = 0;
   std::size_t uncached_ = 0;
   std::size_t in_conversation_ = 0;
+  /// How many embeddings have so many.
+  std::map<std::uint32_t, std::size_t> dimensions_;
   std::size_t eviction_hand_ = 0;
   std::vector<memory_row> rows_;
   /// Rows by ascending sequence.

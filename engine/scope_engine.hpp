@@ -223,6 +223,9 @@ private:
   static memory shaped(const memory_draft& draft, const request& asked,
                        timestamp now);
   bool is_expired(bytes_view record, timestamp now) const;
+  /// Why embeddings cannot be stored here, if so: all have one dimension.
+  std::optional<error>
+  dimensions_refusal(const std::vector<const std::vector<float>*>& all) const;
   void put_new(change& to, const memory& made);
   void put_revision(change& to, const current_memory& old, const memory& made);
   void forget_expiry(change& to, const current_memory& old);

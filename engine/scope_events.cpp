@@ -4,6 +4,7 @@
 // What happened here, and where a memory may be, by its id.
 
 #include "engine/event_reader.hpp"
+#include "engine/flush_then.hpp"
 #include "engine/scope_engine.hpp"
 #include "persistence/locator.hpp"
 
@@ -15,6 +16,16 @@ step scope_engine::events(const std::shared_ptr<request>& asked) {
   if (!what.goes_on)
     if (auto noted = ledger_.note(entry_of(*asked)); noted.has_error())
       return noted.error();
+  // What an ephemeral session did is not in its chain before that is asked for.
+  if (own_records_)
+    return flush_then(
+      flush_audit(),
+      [what, with = with_, identity = identity_]() -> result<answer> {
+        auto found = read_events_of(with, *identity, what);
+        if (found.has_error())
+          return found.error();
+        return answer{std::move(*found)};
+      });
   auto page = std::make_shared<result<event_page>>(
     error{errc::unavailable, "the events could not be read"});
   auto work = [page, what, with = with_, identity = identity_] {

@@ -413,6 +413,7 @@ step scope_engine::rekey_done(const rekey_ptr& run) {
                              rekey_.reset();
                            if (outcome.has_error())
                              return outcome.error();
+                           ++with_.counters->data_keys_replaced;
                            return answer{deleted_count{0, !run->is_resumed}};
                          });
 }

@@ -99,6 +99,8 @@ step scope_engine::removed_all(const std::shared_ptr<request>& asked,
   return write_data_keys(
     fresh, batch, {}, [this, asked, count](const result<void>& done) -> step {
       barrier_ = nullptr;
+      if (done)
+        ++with_.counters->data_keys_replaced;
       if (done.has_error())
         return error{errc::unavailable,
                      "everything was deleted, but its key "
@@ -170,7 +172,13 @@ step scope_engine::expire(const std::shared_ptr<request>& asked) {
   }
   for (auto rest : settled)
     with_.expiries.remove(*made.batch, rest);
-  return submit(std::move(made), deleted_count{due.size(), all});
+  return after_commit(
+    submit(std::move(made), deleted_count{due.size(), all}),
+    [this, count = due.size()](const result<void>& outcome, step answered) {
+      if (outcome)
+        with_.counters->memories_expired += count;
+      return answered;
+    });
 }
 
 } // namespace cloister::engine

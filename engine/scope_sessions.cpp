@@ -204,8 +204,6 @@ bool scope_engine::is_ephemeral_session(const scope& name) const {
 /// The change of an ephemeral session: nothing waits for a disk but its audit
 /// entry, which is handed to the kernel.
 step scope_engine::change_own(change made, answer done) {
-  // What would prove its records to a repair is of no use.
-  made.entry.effects.clear();
   auto written = own_records_->write(
     *made.batch, [&] { return ledger_.note(std::move(made.entry)); });
   if (written.has_error()) {
@@ -215,6 +213,8 @@ step scope_engine::change_own(change made, answer done) {
     return written.error();
   }
   take_into_account(made);
+  if (!made.becomes.rows.empty() || made.becomes.cleared)
+    with_.signals->changed(identity_->name);
   release(made.becomes);
   own_head_ = ledger_.head();
   own_session_->set_contents(own_head_.memory_count, own_head_.content_bytes);
@@ -305,6 +305,7 @@ step scope_engine::finish_with(const std::shared_ptr<request>& asked,
         return outcome.error();
       with_.journal.settle(session->tag(), journaled);
       with_.signals->ended(session->name());
+      ++with_.counters->sessions_ended;
       if (session->begin_leaving())
         with_.sessions->release(*session->name().parent(), session->place());
       return answer{*done};

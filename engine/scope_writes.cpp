@@ -34,6 +34,12 @@ step scope_engine::create(const std::shared_ptr<request>& asked) {
   auto repeated = repeated_drafts(*asked);
   if (repeated.has_error())
     return refuse(*asked, repeated.error());
+  std::vector<const std::vector<float>*> embeddings;
+  for (std::size_t i = 0; i < what.drafts.size(); ++i)
+    if (!(*repeated)[i].known)
+      embeddings.push_back(&what.drafts[i].embedding);
+  if (auto why = dimensions_refusal(embeddings))
+    return refuse(*asked, std::move(*why));
   // A request that was answered before is answered again.
   for (std::size_t i = 0; i < what.drafts.size(); ++i) {
     auto at = what.drafts[i].expires_at;
@@ -147,6 +153,25 @@ bool scope_engine::is_expired(bytes_view record, timestamp now) const {
   return summary && summary->expires_at && *summary->expires_at <= now;
 }
 
+std::optional<error> scope_engine::dimensions_refusal(
+  const std::vector<const std::vector<float>*>& all) const {
+  std::optional<std::size_t> agreed;
+  if (!clearing_)
+    agreed = memories_.dimensions();
+  for (const auto* each : all) {
+    if (each->empty())
+      continue;
+    if (!agreed)
+      agreed = each->size();
+    if (*agreed != each->size())
+      return error{errc::invalid_argument,
+                   "the embeddings of a scope have one dimension, here "
+                     + std::to_string(*agreed) + "; this one has "
+                     + std::to_string(each->size())};
+  }
+  return std::nullopt;
+}
+
 // -- update --
 
 result<memory> scope_engine::patched(const memory& old,
@@ -182,6 +207,9 @@ step scope_engine::update(const std::shared_ptr<request>& asked) {
   if (what.patch.expires_at && *what.patch.expires_at
       && **what.patch.expires_at <= with_.time->now())
     return refuse(*asked, expiry_has_passed(), {what.id});
+  if (what.patch.embedding)
+    if (auto why = dimensions_refusal({&*what.patch.embedding}))
+      return refuse(*asked, std::move(*why), {what.id});
   if (auto fetch = fetch_missing(asked, rows_to_cache(what.id)))
     return std::move(*fetch);
   auto old = current(what.id);

@@ -14,6 +14,7 @@
 #include "core/limits.hpp"
 #include "core/scope.hpp"
 #include "engine/change_signals.hpp"
+#include "engine/node_counters.hpp"
 #include "engine/rate_table.hpp"
 #include "engine/session_table.hpp"
 #include "engine/usage.hpp"
@@ -46,6 +47,7 @@ struct services {
   std::shared_ptr<usage_table> usages = std::make_shared<usage_table>();
   std::shared_ptr<rate_table> rates = std::make_shared<rate_table>();
   std::shared_ptr<change_signals> signals = std::make_shared<change_signals>();
+  std::shared_ptr<node_counters> counters = std::make_shared<node_counters>();
   /// After something was removed, its data key is destroyed within this.
   std::chrono::milliseconds purge_within = limits::purge_within_default;
 };

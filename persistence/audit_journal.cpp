@@ -238,6 +238,14 @@ audit_journal::unsettled(const scope_tag& tag) const {
   return out;
 }
 
+std::size_t audit_journal::unsettled_entries() const {
+  std::lock_guard guard{mutex_};
+  std::size_t out = 0;
+  for (const auto& [tag, entries] : unsettled_)
+    out += entries.size();
+  return out;
+}
+
 void audit_journal::settle(const scope_tag& tag, std::uint64_t up_to) {
   std::lock_guard guard{mutex_};
   auto found = unsettled_.find(tag);

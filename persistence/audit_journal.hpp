@@ -71,6 +71,9 @@ public:
   /// chain.
   void settle(const scope_tag& tag, std::uint64_t up_to);
 
+  /// How many are not known to be in their chains yet.
+  std::size_t unsettled_entries() const;
+
   /// The scopes that a former process left entries of.
   const std::vector<journal_owner>& left_behind() const {
     return left_behind_;

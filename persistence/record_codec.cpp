@@ -153,6 +153,8 @@ result<memory_summary> decode_summary(bytes_view data) {
     out.key = reader.string();
   if ((flags & flag_expires) != 0)
     out.expires_at = timestamp{reader.i64()};
+  if ((flags & flag_embedding) != 0)
+    out.dimensions = reader.u32();
   if (!reader.ok())
     return malformed();
   return out;

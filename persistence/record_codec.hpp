@@ -39,6 +39,8 @@ struct memory_summary {
   std::string_view content;
   std::string_view metadata;
   std::optional<std::string_view> key;
+  /// Of the embedding; 0 for none.
+  std::uint32_t dimensions = 0;
 };
 
 /// Reads the summary without copying; the views point into `data`.

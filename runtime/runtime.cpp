@@ -329,6 +329,48 @@ std::string runtime::receipt_key() const {
   return public_key_of(impl_->signing_seed());
 }
 
+namespace {
+
+template <std::size_t Buckets>
+measured_histogram measured(const histogram<Buckets>& from) {
+  measured_histogram out;
+  out.bounds.assign(from.bounds().begin(), from.bounds().end());
+  for (std::size_t i = 0; i <= Buckets; ++i)
+    out.counts.push_back(from.count(i));
+  out.sum = from.sum();
+  return out;
+}
+
+std::uint64_t not_negative(std::int64_t value) {
+  return value > 0 ? static_cast<std::uint64_t>(value) : 0;
+}
+
+} // namespace
+
+runtime_statistics runtime::statistics() const {
+  runtime_statistics out;
+  if (impl_->sealed)
+    return out;
+  const auto& usage = impl_->gateway->usage();
+  const auto& with = impl_->gateway->services();
+  const auto& counted = *with.counters;
+  out.is_reopening = with.records.poisoned();
+  out.active_scopes = usage.active_scopes;
+  out.open_sessions = with.sessions->size();
+  out.requests_in_flight = usage.in_flight;
+  out.memory_bytes
+    = not_negative(usage.memory_bytes + with.sessions->memory_bytes());
+  out.commits_waiting = not_negative(counted.commits_waiting);
+  out.audit_entries_waiting = with.journal.unsettled_entries();
+  out.memories_expired = counted.memories_expired;
+  out.data_keys_replaced = counted.data_keys_replaced;
+  out.scopes_erased = counted.scopes_erased;
+  out.sessions_ended = counted.sessions_ended;
+  out.commit_changes = measured(counted.commit_changes);
+  out.commit_microseconds = measured(counted.commit_microseconds);
+  return out;
+}
+
 void runtime::sweep() const {
   if (!impl_->sealed)
     impl_->gateway->sweep();

@@ -311,6 +311,39 @@ struct audit_pruning {
   std::uint64_t chains = 0;
 };
 
+/// How often values lay up to some bounds, and beyond the last.
+struct measured_histogram {
+  std::vector<std::uint64_t> bounds;
+  /// One more than there are bounds.
+  std::vector<std::uint64_t> counts;
+  std::uint64_t sum = 0;
+};
+
+/// What a runtime does, for measurements. Nothing of any tenant.
+struct runtime_statistics {
+  /// A write has failed, and the store is being opened again: changes wait.
+  bool is_reopening = false;
+  /// Scopes whose actors are awake.
+  std::uint64_t active_scopes = 0;
+  std::uint64_t open_sessions = 0;
+  std::uint64_t requests_in_flight = 0;
+  /// Bytes that scopes and sessions hold.
+  std::uint64_t memory_bytes = 0;
+  /// Changes that wait for the one writer.
+  std::uint64_t commits_waiting = 0;
+  /// Entries of audit trails that a restart would bring home.
+  std::uint64_t audit_entries_waiting = 0;
+  // Since it was opened:
+  std::uint64_t memories_expired = 0;
+  std::uint64_t data_keys_replaced = 0;
+  std::uint64_t scopes_erased = 0;
+  std::uint64_t sessions_ended = 0;
+  /// Changes that one synced write made durable.
+  measured_histogram commit_changes;
+  /// Microseconds of such a write, its fsync included.
+  measured_histogram commit_microseconds;
+};
+
 /// Whether audit trails are whole.
 struct audit_verification {
   std::uint64_t entries = 0;

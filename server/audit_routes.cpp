@@ -3,7 +3,6 @@
 
 #include <boost/json.hpp>
 
-#include "core/rfc3339.hpp"
 #include "runtime/audit_export.hpp"
 #include "server/reading.hpp"
 #include "server/route.hpp"
@@ -19,22 +18,10 @@ namespace json = boost::json;
 constexpr std::size_t export_bytes_max = 64 * 1024 * 1024;
 
 void list(const exchange_ptr& call) {
-  auto limit = read_limit(call, limits::page_results_default);
-  if (!limit || !check_query(call))
+  auto options = read_audit_options(call);
+  if (!options || !check_query(call))
     return;
-  audit_options options;
-  options.limit = *limit;
-  options.cursor = call->query("cursor");
-  options.operation = call->query("operation");
-  options.outcome = call->query("outcome");
-  options.principal = call->query("principal");
-  if (auto since = call->query("since")) {
-    auto at = parse_rfc3339(*since);
-    if (at.has_error())
-      return call->fail(at.error());
-    options.since = *at;
-  }
-  call->with_client([call, options](const client& bound) {
+  call->with_client([call, options = *options](const client& bound) {
     bound.list_audit(options, [call](const result<audit_list>& done) {
       call->answer_with(done,
                         [](const auto& page) { return wire::to_json(page); });
@@ -125,12 +112,7 @@ const std::vector<route> routes{
    "Who did what in the scope, newest first",
    access::api_key,
    list,
-   {{"operation", "string", "Only this, e.g. memory.create"},
-    {"outcome", "string", "Only ok, or an error's code"},
-    {"principal", "string", "Only of a key, by its label or id"},
-    {"since", "string", "Only from this time on"},
-    {"cursor", "string", "Of the page before"},
-    {"limit", "integer", "1 to 1000; 50 if absent"}},
+   audit_list_parameters(),
    "",
    "AuditPage"},
   {http_method::get,
@@ -182,6 +164,17 @@ const std::vector<route> routes{
 };
 
 } // namespace
+
+const std::vector<parameter>& audit_list_parameters() {
+  static const std::vector<parameter> out{
+    {"operation", "string", "Only this, e.g. memory.create"},
+    {"outcome", "string", "Only ok, or an error's code"},
+    {"principal", "string", "Only of a key, by its label or id"},
+    {"since", "string", "Only from this time on"},
+    {"cursor", "string", "Of the page before"},
+    {"limit", "integer", "1 to 1000; 50 if absent"}};
+  return out;
+}
 
 std::span<const route> audit_routes() {
   return routes;

@@ -75,8 +75,12 @@ void event_feed::wake() {
 /// A piece; nothing for a failure that ends it.
 std::optional<std::string>
 event_feed::text_of(const result<event_page>& page) {
+  // While it is being erased, for instance; whoever is cut off comes again.
+  constexpr int failures_max = 4;
   if (page.has_error() && !is_final(page.error()))
-    return std::nullopt;
+    return ++failures_ < failures_max ? std::optional<std::string>{""}
+                                      : std::nullopt;
+  failures_ = 0;
   if (page.has_error()) {
     is_over_ = true;
     return how_.end(page.error());

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <mutex>
 
 #include "runtime/event_stream.hpp"
@@ -32,11 +33,18 @@ public:
 
   void start(std::function<void()> ready) override;
   void next(taker taken) override;
+  bool has_comments() const override {
+    return true;
+  }
+  bool wants_retry() const override {
+    return failures_ > 0;
+  }
+  /// Has whoever sends it ask for the next piece.
+  void wake();
 
 private:
   explicit event_feed(formatting how) : how_(std::move(how)) {}
 
-  void wake();
   std::optional<std::string> text_of(const result<event_page>& page);
   void read(taker taken);
 
@@ -45,6 +53,8 @@ private:
   /// What was read before it was started.
   std::optional<std::string> first_;
   bool is_over_ = false;
+  /// How often in a row it could not be read.
+  std::atomic<int> failures_{0};
   std::mutex mutex_;
   std::function<void()> ready_;
   bool is_woken_ = false;

@@ -73,7 +73,7 @@ bool is_public(const asio::ip::address& address) {
 }
 
 error private_error() {
-  return {errc::forbidden,
+  return {errc::invalid_argument,
           "the address is this machine's, or in a private network; the "
           "operator can allow that (--allow-private-webhooks)"};
 }

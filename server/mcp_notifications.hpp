@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -31,14 +32,36 @@ public:
   /// Of a connection that can be spoken to only by one stream, the last one
   /// that was asked for.
   std::uint64_t begin_stream() {
-    return ++stream_;
+    auto out = ++stream_;
+    wake();
+    return out;
+  }
+  /// Ends the one there is.
+  void end_stream() {
+    static_cast<void>(begin_stream());
+  }
+  /// How the newest one is woken.
+  void set_waker(std::function<void()> waker) {
+    std::lock_guard guard{mutex_};
+    waker_ = std::move(waker);
   }
   bool is_newest(std::uint64_t stream) const {
     return stream_ == stream;
   }
 
 private:
+  void wake() {
+    std::function<void()> waker;
+    {
+      std::lock_guard guard{mutex_};
+      waker = waker_;
+    }
+    if (waker)
+      waker();
+  }
+
   mutable std::mutex mutex_;
+  std::function<void()> waker_;
   std::set<std::string> uris_;
   std::atomic<std::uint64_t> stream_{0};
 };

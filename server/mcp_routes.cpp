@@ -229,9 +229,15 @@ void stream(const exchange_ptr& call) {
   call->with_client_of(bound_to, [call, after, wanted = session->wanted](
                                    const client& bound) {
     event_feed::open(bound, after, notifications_for(bound, wanted),
-                     [call](const result<std::shared_ptr<event_feed>>& made) {
+                     [call,
+                      wanted](const result<std::shared_ptr<event_feed>>& made) {
                        if (made.has_error())
                          return call->fail(made.error());
+                       std::weak_ptr<event_feed> feed{*made};
+                       wanted->set_waker([feed] {
+                         if (auto there = feed.lock())
+                           there->wake();
+                       });
                        http_response out;
                        out.content_type = "text/event-stream";
                        out.stream = *made;
@@ -246,7 +252,8 @@ void end(const exchange_ptr& call) {
   auto session = session_of(call);
   if (!session)
     return;
-  auto forget = [call] {
+  auto forget = [call, wanted = session->wanted] {
+    wanted->end_stream();
     call->of().agents.remove(
       std::string{call->request().header(session_header)});
     call->answer(200, json::object{});

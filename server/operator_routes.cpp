@@ -79,10 +79,20 @@ json::object to_json(const std::string& name,
 
 void erase_organization(const exchange_ptr& call) {
   auto now = read_flag(call, "now");
-  if (!now || !check_query(call))
+  constexpr auto default_delay = std::chrono::duration_cast<std::chrono::seconds>(
+    limits::organization_erasure_delay_default);
+  auto seconds = now ? read_number(call, "delay",
+                                   static_cast<std::size_t>(
+                                     default_delay.count()))
+                     : std::nullopt;
+  if (!seconds || !check_query(call))
     return;
-  auto delay = *now ? std::chrono::milliseconds{0}
-                    : limits::organization_erasure_delay_default;
+  constexpr std::size_t longest = 1000ul * 365 * 24 * 3600;
+  if (*seconds > longest)
+    return call->fail(
+      {errc::invalid_argument, "\"delay\" is at most a thousand years"});
+  std::chrono::milliseconds delay{
+    *now ? 0 : static_cast<std::int64_t>(*seconds) * 1000};
   auto name = call->path_parameter("org");
   call->with_operator("org.erase", [call, name, delay] {
     call->of().store.erase_organization(
@@ -219,7 +229,8 @@ const std::vector<route> routes{
    "Disable an organization at once, and destroy it after seven days",
    access::operator_key,
    erase_organization,
-   {{"now", "boolean", "Destroy it at once"}},
+   {{"now", "boolean", "Destroy it at once"},
+    {"delay", "integer", "Seconds until it is destroyed; seven days if absent"}},
    "",
    "OrganizationErasure",
    200,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/rfc3339.hpp"
 #include "server/route.hpp"
 
 namespace cloister::server {
@@ -48,16 +49,23 @@ std::optional<precondition> read_if_match(const exchange_ptr& call) {
   return std::nullopt;
 }
 
-std::optional<std::size_t> read_limit(const exchange_ptr& call,
-                                      std::size_t otherwise) {
-  auto text = call->query("limit");
+std::optional<std::size_t> read_number(const exchange_ptr& call,
+                                       std::string_view name,
+                                       std::size_t otherwise) {
+  auto text = call->query(name);
   if (!text)
     return otherwise;
   std::size_t out = 0;
   if (parse_number(*text, out))
     return out;
-  call->fail({errc::invalid_argument, "\"limit\" is a number"});
+  call->fail(
+    {errc::invalid_argument, '"' + std::string{name} + "\" is a number"});
   return std::nullopt;
+}
+
+std::optional<std::size_t> read_limit(const exchange_ptr& call,
+                                      std::size_t otherwise) {
+  return read_number(call, "limit", otherwise);
 }
 
 std::optional<bool> read_flag(const exchange_ptr& call, std::string_view name) {
@@ -69,6 +77,27 @@ std::optional<bool> read_flag(const exchange_ptr& call, std::string_view name) {
   call->fail(
     {errc::invalid_argument, "\"" + std::string{name} + "\" is true or false"});
   return std::nullopt;
+}
+
+std::optional<audit_options> read_audit_options(const exchange_ptr& call) {
+  auto limit = read_limit(call, limits::page_results_default);
+  if (!limit)
+    return std::nullopt;
+  audit_options options;
+  options.limit = *limit;
+  options.cursor = call->query("cursor");
+  options.operation = call->query("operation");
+  options.outcome = call->query("outcome");
+  options.principal = call->query("principal");
+  if (auto since = call->query("since")) {
+    auto at = parse_rfc3339(*since);
+    if (at.has_error()) {
+      call->fail(at.error());
+      return std::nullopt;
+    }
+    options.since = *at;
+  }
+  return options;
 }
 
 std::vector<std::string> read_names(const exchange_ptr& call,

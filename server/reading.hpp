@@ -43,11 +43,18 @@ std::optional<precondition> read_if_match(const exchange_ptr& call);
 
 /// A number in the query; `otherwise` if absent. Answers the error itself:
 /// nothing then.
+std::optional<std::size_t> read_number(const exchange_ptr& call,
+                                       std::string_view name,
+                                       std::size_t otherwise);
+/// The one that is called "limit".
 std::optional<std::size_t> read_limit(const exchange_ptr& call,
                                       std::size_t otherwise);
 
 /// "true" or "1" in the query. Answers the error itself: nothing then.
 std::optional<bool> read_flag(const exchange_ptr& call, std::string_view name);
+
+/// What an audit trail is asked for. Answers the error itself: nothing then.
+std::optional<audit_options> read_audit_options(const exchange_ptr& call);
 
 /// "a,b" in the query.
 std::vector<std::string> read_names(const exchange_ptr& call,

@@ -45,8 +45,88 @@ void request_metrics::count(std::string_view operation,
   ++found->second.number;
 }
 
-std::string request_metrics::text() const {
+namespace {
+
+/// Bounds are in millionths of the unit where `is_time`.
+void add_histogram(std::string& out, std::string_view name,
+                   std::string_view help, const measured_histogram& values,
+                   bool is_time) {
+  auto number = [&](std::uint64_t value) {
+    return is_time ? seconds_text(value) : std::to_string(value);
+  };
+  std::string prefix{name};
+  add_head(out, name, "histogram", help);
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < values.counts.size(); ++i) {
+    sum += values.counts[i];
+    auto bound
+      = i < values.bounds.size() ? number(values.bounds[i]) : std::string{"+Inf"};
+    out += prefix + "_bucket{le=\"" + bound + "\"} " + std::to_string(sum)
+           + "\n";
+  }
+  out += prefix + "_sum " + number(values.sum) + "\n";
+  out += prefix + "_count " + std::to_string(sum) + "\n";
+}
+
+struct store_metric {
+  std::string_view name;
+  std::string_view kind;
+  std::string_view help;
+  std::uint64_t runtime_statistics::*of;
+};
+
+constexpr std::array<store_metric, 10> store_metrics{{
+  {"cloister_scopes_active", "gauge", "Scopes whose actors are awake.",
+   &runtime_statistics::active_scopes},
+  {"cloister_sessions_open", "gauge", "Sessions that are open.",
+   &runtime_statistics::open_sessions},
+  {"cloister_requests_in_flight", "gauge",
+   "Requests that scopes have not answered yet.",
+   &runtime_statistics::requests_in_flight},
+  {"cloister_memory_bytes", "gauge", "Bytes that scopes and sessions hold.",
+   &runtime_statistics::memory_bytes},
+  {"cloister_commits_waiting", "gauge", "Changes that wait for the writer.",
+   &runtime_statistics::commits_waiting},
+  {"cloister_audit_entries_waiting", "gauge",
+   "Entries that are not in their audit chains yet.",
+   &runtime_statistics::audit_entries_waiting},
+  {"cloister_memories_expired_total", "counter",
+   "Memories that were removed because they were due.",
+   &runtime_statistics::memories_expired},
+  {"cloister_data_keys_replaced_total", "counter",
+   "Data keys that were destroyed and replaced, so that what was deleted is "
+   "gone from the disk.",
+   &runtime_statistics::data_keys_replaced},
+  {"cloister_scopes_erased_total", "counter", "Scopes that were erased.",
+   &runtime_statistics::scopes_erased},
+  {"cloister_sessions_ended_total", "counter",
+   "Sessions that have ended, with their memories.",
+   &runtime_statistics::sessions_ended},
+}};
+
+void add_store(std::string& out, const runtime_statistics& store) {
+  for (const auto& each : store_metrics) {
+    add_head(out, each.name, each.kind, each.help);
+    out.append(each.name)
+      .append(" ")
+      .append(std::to_string(store.*each.of))
+      .append("\n");
+  }
+  if (store.commit_changes.counts.empty())
+    return;
+  add_histogram(out, "cloister_commit_changes",
+                "Changes that one synced write made durable.",
+                store.commit_changes, false);
+  add_histogram(out, "cloister_commit_duration_seconds",
+                "How long a synced write took, its fsync included.",
+                store.commit_microseconds, true);
+}
+
+} // namespace
+
+std::string request_metrics::text(const runtime_statistics& store) const {
   std::string out;
+  add_store(out, store);
   add_head(out, "cloister_http_connections", "gauge", "Open connections.");
   add_value(out, "cloister_http_connections", connections);
   add_head(out, "cloister_http_requests_in_flight", "gauge",

@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/types.hpp"
+
 namespace cloister::server {
 
 /// Counts requests by operation and outcome, and how long they took. No names
@@ -25,8 +27,9 @@ public:
   std::atomic<std::int64_t> in_flight{0};
   std::atomic<std::uint64_t> refused_connections{0};
 
-  /// In the text format of Prometheus, version 0.0.4.
-  std::string text() const;
+  /// In the text format of Prometheus, version 0.0.4, with what the store
+  /// behind it does.
+  std::string text(const runtime_statistics& store) const;
 
   /// Upper bounds of the histograms' buckets, in microseconds.
   static constexpr std::array<std::int64_t, 14> bounds{

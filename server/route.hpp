@@ -56,6 +56,8 @@ std::span<const route> key_routes();
 std::span<const route> audit_routes();
 std::span<const route> operator_routes();
 std::span<const route> event_routes();
+std::span<const route> transfer_routes();
+std::span<const route> store_routes();
 std::span<const route> mcp_routes();
 std::span<const route> mem0_memory_routes();
 std::span<const route> mem0_entity_routes();
@@ -64,6 +66,9 @@ std::span<const route> system_routes();
 
 /// All of them.
 const std::vector<const route*>& all_routes();
+
+/// What `read_audit_options` reads.
+const std::vector<parameter>& audit_list_parameters();
 
 /// Finds the route of a request and runs it, or answers why there is none.
 /// What is `busy` is answered instead, but for whoever asks how the server is.

@@ -91,7 +91,9 @@ private:
         auto self = weak.lock();
         if (failed || !self || self->is_over_)
           return;
-        if (!self->is_busy_) {
+        if (self->from_->wants_retry())
+          self->is_woken_ = true;
+        if (!self->is_busy_ && self->from_->has_comments()) {
           self->is_busy_ = true;
           self->write(":\n\n");
         }
@@ -123,7 +125,7 @@ private:
       return;
     if (!piece) {
       is_busy_ = false;
-      return stop();
+      return from_->has_failed() ? close() : stop();
     }
     if (piece->empty()) {
       is_busy_ = false;

@@ -28,13 +28,15 @@ void readiness(const exchange_ptr& call) {
   if (auto sealed = call->of().store.sealed())
     return call->answer(unavailable, json::object{{"status", "sealed"},
                                                   {"detail", sealed->detail}});
+  if (call->of().store.statistics().is_reopening)
+    return call->answer(unavailable, json::object{{"status", "reopening"}});
   call->answer(200, json::object{{"status", "ready"}});
 }
 
 void metrics(const exchange_ptr& call) {
   http_response out;
   out.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  out.body = call->of().metrics.text();
+  out.body = call->of().metrics.text(call->of().store.statistics());
   call->answer(std::move(out));
 }
 
@@ -74,7 +76,7 @@ const std::vector<route> routes{
    "/readyz",
    "readiness",
    "system",
-   "Whether it can be used: ready, sealed or draining",
+   "Whether it can be used: ready, sealed, reopening or draining",
    access::anyone,
    readiness,
    {},

@@ -23,6 +23,20 @@ public:
   virtual void start(std::function<void()> ready) = 0;
   /// Hands the next piece to `taken`, on any thread.
   virtual void next(taker taken) = 0;
+  /// Whether what is between two pieces may be filled by a comment of
+  /// server-sent events, so that proxies do not take it for dead.
+  virtual bool has_comments() const {
+    return false;
+  }
+  /// Whether it is to be asked again after a while, woken or not.
+  virtual bool wants_retry() const {
+    return false;
+  }
+  /// Whether it ended because something failed: whoever listens is cut off, so
+  /// that a part does not pass for the whole.
+  virtual bool has_failed() const {
+    return false;
+  }
 };
 
 } // namespace cloister::server

@@ -49,6 +49,14 @@ const std::vector<operation_case>& all_operations() {
      [](const client& c) {
        return failure_of(c.search_memories({.query = "x"}));
      }},
+    {"events.follow", permissions::read,
+     [](const client& c) {
+       return failure_of(c.follow_events(event_position{}, [] {}).next());
+     }},
+    {"scope.find", permissions::read,
+     [](const client& c) { return failure_of(c.find_scopes()); }},
+    {"scope.find", permissions::read,
+     [](const client& c) { return failure_of(c.find_holders(nobodys)); }},
     {"scope.subtree", permissions::admin,
      [](const client& c) {
        return failure_of(c.list_memories({.reach = visibility::subtree}));

@@ -9,18 +9,21 @@
     memory.search_memories(query="preferences")["results"]
 """
 
-from cloister.aio import AsyncMemoryClient, AsyncSession
+from cloister.aio import AsyncEventStream, AsyncMemoryClient, AsyncSession
 from cloister.client import MemoryClient, Session
 from cloister.errors import (AuthenticationError, CloisterError, ConflictError, ErasedError,
                              ForbiddenError, InvalidArgumentError, NotFoundError, QuotaExceededError,
                              RateLimitedError, UnavailableError)
+from cloister.events import EventStream
+from cloister.types import Event
 
 #: What code that was written for other products calls it.
 MemoryStackClient = MemoryClient
 
 __version__ = "0.1.0"
 __all__ = [
-    "AsyncMemoryClient", "AsyncSession", "AuthenticationError", "CloisterError", "ConflictError",
-    "ErasedError", "ForbiddenError", "InvalidArgumentError", "MemoryClient", "MemoryStackClient",
-    "NotFoundError", "QuotaExceededError", "RateLimitedError", "Session", "UnavailableError",
+    "AsyncEventStream", "AsyncMemoryClient", "AsyncSession", "AuthenticationError", "CloisterError",
+    "ConflictError", "ErasedError", "Event", "EventStream", "ForbiddenError", "InvalidArgumentError",
+    "MemoryClient", "MemoryStackClient", "NotFoundError", "QuotaExceededError", "RateLimitedError",
+    "Session", "UnavailableError",
 ]

@@ -12,9 +12,11 @@ from typing import Any, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from cloister.errors import ErasedError, error_of
+from cloister.events import EventStream
 from cloister.scopes import check_user_id
-from cloister.transport import Transport
-from cloister.types import Deleted, Memories, Memory, MemoryPage, Receipt, SessionInfo
+from cloister.transport import Stream, Transport
+from cloister.types import (Deleted, Memories, Memory, MemoryPage, Receipt, SearchMode,
+                            SessionInfo)
 
 DEFAULT_URL = "http://127.0.0.1:7077"
 
@@ -65,13 +67,14 @@ class MemoryClient:
     def _ask(self, method: str, path: str, *, query: Mapping[str, Any] | None = None,
              body: Any = None, headers: Mapping[str, str] | None = None,
              repeatable: bool | None = None) -> Any:
-        sent = dict(headers or {})
-        if self.user_id is not None:
-            sent["X-User-ID"] = self.user_id
+        sent = {**self._scope_header(), **(headers or {})}
         if repeatable is None:
             repeatable = method != "POST"
         return self._transport.request(method, path, query=query, body=body, headers=sent,
                                        repeatable=repeatable)
+
+    def _scope_header(self) -> dict[str, str]:
+        return {"X-User-ID": self.user_id} if self.user_id is not None else {}
 
     # -- memories --
 
@@ -119,21 +122,23 @@ class MemoryClient:
             if cursor is None:
                 return
 
-    def search_memories(self, query: str, *, limit: int | None = None,
-                        memory_type: str | None = None,
+    def search_memories(self, query: str | None = None, *,
+                        embedding: Sequence[float] | None = None, mode: SearchMode | None = None,
+                        limit: int | None = None, memory_type: str | None = None,
                         filter: Mapping[str, Any] | None = None, min_score: float | None = None,
                         visibility: str | None = None,
                         scopes: Sequence[str] | None = None) -> Memories:
-        """Best first, each with its `score` of 0 to 1."""
-        body = _given(query=query, limit=limit, memory_type=memory_type, filter=filter,
-                      min_score=min_score, visibility=visibility,
-                      scopes=list(scopes) if scopes else None)
+        """Best first, each with its `score` of 0 to 1. By the words of a query, by the angle to an
+        embedding, or by both, where both are given; `mode` chooses one of them."""
+        body = _given(query=query, embedding=embedding, mode=mode, limit=limit,
+                      memory_type=memory_type, filter=filter, min_score=min_score,
+                      visibility=visibility, scopes=list(scopes) if scopes else None)
         return self._ask("POST", "/v1/memories/search", body=body, repeatable=True)
 
     def update_memory(self, memory_id: str, *, if_revision: int | None = None,
                       **changes: Any) -> Memory:
-        """Changes content, memory_type, metadata (merged), embedding or expires_at (None: never).
-        Raises `ConflictError` if `if_revision` is not the newest one."""
+        """Changes content, memory_type, metadata (merged), embedding ([]: none) or expires_at (None:
+        never). Raises `ConflictError` if `if_revision` is not the newest one."""
         headers = {"If-Match": f'"{if_revision}"'} if if_revision is not None else None
         # Without a condition a second time would be a revision more.
         return self._ask("PATCH", "/v1/memories/" + _segment(memory_id), body=changes,
@@ -164,6 +169,17 @@ class MemoryClient:
     def share_memory(self, memory_id: str, to: str) -> Memory:
         """Copies it to another scope, named like a user_id."""
         return self._ask("POST", f"/v1/memories/{_segment(memory_id)}/share", body={"to": to})
+
+    # -- events --
+
+    def events(self, after: str | None = None) -> EventStream:
+        """What happens in this scope, from now on or from behind the event with that `event_id`:
+        an iterator that waits for the next event. Raises where the key may not read any more."""
+        def connect(last: str | None) -> Stream:
+            headers = {"Last-Event-ID": last} if last is not None else {}
+            return self._transport.stream("/v1/events", query={"after": after},
+                                          headers={**self._scope_header(), **headers})
+        return EventStream(connect, after, self.user_id, self._settings["retries"])
 
     # -- sessions --
 

@@ -14,17 +14,20 @@ import ssl
 import threading
 import time
 import urllib.parse
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Iterator, Mapping, NamedTuple
 
 from cloister.errors import CloisterError, error_of
 
 _FIRST_PAUSE = 0.1
 _PAUSE_MAX = 10.0
 _CONNECTIONS_KEPT = 16
+#: A stream says something every 15 seconds; one that does not is dead.
+_SILENCE_MAX = 45.0
+_READ_BYTES = 64 * 1024
 #: Codes of requests that were not begun with.
 _NOT_BEGUN = {"overloaded", "rate_limited"}
 #: And of those whose outcome is not known, or that may get better.
-_MAY_GET_BETTER = _NOT_BEGUN | {"unavailable", "timeout", "quarantined"}
+MAY_GET_BETTER = _NOT_BEGUN | {"unavailable", "timeout", "quarantined"}
 
 
 class Transport:
@@ -61,11 +64,8 @@ class Transport:
                 repeatable: bool) -> Any:
         """Answers the document. What is repeatable is sent again wherever that may help; else only
         where the server said that it had not begun."""
-        target = self._prefix + path
-        wanted = {k: v for k, v in (query or {}).items() if v is not None}
-        if wanted:
-            target += "?" + urllib.parse.urlencode(wanted)
-        data = None if body is None else json.dumps(body).encode()
+        target = self._target(path, query)
+        data = None if body is None else json.dumps(body, default=_plain).encode()
         sent = {"Authorization": "Bearer " + self._api_key, **(headers or {})}
         if data is not None:
             sent["Content-Type"] = "application/json"
@@ -73,11 +73,40 @@ class Transport:
             try:
                 return self._once(method, target, data, sent)
             except CloisterError as failed:
-                known = _MAY_GET_BETTER if repeatable else _NOT_BEGUN
+                known = MAY_GET_BETTER if repeatable else _NOT_BEGUN
                 if failed.code not in known or attempt == self._retries:
                     raise
-                self._sleep(_pause(attempt, failed.retry_after))
+                self._sleep(pause(attempt, failed.retry_after))
         raise AssertionError("unreachable")
+
+    def stream(self, path: str, *, query: Mapping[str, Any] | None = None,
+               headers: Mapping[str, str] | None = None) -> Stream:
+        """Opens a stream of events, on a connection of its own. Tries once."""
+        connection = self._new_connection()
+        sent = {"Authorization": "Bearer " + self._api_key, "Accept": "text/event-stream",
+                **(headers or {})}
+        try:
+            connection.request("GET", self._target(path, query), headers=sent)
+            # The connection forgets it where nothing else can follow on it.
+            at = connection.sock
+            response = connection.getresponse()
+            text = response.read() if response.status != 200 else b""
+        except (OSError, http.client.HTTPException) as failed:
+            connection.close()
+            raise self._no_answer(failed) from failed
+        if response.status == 200 and response.headers.get_content_type() == "text/event-stream":
+            at.settimeout(_SILENCE_MAX)
+            return Stream(at, response)
+        connection.close()
+        raise _failure(response, text)
+
+    def _target(self, path: str, query: Mapping[str, Any] | None) -> str:
+        wanted = {k: v for k, v in (query or {}).items() if v is not None}
+        return self._prefix + path + ("?" + urllib.parse.urlencode(wanted) if wanted else "")
+
+    def _no_answer(self, failed: Exception) -> CloisterError:
+        return error_of("unavailable", f"no answer from {self._host}:{self._port} "
+                                       f"({type(failed).__name__})")
 
     def _once(self, method: str, target: str, data: bytes | None,
               headers: Mapping[str, str]) -> Any:
@@ -88,8 +117,7 @@ class Transport:
             text = response.read()
         except (OSError, http.client.HTTPException) as failed:
             connection.close()
-            raise error_of("unavailable", f"no answer from {self._host}:{self._port} "
-                                          f"({type(failed).__name__})") from failed
+            raise self._no_answer(failed) from failed
         self._keep(connection, response)
         if 200 <= response.status < 300:
             return json.loads(text) if text else None
@@ -108,6 +136,9 @@ class Transport:
             if kept.sock is not None and not _has_ended(kept.sock):
                 return kept
             kept.close()
+        return self._new_connection()
+
+    def _new_connection(self) -> http.client.HTTPConnection:
         if self._tls is not None:
             return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout,
                                                context=self._tls)
@@ -120,6 +151,75 @@ class Transport:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+class Block(NamedTuple):
+    """What stands between two blank lines of a stream, as far as it is there."""
+
+    id: str | None
+    event: str | None
+    data: str | None
+    #: Seconds before coming back.
+    retry: float | None
+
+
+class Stream:
+    """Server-sent events (WHATWG HTML, section 9.2) that come by one connection."""
+
+    def __init__(self, at: socket.socket, response: http.client.HTTPResponse) -> None:
+        self._at = at
+        self._response = response
+        self.request_id = response.getheader("X-Request-ID")
+
+    def blocks(self) -> Iterator[Block]:
+        """Until the connection ends, in whatever way; what is cut off in the middle is left away."""
+        fields: dict[str, str] = {}
+        try:
+            for line in self._lines():
+                if not line and fields:
+                    yield _block_of(fields)
+                    fields = {}
+                name, _, value = line.partition(":")
+                value = value.removeprefix(" ")
+                # A line without a name is a comment, which keeps the connection alive.
+                if name == "data" and name in fields:
+                    fields[name] += "\n" + value
+                elif name:
+                    fields[name] = value
+        except (OSError, http.client.HTTPException):
+            return
+        finally:
+            self._response.close()
+            self._at.close()
+
+    def _lines(self) -> Iterator[str]:
+        rest = b""
+        while read := self._response.read1(_READ_BYTES):
+            *lines, rest = (rest + read).split(b"\n")
+            for each in lines:
+                yield each.removesuffix(b"\r").decode()
+
+    def shut_down(self) -> None:
+        """Wakes whoever reads it; thread-safe."""
+        try:
+            # Not that of TLS, which would take away what is being read from.
+            socket.socket.shutdown(self._at, socket.SHUT_RDWR)
+        except OSError:
+            # It has ended already.
+            pass
+
+
+def _block_of(fields: Mapping[str, str]) -> Block:
+    retry = fields.get("retry", "")
+    return Block(fields.get("id"), fields.get("event"), fields.get("data"),
+                 int(retry) / 1000 if retry.isdigit() else None)
+
+
+def _plain(value: Any) -> Any:
+    """Arrays, as those who compute embeddings have them, as lists."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is nothing that JSON can hold")
 
 
 def _has_ended(connection: socket.socket) -> bool:
@@ -146,7 +246,7 @@ def _seconds(text: str | None) -> float | None:
         return None
 
 
-def _pause(attempt: int, retry_after: float | None) -> float:
+def pause(attempt: int, retry_after: float | None) -> float:
     """Twice as long each time, spread so that clients do not come back together."""
     own = min(_PAUSE_MAX, _FIRST_PAUSE * 2 ** attempt) * random.uniform(0.5, 1.0)
     return max(own, retry_after or 0.0)

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
+
+SearchMode = Literal["lexical", "vector", "hybrid"]
+EventType = Literal["created", "updated", "deleted", "expired", "session_ended", "reset", "erased"]
 
 
 class Memory(TypedDict, total=False):
@@ -54,6 +57,25 @@ class SessionInfo(TypedDict, total=False):
     opened_at: str
     expires_at: str | None
     api_key: str
+
+
+class _Placed(TypedDict):
+    event_id: str
+    type: EventType
+    scope: str
+
+
+class Event(_Placed, total=False):
+    """What happened in a scope; `events(after=event_id)` goes on behind it."""
+
+    at: str
+    #: The memory; not there where all were deleted, `count` of them.
+    id: str
+    revision: int
+    count: int
+    #: The tag of a session below that ended; not there where the scope itself has ended.
+    session: str
+    reason: str
 
 
 Receipt = dict[str, Any]

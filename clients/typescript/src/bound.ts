@@ -4,7 +4,7 @@
 import { errorOf } from "./errors.js";
 import type { CallOptions } from "./options.js";
 import { checkUserId } from "./scopes.js";
-import { type Request, Transport } from "./transport.js";
+import { type Request, type Stream, Transport } from "./transport.js";
 import { checkNames } from "./wire.js";
 
 const defaultUrl = "http://127.0.0.1:7077";
@@ -63,11 +63,22 @@ export class BoundClient {
 
   /** Sends a request in the name of this scope; answers the document. */
   protected async ask<Answer>(request: Request, options: CallOptions = {}): Promise<Answer> {
-    const headers = { ...request.headers };
-    if (this.userId !== null) {
-      headers["X-User-ID"] = this.userId;
-    }
-    return (await this.#transport.request({ ...request, headers }, options)) as Answer;
+    return (await this.#transport.request(this.#ofScope(request), options)) as Answer;
+  }
+
+  /** Opens a stream of events in the name of this scope; tries once. */
+  protected async askStream(request: Request, options: CallOptions): Promise<Stream> {
+    return await this.#transport.stream(this.#ofScope(request), options);
+  }
+
+  /** How often a request that failed is sent again. */
+  protected get retries(): number {
+    return this.#options.retries ?? defaultRetries;
+  }
+
+  #ofScope(request: Request): Request {
+    const own = this.userId === null ? {} : { "X-User-ID": this.userId };
+    return { ...request, headers: { ...request.headers, ...own } };
   }
 
   /** A scope that was named, or this one. */

@@ -18,6 +18,7 @@ export {
   RateLimitedError,
   UnavailableError,
 } from "./errors.js";
+export { EventStream } from "./events.js";
 export type { Filter, FilterTest } from "./filter.js";
 export type * from "./options.js";
 export { checkUserId } from "./scopes.js";

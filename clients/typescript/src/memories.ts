@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { BoundClient } from "./bound.js";
+import { EventStream } from "./events.js";
 import type {
   CallOptions,
   CreateOptions,
   Draft,
+  EventsOptions,
   ListOptions,
   RevisionOptions,
   SearchOptions,
@@ -78,7 +80,10 @@ export class Memories extends BoundClient {
     } while (cursor !== null);
   }
 
-  /** Best first, each with its `score` of 0 to 1. */
+  /**
+   * Best first, each with its `score` of 0 to 1. By the words of a query, by the angle to an
+   * embedding, or by both, where both are given; `mode` chooses one of them.
+   */
   async searchMemories(options: SearchOptions): Promise<SearchResults> {
     const body = onTheWire(options, searchNames);
     const path = `${memoriesPath}/search`;
@@ -133,5 +138,19 @@ export class Memories extends BoundClient {
     const path = pathOf(memoryId, "share");
     const request = { method: "POST", path, body: { to }, repeatable: false } as const;
     return await this.ask(request, options);
+  }
+  /**
+   * What happens in this scope, from now on or from behind the event with that `event_id`. Throws
+   * where the key may not read any more.
+   */
+  events(options: EventsOptions = {}): EventStream {
+    checkNames(options, ["after"]);
+    const query = { after: options.after };
+    const request = { method: "GET", path: "/v1/events", query, repeatable: true } as const;
+    const connect = (last: string | null, call: CallOptions) => {
+      const headers: Record<string, string> = last === null ? {} : { "Last-Event-ID": last };
+      return this.askStream({ ...request, headers }, call);
+    };
+    return new EventStream(connect, this.userId, this.retries, options);
   }
 }

@@ -12,6 +12,12 @@ export interface CallOptions {
   timeout?: number | undefined;
 }
 
+/** Numbers that stand for a text, as a model computes them; at most 4096. */
+export type Embedding = readonly number[] | Float32Array | Float64Array;
+
+/** How a search compares: by words, by embeddings, or by both. */
+export type SearchMode = "lexical" | "vector" | "hybrid";
+
 /** A memory to be stored. */
 export interface Draft {
   /** 1 byte to 64 KiB of UTF-8. */
@@ -22,7 +28,7 @@ export interface Draft {
   metadata?: Metadata | undefined;
   /** Unique in its scope: a memory that has it is replaced. Up to 256 bytes. */
   key?: string | undefined;
-  embedding?: readonly number[] | undefined;
+  embedding?: Embedding | undefined;
   /** RFC 3339; a Date is written as that. */
   expiresAt?: string | Date | undefined;
   /** For memories that are brought from elsewhere. */
@@ -57,9 +63,19 @@ export interface ListOptions extends Selection {
 
 export interface SearchOptions extends Selection {
   /** Words; at most 64 KiB. */
-  query: string;
+  query?: string | undefined;
+  /** Of as many dimensions as those of the memories. */
+  embedding?: Embedding | undefined;
+  /** "hybrid" if there are a query and an embedding, else what there is. */
+  mode?: SearchMode | undefined;
   /** Leaves out what scores less, 0 to 1. */
   minScore?: number | undefined;
+}
+
+/** `timeout` is for opening it, each time. */
+export interface EventsOptions extends CallOptions {
+  /** The `event_id` of the last event that is known; what happens from now on if absent. */
+  after?: string | undefined;
 }
 
 export interface RevisionOptions extends CallOptions {
@@ -73,7 +89,8 @@ export interface UpdateOptions extends RevisionOptions {
   memoryType?: string | undefined;
   /** Merged into what there is; null removes a member. */
   metadata?: Metadata | undefined;
-  embedding?: readonly number[] | undefined;
+  /** An empty one removes it. */
+  embedding?: Embedding | undefined;
   /** null: never. */
   expiresAt?: string | Date | null | undefined;
 }

@@ -6,10 +6,12 @@ import type { CallOptions } from "./options.js";
 
 const firstPauseSeconds = 0.1;
 const pauseSecondsMax = 10;
+/** A stream says something every 15 seconds; one that does not is dead. */
+const silenceMax = 45_000;
 /** Codes of requests that were not begun with. */
 const notBegun = new Set(["overloaded", "rate_limited"]);
 /** And of those whose outcome is not known, or that may get better. */
-const mayGetBetter = new Set([...notBegun, "unavailable", "timeout", "quarantined"]);
+export const mayGetBetter = new Set([...notBegun, "unavailable", "timeout", "quarantined"]);
 
 /** A request for the server. */
 export interface Request {
@@ -20,6 +22,12 @@ export interface Request {
   headers?: Record<string, string>;
   /** Whether it can be sent again wherever that may help. */
   repeatable: boolean;
+}
+
+/** What comes piece by piece, until the connection ends in whatever way. */
+export interface Stream {
+  pieces: AsyncIterable<Uint8Array>;
+  requestId: string | null;
 }
 
 export interface TransportSettings {
@@ -72,6 +80,40 @@ export class Transport {
     }
   }
 
+  /** Opens a stream of events; tries once. Its signal ends it as well. */
+  async stream(request: Request, options: CallOptions = {}): Promise<Stream> {
+    const headers = { Accept: "text/event-stream", ...request.headers };
+    const { url, init } = this.#prepared({ ...request, headers });
+    options.signal?.throwIfAborted();
+    const stop = new AbortController();
+    const abort = () => stop.abort();
+    options.signal?.addEventListener("abort", abort);
+    const release = () => options.signal?.removeEventListener("abort", abort);
+    const timeout = options.timeout ?? this.#timeout;
+    const timer = timeout > 0 && timeout < Infinity ? setTimeout(abort, timeout) : undefined;
+    try {
+      const response = await this.#fetch(url, { ...init, signal: stop.signal });
+      if (response.status !== 200) {
+        throw failure(response, parsed(await response.text()));
+      }
+      if (response.body === null || !isEventStream(response)) {
+        abort();
+        throw failure(response, null);
+      }
+      const pieces = piecesOf(response.body.getReader(), abort, release);
+      return { pieces, requestId: response.headers.get("X-Request-ID") };
+    } catch (failed) {
+      release();
+      if (failed instanceof CloisterError) {
+        throw failed;
+      }
+      options.signal?.throwIfAborted();
+      throw noAnswer(url, failed, stop.signal.aborted ? timeout : undefined);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   #prepared(request: Request): { url: URL; init: RequestInit } {
     const url = new URL(this.#base);
     url.pathname = url.pathname.replace(/\/+$/, "") + request.path;
@@ -115,6 +157,35 @@ export class Transport {
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", abort);
     }
+  }
+}
+
+function isEventStream(response: Response): boolean {
+  return /^text\/event-stream\b/.test(response.headers.get("Content-Type") ?? "");
+}
+
+async function* piecesOf(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  abort: () => void,
+  release: () => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    for (;;) {
+      timer = setTimeout(abort, silenceMax);
+      const { done, value } = await reader.read();
+      clearTimeout(timer);
+      if (done) {
+        return;
+      }
+      yield value;
+    }
+  } catch {
+    // It was cut off, which is an end as well.
+  } finally {
+    clearTimeout(timer);
+    release();
+    abort();
   }
 }
 
@@ -191,12 +262,12 @@ function seconds(text: string | null): number | null {
 }
 
 /** Twice as long each time, spread so that clients do not come back together. */
-function pause(attempt: number, retryAfter: number | null): number {
+export function pause(attempt: number, retryAfter: number | null): number {
   const longest = Math.min(pauseSecondsMax, firstPauseSeconds * 2 ** attempt);
   return Math.max(longest * (0.5 + Math.random() / 2), retryAfter ?? 0);
 }
 
-function sleep(duration: number, signal?: AbortSignal): Promise<void> {
+export function sleep(duration: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       clearTimeout(timer);

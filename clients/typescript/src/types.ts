@@ -44,6 +44,21 @@ export interface Deleted {
   deleted: number;
 }
 
+/** What happened in a scope; `events({ after: event_id })` goes on behind it. */
+export interface MemoryEvent {
+  event_id: string;
+  type: "created" | "updated" | "deleted" | "expired" | "session_ended" | "reset" | "erased";
+  scope: string;
+  at?: string;
+  /** The memory; absent where all were deleted, `count` of them. */
+  id?: string;
+  revision?: number;
+  count?: number;
+  /** The tag of a session below that ended; absent where the scope itself has ended. */
+  session?: string;
+  reason?: string;
+}
+
 /** An open session. */
 export interface SessionInfo {
   session: string;

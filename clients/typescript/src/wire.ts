@@ -32,7 +32,13 @@ const selectionNames: Names = {
   scopes: "scopes",
 };
 export const listNames: Names = { ...selectionNames, cursor: "cursor", order: "order" };
-export const searchNames: Names = { ...selectionNames, query: "query", minScore: "min_score" };
+export const searchNames: Names = {
+  ...selectionNames,
+  query: "query",
+  embedding: "embedding",
+  mode: "mode",
+  minScore: "min_score",
+};
 export const sessionNames: Names = {
   resumable: "resumable",
   idleTimeout: "idle_timeout",
@@ -66,10 +72,18 @@ export function onTheWire(
   for (const [name, value] of Object.entries(options)) {
     const called = Object.hasOwn(names, name) ? names[name] : undefined;
     if (called !== undefined && value !== undefined) {
-      out[called] = value instanceof Date ? timeOf(value, name) : value;
+      out[called] = written(value, name);
     }
   }
   return out;
+}
+
+/** What JSON would not hold as it is meant. */
+function written(value: unknown, name: string): unknown {
+  if (value instanceof Float32Array || value instanceof Float64Array) {
+    return Array.from(value);
+  }
+  return value instanceof Date ? timeOf(value, name) : value;
 }
 
 /** A date that is none would be null in JSON, which means never. */

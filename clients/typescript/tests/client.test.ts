@@ -212,6 +212,36 @@ test("a call is aborted by its signal", async () => {
   await assert.rejects(memory.listMemories({ signal: AbortSignal.abort(reason) }), reason);
 });
 
+test("memories are found by embeddings", async () => {
+  const memory = client("user_vectors");
+  await memory.createMemory({ content: "the cat sat", embedding: [1, 0] });
+  await memory.createMemory({ content: "a dog ran", embedding: Float64Array.of(0.8, 0.6) });
+  await memory.createMemory({ content: "a red cat", embedding: Float32Array.of(0, 1) });
+  const plain = await memory.createMemory({ content: "a cat without one" });
+  const found = async (options: cloister.SearchOptions) => {
+    const { results } = await memory.searchMemories(options);
+    return results.map((each) => [each.content, Math.round(each.score * 1000) / 1000]);
+  };
+  const near = [["the cat sat", 1], ["a dog ran", 0.8], ["a red cat", 0]];
+  assert.deepEqual(await found({ embedding: [1, 0] }), near);
+  const vector = { query: "cat", embedding: Float32Array.of(3, 0), mode: "vector" } as const;
+  assert.deepEqual(await found(vector), near);
+  assert.deepEqual(await found({ embedding: [1, 0], minScore: 0.5, limit: 1 }), near.slice(0, 1));
+  const lexical = await found({ query: "cat", embedding: [1, 0], mode: "lexical" });
+  assert.deepEqual(lexical, await found({ query: "cat" }));
+  assert.equal(lexical.length, 3);
+  const both = await found({ query: "dog", embedding: [0.8, 0.6] });
+  assert.deepEqual([both[0], both.length], [["a dog ran", 1], 3]);
+  await memory.updateMemory(plain.id, { embedding: [-1, 0] });
+  assert.deepEqual((await found({ embedding: [-1, 0] }))[0], ["a cat without one", 1]);
+  await memory.updateMemory(plain.id, { embedding: [] });
+  assert.deepEqual(await found({ embedding: [1, 0] }), near);
+  const wrong = [{ query: "cat", mode: "vector" }, { embedding: [1, 0, 0] }, {}] as const;
+  for (const options of wrong) {
+    await assert.rejects(memory.searchMemories(options), cloister.InvalidArgumentError);
+  }
+});
+
 test("a server that comes back is found again", async () => {
   const memory = client("user_back", { retries: 8 });
   const made = await memory.createMemory({ content: "x" });

@@ -65,6 +65,10 @@ test("it can be imported, and its types fit", () => {
        await memory.listMemories({ filter: { type: "fact" } });
        await using run = await memory.openSession({ lease: 5 });
        const { results } = await run.searchMemories({ query: made.content });
+       for await (const event of memory.events({ after: "17" })) console.log(event.event_id);
+       await memory.searchMemories({ embedding: Float32Array.of(1, 0), mode: "vector" });
+       // @ts-expect-error
+       await memory.searchMemories({ query: "x", mode: "nearest" });
        return results.reduce((sum, hit) => sum + hit.score, 0);
      }
      console.log(scope, new NotFoundError("not_found", "x").message);`,
