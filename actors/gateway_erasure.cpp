@@ -131,7 +131,6 @@ gateway::impl::erase_in_turn(auth::grant allowed, erasure_plan plan) {
   if (done)
     erasing->forget(target);
   if (done) {
-    with.signals->ended(target);
     with.counters->scopes_erased += done->scopes;
     if (target.kind() == scope_kind::session)
       ++with.counters->sessions_ended;
@@ -160,6 +159,8 @@ gateway::impl::erase_in_turn(auth::grant allowed, erasure_plan plan) {
     closed->open(target);
   }
   // Behind an open door: whoever asks is told that they have ended.
+  if (done)
+    with.signals->ended(target);
   if (done) {
     auto forgetting_sessions = forget_sessions_below(target);
     co_await forgetting_sessions;
@@ -426,9 +427,9 @@ task<bool> gateway::impl::finish_one(engine::unfinished_erasure what,
   if (what.name) {
     with.rates->forget(*what.name);
     with.revocations->end_scope(*what.name);
-    with.signals->ended(*what.name);
     erasing->forget(*what.name);
     closed->open(*what.name);
+    with.signals->ended(*what.name);
     auto forgetting = forget_sessions_below(*what.name);
     co_await forgetting;
   }

@@ -220,6 +220,7 @@ gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
   }
   best_hits best{what.limit};
   best_hits near{what.limit};
+  std::optional<error> not_comparable;
   auto at_once
     = std::clamp<std::size_t>(hits_at_once / what.limit, 1, scopes_at_once);
   for (std::size_t at = 0; at < parts.size(); at += at_once) {
@@ -229,6 +230,19 @@ gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
     engine::operation wanted{what};
     auto answers = co_await run.ask_all(some, std::move(wanted), true);
     for (std::size_t i = 0; i < some.size(); ++i) {
+      // Where embeddings have another dimension there are words, at least.
+      auto has_others = parts.size() > 1 && !what.embedding.empty()
+                        && answers[i].has_error()
+                        && answers[i].error().code == errc::invalid_argument;
+      if (has_others) {
+        not_comparable = answers[i].error();
+        if (what.query.empty())
+          continue;
+        auto by_words = what;
+        by_words.embedding.clear();
+        auto asking = run.ask(some[i], std::move(by_words), false);
+        answers[i] = co_await asking;
+      }
       if (answers[i].has_error())
         co_return answers[i].error();
       if (!*answers[i])
@@ -240,7 +254,11 @@ gateway::search(std::vector<std::shared_ptr<scope_binding>> scopes,
   }
   if (what.embedding.empty())
     co_return best.take();
-  auto out = is_fused ? fused(best.take(), near.take()) : near.take();
+  auto nearest = near.take();
+  if (nearest.empty() && not_comparable)
+    co_return *not_comparable;
+  auto out
+    = is_fused ? fused(best.take(), std::move(nearest)) : std::move(nearest);
   std::erase_if(out, [&](auto& each) {
     each.hit.score = std::max(each.hit.score, 0.0f);
     return static_cast<double>(each.hit.score) < least;

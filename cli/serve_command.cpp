@@ -139,6 +139,8 @@ void print_config(const context& shared, const serve_arguments& asked) {
                           {"connections-max", server.connections_max},
                           {"in-flight-max", server.in_flight_max},
                           {"body-bytes-max", server.body_bytes_max},
+                          {"allow-private-webhooks",
+                           server.allow_private_webhooks},
                           {"bodies-bytes-max", server.bodies_bytes_max},
                           {"log-level", server.log.level},
                           {"log-file", server.log.file},

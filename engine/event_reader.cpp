@@ -97,7 +97,7 @@ public:
     auto end = end_of(with_, context_);
     if (end.has_error())
       return end.error();
-    if (page_.next.entry > *end)
+    if (page_.next > event_position{*end, 0})
       return reset(*end);
     bytes from;
     byte_writer{from}.u64(page_.next.entry);
@@ -149,6 +149,11 @@ private:
   }
 
   void take(std::uint64_t index, std::vector<memory_event> found) {
+    // No entry of this chain has so many.
+    if (page_.next.within > found.size()) {
+      is_pruned_ = true;
+      return;
+    }
     for (auto i = page_.next.within; i < found.size(); ++i) {
       if (page_.events.size() == wanted_.limit) {
         page_.next = {index, i};

@@ -296,8 +296,7 @@ private:
   step compare_on(const std::shared_ptr<request>& asked,
                   const std::shared_ptr<nearest>& found,
                   const std::shared_ptr<filter_scan>& scan);
-  std::vector<std::pair<std::uint32_t, float>>
-  near_rows(const request& asked) const;
+  std::vector<std::uint32_t> near_rows(const request& asked) const;
   void add_near(const request& asked, const std::set<std::uint32_t>& rows,
                 memory_hits& hits, auth::audit_entry& entry) const;
   step history(const std::shared_ptr<request>& asked);

@@ -344,7 +344,7 @@ namespace {
 /// Both by turns, each row once.
 std::vector<std::uint32_t>
 merged_rows(const std::vector<std::uint32_t>& best,
-            const std::vector<std::pair<std::uint32_t, float>>& near) {
+            const std::vector<std::uint32_t>& near) {
   if (near.empty())
     return best;
   std::vector<std::uint32_t> out;
@@ -352,8 +352,8 @@ merged_rows(const std::vector<std::uint32_t>& best,
   for (std::size_t i = 0; i < std::max(best.size(), near.size()); ++i) {
     if (i < best.size() && known.insert(best[i]).second)
       out.push_back(best[i]);
-    if (i < near.size() && known.insert(near[i].first).second)
-      out.push_back(near[i].first);
+    if (i < near.size() && known.insert(near[i]).second)
+      out.push_back(near[i]);
   }
   return out;
 }

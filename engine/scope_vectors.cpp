@@ -65,16 +65,16 @@ step scope_engine::compare_on(const std::shared_ptr<request>& asked,
 }
 
 /// The rows of what is still there, nearest first.
-std::vector<std::pair<std::uint32_t, float>>
+std::vector<std::uint32_t>
 scope_engine::near_rows(const request& asked) const {
-  std::vector<std::pair<std::uint32_t, float>> out;
+  std::vector<std::uint32_t> out;
   if (!asked.near)
     return out;
   auto limit = std::get<search_memories>(asked.what).limit;
   for (const auto& match : *asked.near) {
     auto row = memories_.find(match.id);
     if (row && is_live(memories_.at(*row)) && out.size() < limit)
-      out.emplace_back(*row, match.similarity);
+      out.push_back(*row);
   }
   return out;
 }
@@ -86,19 +86,24 @@ void scope_engine::add_near(const request& asked,
                             memory_hits& hits,
                             auth::audit_entry& entry) const {
   const auto& what = std::get<search_memories>(asked.what);
-  for (const auto& [row, similarity] : near_rows(asked)) {
+  if (!asked.near)
+    return;
+  search::cosine wanted{what.embedding};
+  for (auto row : near_rows(asked)) {
     auto record = rows.contains(row) ? record_for(asked, row) : nullptr;
     if (record == nullptr)
       continue;
     auto value = decoded(*record);
     // It may be another revision than the one that was compared.
     if ((what.type && value.type != *what.type)
-        || (what.filter && !what.filter->matches(value)))
+        || (what.filter && !what.filter->matches(value))
+        || value.embedding.size() != wanted.dimensions())
       continue;
     if (std::find(entry.targets.begin(), entry.targets.end(), value.id)
         == entry.targets.end())
       entry.targets.push_back(value.id);
-    hits.near.push_back({std::move(value), similarity});
+    auto score = wanted.to(value.embedding);
+    hits.near.push_back({std::move(value), score});
   }
 }
 

@@ -83,7 +83,8 @@ event_feed::text_of(const result<event_page>& page) {
   failures_ = 0;
   if (page.has_error()) {
     is_over_ = true;
-    return how_.end(page.error());
+    auto last = how_.end(page.error());
+    return last.empty() ? std::nullopt : std::optional{std::move(last)};
   }
   std::string out;
   for (const auto& event : page->events)

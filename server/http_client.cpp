@@ -58,7 +58,8 @@ result<server_address> parse_url(std::string_view url) {
     host = host.substr(1, host.size() - 2);
   out.host = std::string{host};
   if (out.host.empty() || out.port.empty()
-      || out.port.find_first_not_of("0123456789") != std::string::npos)
+      || out.port.find_first_not_of("0123456789") != std::string::npos
+      || out.port.size() > 5 || std::stoul(out.port) > 65535)
     return malformed;
   return out;
 }

@@ -252,8 +252,7 @@ void end(const exchange_ptr& call) {
   auto session = session_of(call);
   if (!session)
     return;
-  auto forget = [call, wanted = session->wanted] {
-    wanted->end_stream();
+  auto forget = [call] {
     call->of().agents.remove(
       std::string{call->request().header(session_header)});
     call->answer(200, json::object{});

@@ -24,6 +24,7 @@ std::string mcp_sessions::add(mcp_session session) {
       = std::find_if(entries_.rbegin(), entries_.rend(), [&](const auto& each) {
           return each.session.organization == session.organization;
         });
+    oldest->session.wanted->end_stream();
     places_.erase(oldest->id);
     entries_.erase(std::next(oldest).base());
     --count;
@@ -52,6 +53,7 @@ void mcp_sessions::remove(const std::string& id) {
   auto count = of_organizations_.find(found->second->session.organization);
   if (--count->second == 0)
     of_organizations_.erase(count);
+  found->second->session.wanted->end_stream();
   entries_.erase(found->second);
   places_.erase(found);
 }

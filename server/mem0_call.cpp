@@ -48,6 +48,13 @@ result<std::vector<scope>> call::scopes() const {
   return found;
 }
 
+result<std::vector<scope>> call::scopes_at(std::string_view name) const {
+  auto bound = at(name);
+  if (bound.has_error())
+    return bound.error();
+  return bound->find_scopes();
+}
+
 result<call::found_memory> call::find(std::string_view text) const {
   auto id = memory_id::parse(text);
   if (id.has_error())

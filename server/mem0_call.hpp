@@ -43,6 +43,9 @@ public:
   /// The scopes that the key reaches, without the one of our own.
   result<std::vector<scope>> scopes() const;
 
+  /// Those at one of them and below.
+  result<std::vector<scope>> scopes_at(std::string_view name) const;
+
   /// A memory, and where it is. Fails with `invalid_argument` for what is no
   /// UUID, and with `not_found`.
   struct found_memory {

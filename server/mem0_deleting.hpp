@@ -7,6 +7,11 @@
 
 namespace cloister::server::mem0 {
 
+/// Notes a change for the organization's webhooks. A change that was made and
+/// could not be noted is answered as one whose outcome is not known.
+result<void> tell_webhooks(const call& of, std::string_view event,
+                           const memory_id& id);
+
 /// Deletes all memories of all scopes that the key reaches. Answers how many.
 result<std::uint64_t> delete_everywhere(const call& of);
 

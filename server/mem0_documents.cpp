@@ -28,6 +28,9 @@ document document_of(const memory& value) {
 
 result<documents> documents::of(const call& from, std::string kind) {
   auto bound = from.at(own_segment);
+  if (bound.has_error() && bound.error().code != errc::invalid_argument
+      && bound.error().code != errc::forbidden)
+    return bound.error();
   if (bound.has_error())
     return error{errc::invalid_argument,
                  "this is kept below the key's root, and an agent's or a "

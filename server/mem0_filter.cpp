@@ -151,6 +151,8 @@ private:
     const auto& id = of_.*kind.of;
     if (value.is_null())
       return !id;
+    if (value.is_int64() || value.is_uint64())
+      return id && json::serialize(value) == *id;
     if (!value.is_string())
       return false;
     return id && (value == "*" || value.get_string() == *id);
@@ -201,19 +203,10 @@ private:
   }
 
   static result<json::value> instant(const json::value& from) {
-    if (from.is_number())
-      return json::value(to_rfc3339(timestamp{static_cast<std::int64_t>(
-        std::clamp(from.to_number<double>(), 0.0, 2.5e11) * 1000)}));
-    if (!from.is_string())
+    auto text = instant_text(from);
+    if (text.has_error())
       return unknown("a time is a text like \"2026-01-31\"");
-    std::string text{from.get_string()};
-    auto at = parse_rfc3339(text);
-    // Python's isoformat has no zone.
-    if (at.has_error())
-      at = parse_rfc3339(text + 'Z');
-    if (at.has_error())
-      return unknown("a time is a text like \"2026-01-31\"");
-    return json::value(to_rfc3339(*at));
+    return json::value(*text);
   }
 
   static result<json::object> time(std::string_view name,
@@ -243,6 +236,23 @@ private:
           return at.error();
         condition[compare] = std::move(*at);
       }
+    if (name != "created_at")
+      return named(name, std::move(condition));
+    // What a client has set counts instead; both are written alike.
+    auto set = named(timestamp_path, condition);
+    auto is_unset = test(timestamp_path, "exists", false);
+    json::array unset;
+    unset.push_back(std::move(is_unset));
+    unset.push_back(named(name, std::move(condition)));
+    json::object otherwise;
+    otherwise["AND"] = std::move(unset);
+    json::array either;
+    either.push_back(std::move(set));
+    either.push_back(std::move(otherwise));
+    return any_of(std::move(either));
+  }
+
+  static json::object named(std::string_view name, json::object condition) {
     json::object out;
     out[name] = std::move(condition);
     return out;
@@ -333,6 +343,26 @@ result<std::optional<json::object>> filter_for(const json::object& filters,
   if (found->decided == false)
     return std::optional<json::object>{};
   return std::optional{std::move(found->filter)};
+}
+
+result<std::string> instant_text(const json::value& from) {
+  constexpr double latest = 2.5e11;
+  if (from.is_number()) {
+    auto seconds = from.to_number<double>();
+    if (!(seconds >= 0 && seconds <= latest))
+      return unknown("a time is out of range");
+    return to_rfc3339(timestamp{static_cast<std::int64_t>(seconds * 1000)});
+  }
+  if (!from.is_string())
+    return unknown("a time is a number or a text");
+  std::string text{from.get_string()};
+  auto at = parse_rfc3339(text);
+  // Python's isoformat has no zone.
+  if (at.has_error())
+    at = parse_rfc3339(text + 'Z');
+  if (at.has_error())
+    return at.error();
+  return to_rfc3339(*at);
 }
 
 bool names_entity(const json::object& filters) {

@@ -17,6 +17,10 @@ namespace cloister::server::mem0 {
 result<std::optional<boost::json::object>>
 filter_for(const boost::json::object& filters, const entity_ids& of);
 
+/// Seconds since 1970, or a text with or without a zone, as RFC 3339 has it.
+/// Fails with `invalid_argument`.
+result<std::string> instant_text(const boost::json::value& from);
+
 /// Whether a filter names a user, an agent, an app or a run anywhere.
 bool names_entity(const boost::json::object& filters);
 

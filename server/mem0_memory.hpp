@@ -17,6 +17,7 @@ namespace cloister::server::mem0 {
 inline constexpr std::string_view own_member = "_mem0";
 inline constexpr std::string_view expiration_path
   = "metadata._mem0.expiration_date";
+inline constexpr std::string_view timestamp_path = "metadata._mem0.timestamp";
 inline constexpr std::string_view categories_path = "metadata._mem0.categories";
 
 /// The memory as the API has it, with both names of a run.

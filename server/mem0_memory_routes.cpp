@@ -11,6 +11,7 @@
 #include "core/rfc3339.hpp"
 #include "server/mem0_memory.hpp"
 #include "server/mem0_deleting.hpp"
+#include "server/mem0_filter.hpp"
 #include "server/mem0_reading.hpp"
 #include "server/mem0_routing.hpp"
 #include "server/random_name.hpp"
@@ -48,6 +49,19 @@ std::optional<double> number_in(const json::object& from,
   if (value == nullptr || !value->is_number())
     return std::nullopt;
   return value->to_number<double>();
+}
+
+/// Seconds since 1970, or a text. Nothing where it is absent.
+result<std::optional<timestamp>> time_in(const json::object& from,
+                                         std::string_view name) {
+  auto value = from.if_contains(name);
+  if (value == nullptr || value->is_null())
+    return std::optional<timestamp>{};
+  auto text = instant_text(*value);
+  if (text.has_error())
+    return invalid(std::string{name}
+                   + " is a number of seconds, or a text like 2026-01-31");
+  return std::optional{*parse_rfc3339(*text)};
 }
 
 bool flag_in(const json::object& from, std::string_view name) {
@@ -132,13 +146,15 @@ result<std::vector<memory_draft>> drafts_in(const json::object& body) {
     = stored_metadata(given != nullptr ? *given : json::value(nullptr), *own);
   if (metadata.has_error())
     return metadata.error();
+  auto at = time_in(body, "timestamp");
+  if (at.has_error())
+    return at.error();
   std::vector<memory_draft> out;
   for (auto& content : *contents) {
     memory_draft draft;
     draft.content = std::move(content);
     draft.metadata = *metadata;
-    if (auto at = number_in(body, "timestamp"); at && *at > 0 && *at < 2.5e11)
-      draft.created_at = timestamp{static_cast<std::int64_t>(*at * 1000)};
+    draft.created_at = *at;
     out.push_back(std::move(draft));
   }
   return out;
@@ -152,16 +168,9 @@ json::object data_of(const std::string& content) {
   return out;
 }
 
-/// Written down before the client is answered. A change that was made and could
-/// not be noted for others is answered as one whose outcome is not known.
-result<void> told(const call& of, std::string_view type, std::string_view event,
-                  const memory_id& id, const std::string& content) {
-  json::object details;
-  details["id"] = id.to_string();
-  details["data"] = data_of(content);
-  details["event"] = event;
-  return of.http().of().webhooks.note(of.root().bound_to().organization(), type,
-                                      details);
+/// Written down before the client is answered.
+result<void> told(const call& of, std::string_view type, const memory_id& id) {
+  return tell_webhooks(of, type, id);
 }
 
 // -- add --
@@ -184,7 +193,7 @@ result<json::array> stored(const call& of, const json::object& body) {
     return done.error();
   json::array out;
   for (const auto& each : *done) {
-    if (auto noted = told(of, "memory_add", "ADD", each.id, each.content);
+    if (auto noted = told(of, "memory_add", each.id);
         noted.has_error())
       return noted.error();
     json::object row;
@@ -231,6 +240,33 @@ result<json::value> add_v1(const call& of) {
 
 // -- lists --
 
+/// Options that say the same as a filter would: name, field and comparison.
+struct narrowing_option {
+  std::string_view name;
+  std::string_view field;
+  std::string_view compare;
+};
+constexpr std::array<narrowing_option, 5> narrowing_options{
+  {{"categories", "categories", ""},
+   {"metadata", "metadata", ""},
+   {"keywords", "keywords", ""},
+   {"start_date", "created_at", "gte"},
+   {"end_date", "created_at", "lte"}}};
+
+json::object both(json::object filters, std::string_view field,
+                  json::value condition) {
+  json::object one;
+  one[field] = std::move(condition);
+  if (filters.empty())
+    return one;
+  json::array all;
+  all.push_back(std::move(filters));
+  all.push_back(std::move(one));
+  json::object out;
+  out["AND"] = std::move(all);
+  return out;
+}
+
 /// `filters`, or, in older versions, ids beside it.
 result<json::object> filters_in(const json::object& body,
                                 bool takes_ids_beside) {
@@ -241,6 +277,18 @@ result<json::object> filters_in(const json::object& body,
       return invalid("filters is an object");
     out = given->get_object();
   }
+  for (const auto& [name, field, compare] : narrowing_options) {
+    auto beside = body.if_contains(name);
+    if (beside == nullptr || beside->is_null())
+      continue;
+    json::value condition = *beside;
+    if (!compare.empty()) {
+      json::object comparison;
+      comparison[compare] = *beside;
+      condition = std::move(comparison);
+    }
+    out = both(std::move(out), field, std::move(condition));
+  }
   for (const auto& kind : entity_kinds) {
     auto beside = body.if_contains(kind.field);
     if (beside == nullptr || beside->is_null())
@@ -249,14 +297,7 @@ result<json::object> filters_in(const json::object& body,
       return invalid(std::string{kind.field}
                      + " stands in filters, like {\"filters\": {\""
                      + std::string{kind.field} + "\": …}}");
-    json::array both;
-    json::object one;
-    one[kind.field] = *beside;
-    both.push_back(std::move(one));
-    if (!out.empty())
-      both.push_back(std::move(out));
-    out = json::object{};
-    out["AND"] = std::move(both);
+    out = both(std::move(out), kind.field, *beside);
   }
   return out;
 }
@@ -341,8 +382,31 @@ json::object body_of_query(const exchange& http) {
   return out;
 }
 
+result<void> check_ids(const exchange& http) {
+  auto ids = ids_in_query(http);
+  for (const auto& kind : entity_kinds)
+    if (const auto& id = ids.*kind.of; id && id->empty())
+      return invalid(std::string{kind.field} + " is empty");
+  return {};
+}
+
 result<json::value> list_v1(const call& of) {
+  auto empty = check_ids(of.http());
+  if (empty.has_error())
+    return empty.error();
   auto body = body_of_query(of.http());
+  for (auto name : {"metadata", "categories"}) {
+    auto text = of.http().query(name);
+    auto value = text ? wire::parse_json(*text) : json::value(nullptr);
+    if (value.has_error() && std::string_view{name} == "categories")
+      value = json::value(*text);
+    if (value.has_error())
+      return value.error();
+    body[name] = std::move(*value);
+  }
+  for (auto name : {"start_date", "end_date"})
+    if (auto text = of.http().query(name))
+      body[name] = *text;
   if (of.http().query("show_expired") == "true")
     body["show_expired"] = true;
   return listed(of, body, true, false);
@@ -434,9 +498,11 @@ result<memory_patch> patch_in(const json::object& body) {
       own = *checked;
     }
   }
-  if (auto at = number_in(body, "timestamp"); at && *at > 0 && *at < 2.5e11)
-    own["timestamp"]
-      = to_rfc3339(timestamp{static_cast<std::int64_t>(*at * 1000)});
+  auto at = time_in(body, "timestamp");
+  if (at.has_error())
+    return at.error();
+  if (*at)
+    own["timestamp"] = to_rfc3339(**at);
   auto given = body.if_contains("metadata");
   if (given != nullptr || !own.empty()) {
     auto metadata
@@ -463,7 +529,7 @@ result<json::value> changed(const call& of, std::string_view id,
     = found->where.update_memory(found->memory.id, std::move(*patch));
   if (done.has_error())
     return done.error();
-  if (auto noted = told(of, "memory_update", "UPDATE", done->id, done->content);
+  if (auto noted = told(of, "memory_update", done->id);
       noted.has_error())
     return noted.error();
   return shown(*done, found->where.bound_to());
@@ -483,8 +549,7 @@ result<void> removed(const call& of, std::string_view id) {
   auto done = found->where.delete_memory(found->memory.id);
   if (done.has_error())
     return done;
-  return told(of, "memory_delete", "DELETE", found->memory.id,
-              found->memory.content);
+  return told(of, "memory_delete", found->memory.id);
 }
 
 result<json::value> remove(const call& of) {
@@ -510,6 +575,8 @@ result<json::value> history(const call& of) {
 // -- many --
 
 result<json::value> remove_all(const call& of) {
+  if (auto valid = check_ids(of.http()); valid.has_error())
+    return valid.error();
   auto filters = body_of_query(of.http());
   if (filters.empty())
     return invalid("name whose memories to delete: user_id, agent_id, app_id "

@@ -39,7 +39,18 @@ json::value message(std::string_view text) {
   return out;
 }
 
+/// That a key is good is asked with each operation on the store; what has none
+/// asks by itself. What it may not do is another matter.
+std::optional<error> refused_key(const call& of) {
+  auto asked = of.root().find_holders(memory_id{});
+  if (asked.has_error() && asked.error().code != errc::forbidden)
+    return asked.error();
+  return std::nullopt;
+}
+
 result<json::value> ping(const call& of) {
+  if (auto why = refused_key(of))
+    return *why;
   json::object out;
   out["status"] = "ok";
   out["org_id"] = of.root().bound_to().organization().path();
@@ -151,6 +162,8 @@ result<json::value> fetch_export(const call& of) {
 
 /// Of the whole organization: its own key's.
 std::optional<error> refused_at_organization(const call& of) {
+  if (auto why = refused_key(of))
+    return why;
   if (of.root().bound_to().parent())
     return error{errc::forbidden,
                  "this is the whole organization's; use a key of its root"};
@@ -289,6 +302,10 @@ result<void> apply(const call& of, const json::object& from, json::object& to) {
 result<documents> webhooks_of(const call& of) {
   if (auto why = refused_at_organization(of))
     return *why;
+  auto project = of.http().path_parameter("project");
+  if (!project.empty() && project != project_name)
+    return error{errc::not_found,
+                 "there is no such project; ping tells the project_id"};
   return documents::of(of, "webhook");
 }
 
@@ -307,6 +324,12 @@ result<json::value> list_webhooks(const call& of) {
 
 void forget_webhooks(const call& of) {
   of.http().of().webhooks.forget(of.root().bound_to().organization());
+}
+
+/// Others may write here, too: only what bears this is a webhook.
+void prove(const call& of, const std::string& key, json::object& webhook) {
+  webhook["proof"] = of.http().of().webhooks.proof_of(
+    of.root().bound_to().organization(), "webhook." + key, webhook);
 }
 
 result<json::value> create_webhook(const call& of) {
@@ -329,14 +352,16 @@ result<json::value> create_webhook(const call& of) {
     return invalid("url is missing");
   if (!made.contains("event_types"))
     return invalid("event_types is missing");
-  made["secret"] = make_webhook_secret();
-  auto done = kept->put(secret_name(), made);
+  auto key = secret_name();
+  prove(of, key, made);
+  auto done = kept->put(key, made);
   if (done.has_error())
     return done.error();
   forget_webhooks(of);
   auto out = shown_webhook(*done);
   // Shown once; what is delivered is signed with it.
-  out["secret"] = made.at("secret");
+  out["secret"] = of.http().of().webhooks.secret_of(
+    of.root().bound_to().organization(), done->key);
   return out;
 }
 
@@ -363,6 +388,7 @@ result<json::value> update_webhook(const call& of) {
   if (auto applied = apply(of, *body, found->content); applied.has_error())
     return applied.error();
   auto key = found->key.substr(std::string_view{"webhook."}.size());
+  prove(of, key, found->content);
   if (auto done = kept->put(key, found->content); done.has_error())
     return done.error();
   forget_webhooks(of);
@@ -417,6 +443,9 @@ std::span<const route> mem0_project_routes() {
     made<mem0::profile>(get, "/mem0/v2/entities/user/{id}/profile/",
                         "mem0.profile"),
     made<mem0::profile>(post, "/mem0/v2/profiles/jobs/", "mem0.profile"),
+    made<mem0::profile>(get, "/mem0/v2/profiles/jobs/{id}/", "mem0.profile"),
+    made<mem0::profile>(get, "/mem0/v2/profiles/settings/", "mem0.profile"),
+    made<mem0::profile>(post, "/mem0/v2/profiles/settings/", "mem0.profile"),
   };
   return routes;
 }

@@ -95,6 +95,12 @@ result<std::vector<scope_group>> groups_of(const call& of,
   if (auto valid = filter_for(filters, {}); valid.has_error())
     return valid.error();
   auto names = of.scopes();
+  // Of a user who is named, those right below the root can be told at least.
+  if (auto user = filters.if_contains("user_id");
+      names.has_error() && names.error().code == errc::too_large
+      && user != nullptr && user->is_string() && *user != "*")
+    names = of.scopes_at(
+      "user_" + encoded_name(std::string_view{user->get_string()}));
   if (names.has_error())
     return names.error();
   std::map<std::string, std::vector<scope>> by_filter;

@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "core/json_text.hpp"
+#include "runtime/derived_secret.hpp"
 #include "server/http_client.hpp"
 #include "server/mem0_names.hpp"
 #include "server/random_name.hpp"
@@ -23,7 +24,7 @@ using clock = std::chrono::steady_clock;
 /// Organizations that are worked on at a time: the slowness of one's receivers
 /// must not hold back others.
 constexpr std::size_t threads = 4;
-constexpr std::chrono::seconds patience{10};
+constexpr std::chrono::seconds patience{5};
 /// Doubled pauses from five seconds on are a day by then.
 constexpr std::int64_t attempts_max = 15;
 constexpr std::chrono::milliseconds pause_max{6 * 3600 * 1000};
@@ -99,57 +100,112 @@ webhook_outbox::of(const std::string& organization, std::string kind) const {
   return documents{*bound, std::move(kind)};
 }
 
+std::string webhook_outbox::secret_of(const scope& organization,
+                                      std::string_view key) const {
+  return webhook_secret(derived_secret(
+    store_, "webhook secret " + std::string{organization.path()} + ' '
+              + std::string{key}));
+}
+
+std::string webhook_outbox::proof_of(const scope& organization,
+                                     std::string_view key,
+                                     const json::object& content) const {
+  json::array signed_parts;
+  signed_parts.push_back(json::value(organization.path()));
+  signed_parts.push_back(json::value(key));
+  signed_parts.push_back(json::value(text_of(content, "url")));
+  auto events = content.if_contains("event_types");
+  signed_parts.push_back(events != nullptr ? *events : json::value(nullptr));
+  return derived_secret(store_,
+                        "webhook proof " + to_json_text(signed_parts));
+}
+
 result<std::vector<mem0::document>>
 webhook_outbox::hooks_of(const std::string& organization) {
+  std::uint64_t generation = 0;
   {
     std::lock_guard guard{mutex_};
     auto known = hooks_.find(organization);
     if (known != hooks_.end())
       return known->second;
+    generation = generation_;
   }
   auto kept = of(organization, "webhook");
   if (kept.has_error())
     return kept.error();
   auto found = kept->all();
-  if (found) {
-    std::lock_guard guard{mutex_};
+  // Whoever has erased them has none.
+  if (found.has_error() && found.error().code == errc::erased)
+    found = std::vector<document>{};
+  if (found.has_error())
+    return found;
+  auto name = scope::parse(organization);
+  std::erase_if(*found, [&](const auto& each) {
+    return !name
+           || text_of(each.content, "proof")
+                != proof_of(*name, each.key, each.content);
+  });
+  std::lock_guard guard{mutex_};
+  if (generation == generation_)
     hooks_[organization] = *found;
-  }
   return found;
+}
+
+std::optional<mem0::document>
+webhook_outbox::hook_named(const std::string& organization,
+                           const std::string& key) {
+  auto hooks = hooks_of(organization);
+  if (hooks)
+    for (const auto& each : *hooks)
+      if (each.key == key)
+        return each;
+  return std::nullopt;
+}
+
+result<bool> webhook_outbox::is_wanted(const scope& organization,
+                                       std::string_view event) {
+  auto hooks = hooks_of(std::string{organization.path()});
+  if (hooks.has_error())
+    return hooks.error();
+  return std::any_of(hooks->begin(), hooks->end(),
+                     [&](const auto& hook) { return wants(hook, event); });
 }
 
 void webhook_outbox::forget(const scope& organization) {
   std::lock_guard guard{mutex_};
+  ++generation_;
   hooks_.erase(std::string{organization.path()});
 }
 
 result<void> webhook_outbox::note(const scope& organization,
                                   std::string_view event,
-                                  const json::object& details) {
+                                  const memory_id& id) {
   std::string path{organization.path()};
   auto hooks = hooks_of(path);
   if (hooks.has_error())
     return hooks.error();
-  bool any = false;
   for (const auto& hook : *hooks) {
     if (!wants(hook, event))
       continue;
+    {
+      std::lock_guard guard{mutex_};
+      if (++waiting_[path] > waiting_max)
+        return error{errc::overloaded,
+                     "too much waits to be told to webhooks; see that they "
+                     "answer, or delete them",
+                     std::chrono::seconds{60}};
+    }
     auto kept = of(path, "delivery");
     if (kept.has_error())
       return kept.error();
-    json::object body;
-    body["event_details"] = details;
-    body["type"] = event;
     json::object what;
     what["webhook"] = hook.key;
-    what["body"] = to_json_text(body);
+    what["event"] = event;
+    what["memory"] = id.to_string();
     what["attempts"] = 0;
     what["due"] = now_ms();
     if (auto done = kept->put(secret_name(), what); done.has_error())
       return done.error();
-    any = true;
-  }
-  if (any) {
     std::lock_guard guard{mutex_};
     due_[path] = clock::now();
     changed_.notify_one();
@@ -203,49 +259,53 @@ void webhook_outbox::loop() {
   }
 }
 
+/// One round: of a webhook that fails the rest waits for another.
 void webhook_outbox::deliver_all(const std::string& organization) {
   auto kept = of(organization, "delivery");
-  if (kept.has_error())
-    return;
-  auto waiting = kept->all();
-  auto hooks = hooks_of(organization);
+  auto waiting = kept ? kept->all() : result<std::vector<document>>{kept.error()};
   std::optional<std::int64_t> next;
-  if (waiting.has_error() || hooks.has_error())
-    next = now_ms() + how_.first_pause.count();
-  if (!next)
-    for (auto& each : *waiting) {
-      {
-        std::lock_guard guard{mutex_};
-        if (ends_)
-          return;
-      }
-      auto due = number_of(each.content, "due");
-      auto hook
-        = std::find_if(hooks->begin(), hooks->end(), [&](const auto& known) {
-            return known.key == text_of(each.content, "webhook");
-          });
-      auto attempts = number_of(each.content, "attempts");
-      if (hook == hooks->end() || attempts >= attempts_max) {
-        static_cast<void>(kept->remove(each.id));
-        continue;
-      }
-      if (due > now_ms()) {
-        next = std::min(next.value_or(due), due);
-        continue;
-      }
-      if (deliver(organization, *hook, each)) {
-        static_cast<void>(kept->remove(each.id));
-        continue;
-      }
-      auto pause
-        = std::min(how_.first_pause * (std::int64_t{1} << attempts), pause_max);
-      due = now_ms() + pause.count();
-      each.content["attempts"] = attempts + 1;
-      each.content["due"] = due;
-      static_cast<void>(kept->put(each.key.substr(std::string{"delivery."}.size()),
-                                  each.content));
-      next = std::min(next.value_or(due), due);
+  auto at_latest = [&](std::int64_t due) {
+    next = std::min(next.value_or(due), due);
+  };
+  std::set<std::string> failing;
+  if (waiting.has_error() && waiting.error().code != errc::erased)
+    at_latest(now_ms() + how_.first_pause.count());
+  if (waiting) {
+    std::lock_guard guard{mutex_};
+    waiting_[organization] = waiting->size();
+  }
+  for (auto& each : waiting ? *waiting : std::vector<document>{}) {
+    {
+      std::lock_guard guard{mutex_};
+      if (ends_)
+        return;
     }
+    auto key = text_of(each.content, "webhook");
+    // It may have been deleted, or lead elsewhere, since the last.
+    auto hook = hook_named(organization, key);
+    auto attempts = number_of(each.content, "attempts");
+    if (!hook || attempts < 0 || attempts >= attempts_max) {
+      static_cast<void>(kept->remove(each.id));
+      continue;
+    }
+    auto due = number_of(each.content, "due");
+    if (due > now_ms() || failing.contains(key)) {
+      at_latest(std::max(due, now_ms() + 1'000));
+      continue;
+    }
+    if (deliver(organization, *hook, each)) {
+      static_cast<void>(kept->remove(each.id));
+      continue;
+    }
+    failing.insert(key);
+    auto pause
+      = std::min(how_.first_pause * (std::int64_t{1} << attempts), pause_max);
+    each.content["attempts"] = attempts + 1;
+    each.content["due"] = now_ms() + pause.count();
+    constexpr std::string_view prefix = "delivery.";
+    static_cast<void>(kept->put(each.key.substr(prefix.size()), each.content));
+    at_latest(now_ms() + pause.count());
+  }
   if (!next)
     return;
   std::lock_guard guard{mutex_};
@@ -255,27 +315,71 @@ void webhook_outbox::deliver_all(const std::string& organization) {
     place->second = at;
 }
 
-bool webhook_outbox::deliver(const std::string&, const document& hook,
-                             const document& what) const {
+/// Nothing in it where there is nothing to be told any more.
+result<std::string> webhook_outbox::body_of(const std::string& organization,
+                                            const document& what) const {
+  auto event = text_of(what.content, "event");
+  auto id = memory_id::parse(text_of(what.content, "memory"));
+  if (id.has_error())
+    return std::string{};
+  json::object data;
+  if (event != "memory_delete") {
+    auto opened = store_.organization(organization);
+    auto root = opened ? opened->client() : result<client>{opened.error()};
+    if (root.has_error())
+      return root.error();
+    auto holders = root->find_holders(*id);
+    if (holders.has_error())
+      return holders.error();
+    for (const auto& name : *holders) {
+      auto bound = opened->client(name.path());
+      auto found = bound ? bound->get_memory(*id) : result<memory>{bound.error()};
+      if (found)
+        data["memory"] = found->content;
+      else if (found.error().code != errc::not_found
+               && found.error().code != errc::erased)
+        return found.error();
+    }
+    if (data.empty())
+      return std::string{};
+  }
+  json::object details;
+  details["id"] = id->to_string();
+  details["data"] = std::move(data);
+  details["event"] = event == "memory_add"      ? "ADD"
+                     : event == "memory_update" ? "UPDATE"
+                                                : "DELETE";
+  json::object body;
+  body["event_details"] = std::move(details);
+  body["type"] = event;
+  return to_json_text(body);
+}
+
+bool webhook_outbox::deliver(const std::string& organization,
+                             const document& hook, const document& what) const {
+  auto body = body_of(organization, what);
+  if (body.has_error())
+    return false;
+  if (body->empty())
+    return true;
   auto [server, path] = split(text_of(hook.content, "url"));
   http_client_options how;
   how.patience = patience;
   how.only_public = !how_.allows_private;
   how.body_bytes_max = 64 * 1024;
   auto to = http_client::to(server, how);
-  if (to.has_error())
+  auto name = scope::parse(organization);
+  if (to.has_error() || name.has_error())
     return false;
-  auto id = what.key;
   auto at = std::to_string(now_ms() / 1000);
-  auto body = text_of(what.content, "body");
   auto answer = to->ask(
     http_method::post, path,
     {{"Content-Type", "application/json"},
-     {"webhook-id", id},
+     {"webhook-id", what.key},
      {"webhook-timestamp", at},
      {"webhook-signature",
-      webhook_signature(text_of(hook.content, "secret"), id, at, body)}},
-    body);
+      webhook_signature(secret_of(*name, hook.key), what.key, at, *body)}},
+    *body);
   return answer && answer->status >= 200 && answer->status < 300;
 }
 

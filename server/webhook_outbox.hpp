@@ -18,8 +18,13 @@
 namespace cloister::server {
 
 /// Tells others of what mem0's clients have changed. What is to be told is
-/// written down before the client is answered, and told until it was taken, or
-/// for a day: also after a restart. Thread-safe.
+/// written down before the client is answered, by the memory's id alone, and
+/// told until it was taken, or for a day: also after a restart. What the memory
+/// says is read when it is told: what is gone by then is not told.
+///
+/// Tenants may write into the scope that has the webhooks, by other ways: only
+/// what bears a proof of this store counts. Secrets are kept nowhere; they are
+/// derived. Thread-safe.
 class webhook_outbox {
 public:
   struct options {
@@ -35,9 +40,20 @@ public:
   ~webhook_outbox();
 
   /// Notes a change for all webhooks of an organization that want such an
-  /// event, e.g. "memory_add".
+  /// event, e.g. "memory_add". Fails with `unavailable`, `overloaded` or
+  /// `quota_exceeded`.
   result<void> note(const scope& organization, std::string_view event,
-                    const boost::json::object& details);
+                    const memory_id& id);
+
+  /// Whether any of them wants it.
+  result<bool> is_wanted(const scope& organization, std::string_view event);
+
+  /// What a webhook is signed with, by its key; and what proves that it was
+  /// made by who may.
+  std::string secret_of(const scope& organization,
+                        std::string_view key) const;
+  std::string proof_of(const scope& organization, std::string_view key,
+                       const boost::json::object& content) const;
 
   /// The webhooks of an organization are others now.
   void forget(const scope& organization);
@@ -54,6 +70,10 @@ private:
   result<documents> of(const std::string& organization,
                        std::string kind) const;
   result<std::vector<document>> hooks_of(const std::string& organization);
+  std::optional<document> hook_named(const std::string& organization,
+                                     const std::string& key);
+  result<std::string> body_of(const std::string& organization,
+                              const document& what) const;
   void find_unfinished();
   void loop();
   std::optional<std::string> next_organization();
@@ -66,6 +86,10 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   known_hooks hooks_;
+  /// How often one of them was changed.
+  std::uint64_t generation_ = 0;
+  /// How much waited at the last look, and what came since.
+  std::map<std::string, std::size_t> waiting_;
   /// When organizations are to be looked at next.
   std::map<std::string, std::chrono::steady_clock::time_point> due_;
   /// At whom somebody is at work.

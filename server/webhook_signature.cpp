@@ -8,9 +8,8 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 
-#include "core/assert.hpp"
+#include "core/encoding.hpp"
 
 namespace cloister::server {
 
@@ -41,11 +40,13 @@ std::vector<unsigned char> from_base64(std::string_view text) {
 
 } // namespace
 
-std::string make_webhook_secret() {
-  std::array<unsigned char, secret_bytes> bytes{};
-  auto made = RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
-  CLOISTER_ASSERT(made == 1);
-  return std::string{prefix} + base64(bytes.data(), bytes.size());
+std::string webhook_secret(std::string_view derived) {
+  auto bytes = from_hex(derived);
+  if (!bytes || bytes->size() < secret_bytes)
+    return {};
+  return std::string{prefix}
+         + base64(reinterpret_cast<const unsigned char*>(bytes->data()),
+                  secret_bytes);
 }
 
 std::string webhook_signature(std::string_view secret, std::string_view id,

@@ -13,8 +13,8 @@ namespace cloister::server {
 // "v1," and base64(HMAC-SHA256(secret, id "." timestamp "." body)). A secret is
 // shown as "whsec_" and the base64 of its bytes.
 
-/// A new one, as it is shown.
-std::string make_webhook_secret();
+/// The one that is made of 64 hexadecimal digits, as it is shown.
+std::string webhook_secret(std::string_view derived);
 
 /// Empty for a secret that is none.
 std::string webhook_signature(std::string_view secret, std::string_view id,

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "runtime/event_stream.hpp"
 #include "tests/support/test_node.hpp"
 
 using namespace cloister;

@@ -290,9 +290,9 @@ TEST_CASE("who may not read is not told", "[events]") {
   auto opened = node.open_or_fail();
   auto acme = opened.organization("org_acme").value();
   acme.client("user_a")->create_memory(draft("x")).value();
-  auto key = acme.create_key({.root = "user_a", .permissions = read}).value();
-  auto other = acme.create_key({.root = "user_b", .permissions = read}).value();
-  auto writer = acme.create_key({.root = "user_a", .permissions = write}).value();
+  auto key = acme.create_key({.root = "user_a", .permissions = permissions::read}).value();
+  auto other = acme.create_key({.root = "user_b", .permissions = permissions::read}).value();
+  auto writer = acme.create_key({.root = "user_a", .permissions = permissions::write}).value();
   CHECK(opened.client(writer)
           ->follow_events(event_position{}, [] {})
           .next()
@@ -305,7 +305,7 @@ TEST_CASE("who may not read is not told", "[events]") {
           ->events.empty());
   auto stream = opened.client(key)->follow_events(event_position{}, [] {});
   CHECK(stream.next()->events.size() == 1);
-  acme.client("")->revoke_key(key.info.id).value();
+  acme.client("")->revoke_key(key.info.key_id).value();
   CHECK(stream.next().error().code == errc::unauthenticated);
 }
 
