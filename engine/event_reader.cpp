@@ -17,7 +17,7 @@ using persistence::record_kind;
 namespace {
 
 /// Entries that one page looks at: most may tell of reads.
-constexpr std::size_t entries_at_once = 2000;
+constexpr std::size_t entries_at_once = 500;
 
 /// Where a chain ends: behind its last entry, or behind what was pruned.
 result<std::uint64_t> end_of(const services& with,
@@ -60,8 +60,8 @@ std::vector<memory_event> events_of(const auth::audit_entry& entry) {
   if (entry.what == operation::delete_all_memories) {
     event.kind = event_kind::deleted;
     event.count = entry.count;
-    if (entry.count > 0)
-      out.push_back(std::move(event));
+    // Also where all of them had expired, and were not removed yet.
+    out.push_back(std::move(event));
     return out;
   }
   if (entry.what == operation::end_session && (entry.ended || entry.refused)) {

@@ -35,7 +35,8 @@ step scope_engine::events(const std::shared_ptr<request>& asked) {
                    if (page->has_error())
                      return page->error();
                    return answer{std::move(**page)};
-                 }};
+                 },
+                 true};
 }
 
 /// An id carries the beginning of its scope's tag. What lies elsewhere is not

@@ -3,6 +3,8 @@
 
 #include "server/background.hpp"
 
+#include <exception>
+
 namespace cloister::server {
 
 background::background(std::size_t threads, std::size_t waiting_max)
@@ -39,7 +41,11 @@ void background::loop() {
     auto work = std::move(waiting_.front());
     waiting_.pop_front();
     guard.unlock();
-    work();
+    try {
+      work();
+    } catch (const std::exception&) {
+      // Whoever waits is answered when what it holds goes.
+    }
     // What it holds must not go with the lock held.
     work = nullptr;
     guard.lock();

@@ -105,7 +105,7 @@ void event_feed::read(taker taken) {
                  taken = std::move(taken)](const result<event_page>& page) {
     auto text = self->text_of(page);
     // Much may have happened of which nothing is told.
-    if (text && text->empty() && page && page->more)
+    if (text && text->empty() && page && page->more && !self->is_cancelled_)
       return self->read(taken);
     taken(std::move(text));
   });

@@ -33,6 +33,9 @@ public:
 
   void start(std::function<void()> ready) override;
   void next(taker taken) override;
+  void cancel() override {
+    is_cancelled_ = true;
+  }
   bool has_comments() const override {
     return true;
   }
@@ -55,6 +58,7 @@ private:
   bool is_over_ = false;
   /// How often in a row it could not be read.
   std::atomic<int> failures_{0};
+  std::atomic<bool> is_cancelled_{false};
   std::mutex mutex_;
   std::function<void()> ready_;
   bool is_woken_ = false;

@@ -21,7 +21,7 @@ namespace cloister::server {
 /// The resources that an agent wants to hear of. Thread-safe.
 class mcp_subscriptions {
 public:
-  static constexpr std::size_t uris_max = 1'000;
+  static constexpr std::size_t uris_max = 100;
 
   /// False if there are too many.
   bool add(const std::string& uri);

@@ -12,6 +12,18 @@ namespace cloister::server::mem0 {
 
 namespace json = boost::json;
 
+namespace {
+
+/// Documents are no memories.
+result<std::vector<scope>> without_own(result<std::vector<scope>> names) {
+  if (names)
+    std::erase_if(*names,
+                  [](const auto& each) { return each.name() == own_segment; });
+  return names;
+}
+
+} // namespace
+
 timestamp call::now() const {
   auto since = std::chrono::system_clock::now().time_since_epoch();
   return {
@@ -41,18 +53,14 @@ result<client> call::at(std::string_view name) const {
 }
 
 result<std::vector<scope>> call::scopes() const {
-  auto found = root_.find_scopes();
-  if (found)
-    std::erase_if(*found,
-                  [](const auto& each) { return each.name() == own_segment; });
-  return found;
+  return without_own(root_.find_scopes());
 }
 
 result<std::vector<scope>> call::scopes_at(std::string_view name) const {
   auto bound = at(name);
   if (bound.has_error())
     return bound.error();
-  return bound->find_scopes();
+  return without_own(bound->find_scopes());
 }
 
 result<call::found_memory> call::find(std::string_view text) const {

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "core/json_text.hpp"
+#include "runtime/derived_secret.hpp"
 #include "server/mem0_call.hpp"
 
 namespace cloister::server::mem0 {
@@ -14,17 +15,49 @@ namespace json = boost::json;
 
 namespace {
 
-document document_of(const memory& value) {
+constexpr std::string_view proof_member = "proof";
+
+/// In a time that does not depend on where they differ.
+bool is_same(std::string_view a, std::string_view b) {
+  if (a.size() != b.size())
+    return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned>(static_cast<unsigned char>(a[i]))
+                  ^ static_cast<unsigned>(static_cast<unsigned char>(b[i]));
+  return difference == 0;
+}
+
+} // namespace
+
+std::string documents::proof_of(std::string_view key,
+                                const json::object& content) const {
+  json::array parts;
+  parts.push_back(json::value(where_.bound_to().path()));
+  parts.push_back(json::value(kind_));
+  parts.push_back(json::value(key));
+  parts.push_back(json::value(to_json_text(content)));
+  return derived_secret(store_, "mem0 document " + to_json_text(parts));
+}
+
+std::optional<document> documents::document_of(const memory& value) const {
   document out{value.id, value.key.value_or(""), {}, value.created_at,
                value.updated_at};
   boost::system::error_code failed;
   auto parsed = json::parse(value.content, failed);
-  if (!failed && parsed.is_object())
-    out.content = parsed.get_object();
+  if (failed || !parsed.is_object() || !out.key.starts_with(kind_ + '.'))
+    return std::nullopt;
+  out.content = std::move(parsed.get_object());
+  auto given = out.content.if_contains(proof_member);
+  if (given == nullptr || !given->is_string())
+    return std::nullopt;
+  std::string proof{given->get_string()};
+  out.content.erase(proof_member);
+  auto genuine = proof_of(out.key, out.content);
+  if (genuine.empty() || !is_same(proof, genuine))
+    return std::nullopt;
   return out;
 }
-
-} // namespace
 
 result<documents> documents::of(const call& from, std::string kind) {
   auto bound = from.at(own_segment);
@@ -35,19 +68,28 @@ result<documents> documents::of(const call& from, std::string kind) {
     return error{errc::invalid_argument,
                  "this is kept below the key's root, and an agent's or a "
                  "session's has no room for it; use a key of the organization"};
-  return documents{*bound, std::move(kind)};
+  return documents{from.http().of().store, *bound, std::move(kind)};
 }
 
 result<document> documents::put(const std::string& key,
                                 const json::object& content) const {
+  auto name = kind_ + '.' + key;
+  // As it will be read: one that is proven before it was parsed may differ.
+  boost::system::error_code failed;
+  auto again = json::parse(to_json_text(content), failed);
+  auto proven = failed || !again.is_object() ? json::object{}
+                                             : again.get_object();
+  auto with_proof = proven;
+  with_proof[proof_member] = proof_of(name, proven);
   memory_draft draft;
-  draft.content = to_json_text(content);
+  draft.content = to_json_text(with_proof);
   draft.memory_type = kind_;
-  draft.key = kind_ + '.' + key;
+  draft.key = name;
   auto done = where_.create_memory(std::move(draft));
   if (done.has_error())
     return done.error();
-  return document_of(*done);
+  return document{done->id, name, std::move(proven), done->created_at,
+                  done->updated_at};
 }
 
 result<std::vector<document>>
@@ -67,7 +109,8 @@ documents::matching(std::optional<std::string> key) const {
     if (page.has_error())
       return page.error();
     for (const auto& each : page->results)
-      out.push_back(document_of(each.memory));
+      if (auto one = document_of(each.memory))
+        out.push_back(std::move(*one));
     options.cursor = page->cursor;
   } while (options.cursor);
   return out;

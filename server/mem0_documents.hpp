@@ -9,7 +9,7 @@
 
 #include <boost/json/object.hpp>
 
-#include "runtime/client.hpp"
+#include "runtime/runtime.hpp"
 
 /// Feedback, exports, settings and webhooks: what mem0's API keeps besides
 /// memories, as memories of a scope of its own below the key's root, sealed and
@@ -20,6 +20,7 @@ class call;
 
 struct document {
   memory_id id;
+  /// "webhook.<its key>".
   std::string key;
   boost::json::object content;
   timestamp created_at;
@@ -27,10 +28,14 @@ struct document {
 };
 
 /// The documents of one kind, e.g. "webhook", by keys that are unique in it.
+/// Whoever may write below the root can write there by other ways, too: each
+/// document bears a proof of this store, and what has none is none.
 class documents {
 public:
-  documents(client where, std::string kind)
-    : where_(std::move(where)), kind_(std::move(kind)) {}
+  documents(runtime store, client where, std::string kind)
+    : store_(std::move(store)),
+      where_(std::move(where)),
+      kind_(std::move(kind)) {}
 
   /// Those below a key's root. Fails with `invalid_argument` where its root can
   /// have none.
@@ -47,7 +52,11 @@ public:
 
 private:
   result<std::vector<document>> matching(std::optional<std::string> key) const;
+  std::string proof_of(std::string_view key,
+                       const boost::json::object& content) const;
+  std::optional<document> document_of(const memory& value) const;
 
+  runtime store_;
   client where_;
   std::string kind_;
 };

@@ -574,8 +574,23 @@ result<json::value> history(const call& of) {
 
 // -- many --
 
+/// A misspelt condition would delete more than was meant.
+result<void> check_narrowing(const exchange& http) {
+  constexpr std::array<std::string_view, 10> known{
+    "user_id",    "agent_id",  "app_id",   "run_id",      "metadata",
+    "project_id", "org_id",    "org_name", "project_name", "source"};
+  for (const auto& [name, value] : http.target.query)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return invalid("memories are not deleted by \"" + name.substr(0, 64)
+                     + "\"; there are user_id, agent_id, app_id, run_id and "
+                       "metadata");
+  return {};
+}
+
 result<json::value> remove_all(const call& of) {
   if (auto valid = check_ids(of.http()); valid.has_error())
+    return valid.error();
+  if (auto valid = check_narrowing(of.http()); valid.has_error())
     return valid.error();
   auto filters = body_of_query(of.http());
   if (filters.empty())
@@ -735,7 +750,8 @@ json::value paged(json::array rows, std::size_t page, std::size_t page_size) {
     return rows;
   json::object out;
   out["count"] = rows.size();
-  auto first = std::min((page - 1) * page_size, rows.size());
+  auto is_beyond = page - 1 > rows.size() / page_size;
+  auto first = is_beyond ? rows.size() : (page - 1) * page_size;
   auto last = std::min(first + page_size, rows.size());
   auto link = [&](std::size_t number) {
     return json::value("?page=" + std::to_string(number)

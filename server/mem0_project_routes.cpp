@@ -134,7 +134,10 @@ result<json::object> export_filters(const call& of, const json::object& body) {
     return found.error();
   if (!*found)
     return error{errc::not_found, "there is no such export"};
-  return (*found)->content.at("filters").get_object();
+  auto kept_filters = (*found)->content.if_contains("filters");
+  if (kept_filters == nullptr || !kept_filters->is_object())
+    return error{errc::not_found, "there is no such export"};
+  return kept_filters->get_object();
 }
 
 result<json::value> fetch_export(const call& of) {
@@ -326,12 +329,6 @@ void forget_webhooks(const call& of) {
   of.http().of().webhooks.forget(of.root().bound_to().organization());
 }
 
-/// Others may write here, too: only what bears this is a webhook.
-void prove(const call& of, const std::string& key, json::object& webhook) {
-  webhook["proof"] = of.http().of().webhooks.proof_of(
-    of.root().bound_to().organization(), "webhook." + key, webhook);
-}
-
 result<json::value> create_webhook(const call& of) {
   auto kept = webhooks_of(of);
   if (kept.has_error())
@@ -353,7 +350,6 @@ result<json::value> create_webhook(const call& of) {
   if (!made.contains("event_types"))
     return invalid("event_types is missing");
   auto key = secret_name();
-  prove(of, key, made);
   auto done = kept->put(key, made);
   if (done.has_error())
     return done.error();
@@ -388,7 +384,6 @@ result<json::value> update_webhook(const call& of) {
   if (auto applied = apply(of, *body, found->content); applied.has_error())
     return applied.error();
   auto key = found->key.substr(std::string_view{"webhook."}.size());
-  prove(of, key, found->content);
   if (auto done = kept->put(key, found->content); done.has_error())
     return done.error();
   forget_webhooks(of);

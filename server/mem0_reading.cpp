@@ -20,6 +20,10 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t gathered_max = 10'000;
+/// Of contents and metadata, for one request.
+constexpr std::size_t gathered_bytes_max = 32 * 1024 * 1024;
+/// Filters that differ by scope.
+constexpr std::size_t groups_max = 64;
 /// Scopes that are looked into for what fills up an answer.
 constexpr std::size_t filling_scopes_max = 64;
 /// Hits that may turn out to be hidden.
@@ -64,6 +68,15 @@ result<std::vector<search_hit>> hits_of(const call& of,
                                         std::span<const scope_group> groups,
                                         const search_wish& wish) {
   std::vector<search_hit> out;
+  auto keep_best = [&] {
+    std::stable_sort(
+      out.begin(), out.end(),
+      [](const auto& a, const auto& b) { return a.score > b.score; });
+    if (out.size() > wish.top_k + spare_hits)
+      out.erase(out.begin()
+                  + static_cast<std::ptrdiff_t>(wish.top_k + spare_hits),
+                out.end());
+  };
   for (const auto& group : groups) {
     search_options options;
     options.query = wish.query;
@@ -76,10 +89,8 @@ result<std::vector<search_hit>> hits_of(const call& of,
       return found.error();
     std::move(found->results.begin(), found->results.end(),
               std::back_inserter(out));
+    keep_best();
   }
-  std::stable_sort(
-    out.begin(), out.end(),
-    [](const auto& a, const auto& b) { return a.score > b.score; });
   return out;
 }
 
@@ -108,6 +119,10 @@ result<std::vector<scope_group>> groups_of(const call& of,
     auto filter = filter_for(filters, ids_in(name));
     if (filter.has_error())
       return filter.error();
+    if (by_filter.size() > groups_max)
+      return error{errc::too_large,
+                   "the filters say something else of each of too many "
+                   "scopes; ask in parts"};
     if (*filter)
       by_filter[(*filter)->empty() ? "" : to_json_text(**filter)].push_back(
         name);
@@ -121,6 +136,7 @@ result<std::vector<scope_group>> groups_of(const call& of,
 result<std::vector<located_memory>>
 gather(const call& of, std::span<const scope_group> groups, bool shows_hidden) {
   std::vector<located_memory> out;
+  std::size_t bytes = 0;
   auto date = today(of.now());
   for (const auto& group : groups) {
     list_options options;
@@ -132,12 +148,14 @@ gather(const call& of, std::span<const scope_group> groups, bool shows_hidden) {
       if (page.has_error())
         return page.error();
       for (auto& each : page->results)
-        if (shows_hidden || !is_hidden(each.memory, date))
+        if (shows_hidden || !is_hidden(each.memory, date)) {
+          bytes += each.memory.content.size() + each.memory.metadata.size();
           out.push_back(std::move(each));
+        }
       options.cursor = page->cursor;
-      if (out.size() > gathered_max)
+      if (out.size() > gathered_max || bytes > gathered_bytes_max)
         return error{errc::too_large,
-                     "more than 10000 memories match; narrow the filters, or "
+                     "more than 10000 memories, or 32 MiB of them, match; narrow the filters, or "
                      "use GET /v1/memories, which pages through any number"};
     } while (options.cursor);
   }

@@ -69,6 +69,9 @@ public:
     // Answers that are outstanding still refer to what is destroyed here.
     while (!wait_for(of_->options.drain_timeout)) {
     }
+    // The last to let go of the service must not be one of its own threads.
+    while (of_->of.use_count() > 1)
+      std::this_thread::sleep_for(answer_poll);
     end();
   }
 

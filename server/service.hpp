@@ -29,6 +29,8 @@ struct service {
   background mem0_threads{8, 256};
   /// Exports that are gathered, each of them large.
   std::atomic<int> exports{0};
+  /// The same of memories, which are sent as they are read.
+  std::atomic<int> memory_exports{0};
   mcp_sessions agents;
   webhook_outbox webhooks;
   /// Web pages from there may use it, besides those of its own address.

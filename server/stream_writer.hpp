@@ -159,6 +159,7 @@ private:
 
   void close() {
     is_over_ = true;
+    from_->cancel();
     timer_.cancel();
     tcp().close();
   }

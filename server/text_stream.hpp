@@ -23,6 +23,8 @@ public:
   virtual void start(std::function<void()> ready) = 0;
   /// Hands the next piece to `taken`, on any thread.
   virtual void next(taker taken) = 0;
+  /// Nobody listens any more. On any thread.
+  virtual void cancel() {}
   /// Whether what is between two pieces may be filled by a comment of
   /// server-sent events, so that proxies do not take it for dead.
   virtual bool has_comments() const {

@@ -21,7 +21,9 @@ namespace json = boost::json;
 /// As good as for ever: a file may be imported again years later.
 constexpr std::chrono::hours remembered{24 * 365 * 20};
 /// Memories of one piece of an export.
-constexpr std::size_t rows_at_once = 200;
+constexpr std::size_t rows_at_once = 25;
+/// Exports at a time, whoever they are for.
+constexpr int exports_max = 16;
 
 struct import_wish {
   std::vector<memory_draft> drafts;
@@ -87,8 +89,9 @@ void import_memories(const exchange_ptr& call) {
 class export_lines : public text_stream,
                      public std::enable_shared_from_this<export_lines> {
 public:
-  export_lines(const client& bound, list_options options)
-    : bound_(bound), options_(std::move(options)) {}
+  export_lines(const client& bound, list_options options,
+               std::shared_ptr<void> turn)
+    : bound_(bound), options_(std::move(options)), turn_(std::move(turn)) {}
 
   void start(std::function<void()> ready) override {
     ready();
@@ -124,6 +127,7 @@ private:
 
   client bound_;
   list_options options_;
+  std::shared_ptr<void> turn_;
   bool is_over_ = false;
   bool has_failed_ = false;
 };
@@ -140,16 +144,23 @@ void export_memories(const exchange_ptr& call) {
   options.oldest_first = true;
   options.limit = rows_at_once;
   call->with_client([call, options](const client& bound) {
+    auto of = &call->of();
+    std::shared_ptr<void> turn(
+      nullptr, [of](void*) { --of->memory_exports; });
+    if (++of->memory_exports > exports_max)
+      return call->fail({errc::overloaded,
+                         "other exports are running; try again",
+                         std::chrono::seconds{1}});
     // Whoever may not is told so, before the first line.
     auto probe = options;
     probe.limit = 1;
     bound.list_memories(
-      probe, [call, bound, options](const result<memory_list>& done) {
+      probe, [call, bound, options, turn](const result<memory_list>& done) {
         if (done.has_error())
           return call->fail(done.error());
         http_response out;
         out.content_type = "application/x-ndjson";
-        out.stream = std::make_shared<export_lines>(bound, options);
+        out.stream = std::make_shared<export_lines>(bound, options, turn);
         call->answer(std::move(out));
       });
   });

@@ -29,6 +29,9 @@ constexpr std::chrono::seconds patience{5};
 constexpr std::int64_t attempts_max = 15;
 constexpr std::chrono::milliseconds pause_max{6 * 3600 * 1000};
 constexpr std::size_t waiting_max = 10'000;
+constexpr std::chrono::seconds hooks_known_for{1};
+/// Of one organization's deliveries, before others have their turn.
+constexpr std::chrono::seconds round_max{10};
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -97,7 +100,7 @@ webhook_outbox::of(const std::string& organization, std::string kind) const {
   auto bound = opened->client(mem0::own_segment);
   if (bound.has_error())
     return bound.error();
-  return documents{*bound, std::move(kind)};
+  return documents{store_, *bound, std::move(kind)};
 }
 
 std::string webhook_outbox::secret_of(const scope& organization,
@@ -107,27 +110,15 @@ std::string webhook_outbox::secret_of(const scope& organization,
               + std::string{key}));
 }
 
-std::string webhook_outbox::proof_of(const scope& organization,
-                                     std::string_view key,
-                                     const json::object& content) const {
-  json::array signed_parts;
-  signed_parts.push_back(json::value(organization.path()));
-  signed_parts.push_back(json::value(key));
-  signed_parts.push_back(json::value(text_of(content, "url")));
-  auto events = content.if_contains("event_types");
-  signed_parts.push_back(events != nullptr ? *events : json::value(nullptr));
-  return derived_secret(store_,
-                        "webhook proof " + to_json_text(signed_parts));
-}
-
 result<std::vector<mem0::document>>
 webhook_outbox::hooks_of(const std::string& organization) {
   std::uint64_t generation = 0;
   {
     std::lock_guard guard{mutex_};
     auto known = hooks_.find(organization);
-    if (known != hooks_.end())
-      return known->second;
+    if (known != hooks_.end()
+        && clock::now() - known->second.read_at < hooks_known_for)
+      return known->second.list;
     generation = generation_;
   }
   auto kept = of(organization, "webhook");
@@ -139,15 +130,9 @@ webhook_outbox::hooks_of(const std::string& organization) {
     found = std::vector<document>{};
   if (found.has_error())
     return found;
-  auto name = scope::parse(organization);
-  std::erase_if(*found, [&](const auto& each) {
-    return !name
-           || text_of(each.content, "proof")
-                != proof_of(*name, each.key, each.content);
-  });
   std::lock_guard guard{mutex_};
   if (generation == generation_)
-    hooks_[organization] = *found;
+    hooks_[organization] = {*found, clock::now()};
   return found;
 }
 
@@ -252,7 +237,12 @@ std::optional<std::string> webhook_outbox::next_organization() {
 
 void webhook_outbox::loop() {
   while (auto organization = next_organization()) {
-    deliver_all(*organization);
+    try {
+      deliver_all(*organization);
+    } catch (const std::exception&) {
+      // What it says may quote what was to be sent.
+      look_again(*organization, now_ms() + pause_max.count());
+    }
     std::lock_guard guard{mutex_};
     busy_.erase(*organization);
     changed_.notify_all();
@@ -268,6 +258,7 @@ void webhook_outbox::deliver_all(const std::string& organization) {
     next = std::min(next.value_or(due), due);
   };
   std::set<std::string> failing;
+  auto began = clock::now();
   if (waiting.has_error() && waiting.error().code != errc::erased)
     at_latest(now_ms() + how_.first_pause.count());
   if (waiting) {
@@ -279,6 +270,10 @@ void webhook_outbox::deliver_all(const std::string& organization) {
       std::lock_guard guard{mutex_};
       if (ends_)
         return;
+    }
+    if (clock::now() - began > round_max) {
+      at_latest(now_ms());
+      break;
     }
     auto key = text_of(each.content, "webhook");
     // It may have been deleted, or lead elsewhere, since the last.
@@ -306,10 +301,15 @@ void webhook_outbox::deliver_all(const std::string& organization) {
     static_cast<void>(kept->put(each.key.substr(prefix.size()), each.content));
     at_latest(now_ms() + pause.count());
   }
-  if (!next)
-    return;
+  if (next)
+    look_again(organization, *next);
+}
+
+void webhook_outbox::look_again(const std::string& organization,
+                                std::int64_t due) {
+  auto wait = std::clamp<std::int64_t>(due - now_ms(), 0, pause_max.count());
+  auto at = clock::now() + std::chrono::milliseconds{wait};
   std::lock_guard guard{mutex_};
-  auto at = clock::now() + std::chrono::milliseconds{*next - now_ms()};
   auto [place, is_new] = due_.try_emplace(organization, at);
   if (!is_new && at < place->second)
     place->second = at;

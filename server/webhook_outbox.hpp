@@ -22,9 +22,7 @@ namespace cloister::server {
 /// told until it was taken, or for a day: also after a restart. What the memory
 /// says is read when it is told: what is gone by then is not told.
 ///
-/// Tenants may write into the scope that has the webhooks, by other ways: only
-/// what bears a proof of this store counts. Secrets are kept nowhere; they are
-/// derived. Thread-safe.
+/// Secrets are kept nowhere; they are derived. Thread-safe.
 class webhook_outbox {
 public:
   struct options {
@@ -48,12 +46,9 @@ public:
   /// Whether any of them wants it.
   result<bool> is_wanted(const scope& organization, std::string_view event);
 
-  /// What a webhook is signed with, by its key; and what proves that it was
-  /// made by who may.
+  /// What a webhook is signed with, by its key.
   std::string secret_of(const scope& organization,
                         std::string_view key) const;
-  std::string proof_of(const scope& organization, std::string_view key,
-                       const boost::json::object& content) const;
 
   /// The webhooks of an organization are others now.
   void forget(const scope& organization);
@@ -64,8 +59,10 @@ public:
 private:
   using documents = mem0::documents;
   using document = mem0::document;
-  /// By organization.
-  using known_hooks = std::map<std::string, std::vector<document>>;
+  struct known_hooks {
+    std::vector<document> list;
+    std::chrono::steady_clock::time_point read_at;
+  };
 
   result<documents> of(const std::string& organization,
                        std::string kind) const;
@@ -78,6 +75,7 @@ private:
   void loop();
   std::optional<std::string> next_organization();
   void deliver_all(const std::string& organization);
+  void look_again(const std::string& organization, std::int64_t due);
   bool deliver(const std::string& organization, const document& hook,
                const document& what) const;
 
@@ -85,7 +83,8 @@ private:
   const options how_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  known_hooks hooks_;
+  /// By organization; for a moment, since they may go by other ways.
+  std::map<std::string, known_hooks> hooks_;
   /// How often one of them was changed.
   std::uint64_t generation_ = 0;
   /// How much waited at the last look, and what came since.

@@ -456,11 +456,11 @@ test("subscriptions are of one session, and not without end", async () => {
   stream.stop();
   // Nobody learns from it whether there is such a memory.
   const made = (i) => `memory://org_acme/user_bounded/01900000-0000-7000-8000-${String(i).padStart(12, "0")}`;
-  for (let i = 0; i < 1000; ++i) assert.deepEqual((await request("resources/subscribe", { uri: made(i) })).result, {});
-  assert.equal((await request("resources/subscribe", { uri: made(1000) })).error.code, -32602);
+  for (let i = 0; i < 100; ++i) assert.deepEqual((await request("resources/subscribe", { uri: made(i) })).result, {});
+  assert.equal((await request("resources/subscribe", { uri: made(100) })).error.code, -32602);
   assert.deepEqual((await request("resources/subscribe", { uri: made(0) })).result, {});
   await request("resources/unsubscribe", { uri: made(0) });
-  assert.deepEqual((await request("resources/subscribe", { uri: made(1000) })).result, {});
+  assert.deepEqual((await request("resources/subscribe", { uri: made(100) })).result, {});
 });
 
 for (const kind of ["", "ephemeral", "resumable"])
