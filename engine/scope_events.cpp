@@ -17,15 +17,26 @@ step scope_engine::events(const std::shared_ptr<request>& asked) {
     if (auto noted = ledger_.note(entry_of(*asked)); noted.has_error())
       return noted.error();
   // What an ephemeral session did is not in its chain before that is asked for.
-  if (own_records_)
+  if (own_records_) {
+    auto flush = flush_audit();
+    // Others may have looked while it was on its way.
+    if (std::holds_alternative<commit>(flush.what))
+      flush = after_commit(std::move(flush),
+                           [signals = with_.signals, name = identity_->name](
+                             const result<void>& outcome, step settled) {
+                             if (outcome)
+                               signals->changed(name);
+                             return settled;
+                           });
     return flush_then(
-      flush_audit(),
+      std::move(flush),
       [what, with = with_, identity = identity_]() -> result<answer> {
         auto found = read_events_of(with, *identity, what);
         if (found.has_error())
           return found.error();
         return answer{std::move(*found)};
       });
+  }
   auto page = std::make_shared<result<event_page>>(
     error{errc::unavailable, "the events could not be read"});
   auto work = [page, what, with = with_, identity = identity_] {

@@ -239,7 +239,11 @@ private:
     if (name != "created_at")
       return named(name, std::move(condition));
     // What a client has set counts instead; both are written alike.
-    auto set = named(timestamp_path, condition);
+    json::array is_set;
+    is_set.push_back(test(timestamp_path, "exists", true));
+    is_set.push_back(named(timestamp_path, condition));
+    json::object set;
+    set["AND"] = std::move(is_set);
     auto is_unset = test(timestamp_path, "exists", false);
     json::array unset;
     unset.push_back(std::move(is_unset));

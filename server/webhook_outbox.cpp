@@ -249,7 +249,20 @@ void webhook_outbox::loop() {
   }
 }
 
-/// One round: of a webhook that fails the rest waits for another.
+std::int64_t webhook_outbox::resting_until(const std::string& hook) {
+  std::lock_guard guard{mutex_};
+  auto found = resting_.find(hook);
+  return found == resting_.end() ? 0 : found->second;
+}
+
+void webhook_outbox::rest(const std::string& hook, std::int64_t until) {
+  std::lock_guard guard{mutex_};
+  std::erase_if(resting_,
+                [](const auto& each) { return each.second < now_ms(); });
+  resting_[hook] = until;
+}
+
+/// One round. What fails holds back only what is for the same webhook.
 void webhook_outbox::deliver_all(const std::string& organization) {
   auto kept = of(organization, "delivery");
   auto waiting = kept ? kept->all() : result<std::vector<document>>{kept.error()};
@@ -257,7 +270,6 @@ void webhook_outbox::deliver_all(const std::string& organization) {
   auto at_latest = [&](std::int64_t due) {
     next = std::min(next.value_or(due), due);
   };
-  std::set<std::string> failing;
   auto began = clock::now();
   if (waiting.has_error() && waiting.error().code != errc::erased)
     at_latest(now_ms() + how_.first_pause.count());
@@ -284,17 +296,18 @@ void webhook_outbox::deliver_all(const std::string& organization) {
       continue;
     }
     auto due = number_of(each.content, "due");
-    if (due > now_ms() || failing.contains(key)) {
-      at_latest(std::max(due, now_ms() + 1'000));
+    if (auto rests_until = std::max(due, resting_until(key));
+        rests_until > now_ms()) {
+      at_latest(rests_until);
       continue;
     }
     if (deliver(organization, *hook, each)) {
       static_cast<void>(kept->remove(each.id));
       continue;
     }
-    failing.insert(key);
     auto pause
       = std::min(how_.first_pause * (std::int64_t{1} << attempts), pause_max);
+    rest(key, now_ms() + pause.count());
     each.content["attempts"] = attempts + 1;
     each.content["due"] = now_ms() + pause.count();
     constexpr std::string_view prefix = "delivery.";
@@ -315,7 +328,7 @@ void webhook_outbox::look_again(const std::string& organization,
     place->second = at;
 }
 
-/// Nothing in it where there is nothing to be told any more.
+/// What is gone is told by its id alone. Empty for what is no delivery.
 result<std::string> webhook_outbox::body_of(const std::string& organization,
                                             const document& what) const {
   auto event = text_of(what.content, "event");
@@ -323,6 +336,7 @@ result<std::string> webhook_outbox::body_of(const std::string& organization,
   if (id.has_error())
     return std::string{};
   json::object data;
+  data["memory"] = nullptr;
   if (event != "memory_delete") {
     auto opened = store_.organization(organization);
     auto root = opened ? opened->client() : result<client>{opened.error()};
@@ -340,8 +354,6 @@ result<std::string> webhook_outbox::body_of(const std::string& organization,
                && found.error().code != errc::erased)
         return found.error();
     }
-    if (data.empty())
-      return std::string{};
   }
   json::object details;
   details["id"] = id->to_string();

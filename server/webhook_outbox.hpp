@@ -75,6 +75,8 @@ private:
   void loop();
   std::optional<std::string> next_organization();
   void deliver_all(const std::string& organization);
+  std::int64_t resting_until(const std::string& hook);
+  void rest(const std::string& hook, std::int64_t until);
   void look_again(const std::string& organization, std::int64_t due);
   bool deliver(const std::string& organization, const document& hook,
                const document& what) const;
@@ -87,6 +89,9 @@ private:
   std::map<std::string, known_hooks> hooks_;
   /// How often one of them was changed.
   std::uint64_t generation_ = 0;
+  /// Webhooks that have failed, and until when nothing is told to them;
+  /// milliseconds since 1970.
+  std::map<std::string, std::int64_t> resting_;
   /// How much waited at the last look, and what came since.
   std::map<std::string, std::size_t> waiting_;
   /// When organizations are to be looked at next.

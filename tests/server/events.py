@@ -206,7 +206,9 @@ class Scope:
 
     def delete_all(self):
         gone = self.ask("DELETE", "/v1/memories?confirm=" + self.user)
-        self.note(gone, *([{"type": "deleted", "count": gone.json["deleted"]}] if gone.json["deleted"] else []))
+        # Told also where there is nothing: what had expired may have been there.
+        count = gone.json["deleted"]
+        self.note(gone, {"type": "deleted", "count": count} if count else {"type": "deleted"})
 
     def session(self):
         """Opens one and ends it."""

@@ -259,7 +259,6 @@ test("all operators", async (t) => {
     "words by contains": [
       [{ ...in_, keywords: { contains: "coffee" } }, ["Beta coffee"]],
       [{ ...in_, text: { contains: "bread" } }, ["Gamma bread"]]],
-    "words by icontains": [[{ ...in_, keywords: { icontains: "COFFEE" } }, ["Beta coffee"]]],
     "ids of memories": [[{ ...in_, memory_ids: [ids["Alpha tea"]] }, ["Alpha tea"]]],
     "AND, OR and NOT": [
       [{ AND: [in_, { metadata: { kind: "drink" } }, { metadata: { hot: false } }] }, ["Beta coffee"]],
