@@ -56,8 +56,7 @@ void flush(committer_self self) {
   auto outcomes = state.queue->flush();
   auto took = std::chrono::duration_cast<std::chrono::microseconds>(
     std::chrono::steady_clock::now() - began);
-  state.counters->commits_waiting
-    -= static_cast<std::int64_t>(waiting.size());
+  state.counters->commits_waiting -= static_cast<std::int64_t>(waiting.size());
   state.counters->commit_changes.add(waiting.size());
   state.counters->commit_microseconds.add(
     static_cast<std::uint64_t>(took.count()));

@@ -81,9 +81,9 @@ private:
   std::vector<located_hit> hits_;
 };
 
-/// A hit that is first in both lists gets 1. "Reciprocal rank fusion outperforms
-/// Condorcet and individual rank learning methods" (G. Cormack, C. Clarke and S.
-/// Buettcher, 2009) has the formula and the constant.
+/// A hit that is first in both lists gets 1. "Reciprocal rank fusion
+/// outperforms Condorcet and individual rank learning methods" (G. Cormack, C.
+/// Clarke and S. Buettcher, 2009) has the formula and the constant.
 constexpr double fusion_constant = 60;
 
 /// Lists of the same memories, ranked by two measures, as one.
@@ -96,8 +96,7 @@ std::vector<located_hit> fused(std::vector<located_hit> words,
       auto& each = (*list)[rank];
       auto score = (fusion_constant + 1) / 2
                    / (fusion_constant + static_cast<double>(rank) + 1);
-      auto [place, is_new]
-        = places.try_emplace(each.hit.memory.id, out.size());
+      auto [place, is_new] = places.try_emplace(each.hit.memory.id, out.size());
       if (is_new) {
         out.push_back(std::move(each));
         out.back().hit.score = 0;

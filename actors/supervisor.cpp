@@ -64,8 +64,8 @@ void start_all(supervisor_self self) {
     self->delayed_send(self, state.pause, start_core{});
     return;
   }
-  state.committer
-    = spawn_committer(self->system(), {o.records, o.slots, o.directory, o.with.counters});
+  state.committer = spawn_committer(
+    self->system(), {o.records, o.slots, o.directory, o.with.counters});
   state.loaders = spawn_loader(self->system(), o.loader_threads);
   auto node_engine = std::make_unique<engine::node_engine>(o.with, *node);
   core_actors::handles core;

@@ -67,11 +67,11 @@ mcp_notifier::mcp_notifier(
   const client& bound, server::mcp_subscriptions_ptr wanted,
   std::function<void(const boost::json::object&)> write)
   : loop_(std::make_shared<loop>(bound, std::move(wanted), std::move(write))) {
-  loop_->events = bound.follow_events(
-    std::nullopt, [weak = std::weak_ptr<loop>{loop_}] {
-      if (auto self = weak.lock())
-        self->wake();
-    });
+  loop_->events
+    = bound.follow_events(std::nullopt, [weak = std::weak_ptr<loop>{loop_}] {
+        if (auto self = weak.lock())
+          self->wake();
+      });
   loop_->go_on();
 }
 

@@ -169,11 +169,11 @@ result<organization_erasure>
 remote_operator::erase_organization(std::string_view name,
                                     std::chrono::milliseconds delay) const {
   auto seconds = std::chrono::duration_cast<std::chrono::seconds>(delay);
-  return to_->get(erasure_of, http_method::remove,
-                  path_of(name, delay.count() == 0
-                                  ? "?now=true"
-                                  : "?delay="
-                                      + std::to_string(seconds.count())));
+  return to_->get(
+    erasure_of, http_method::remove,
+    path_of(name, delay.count() == 0
+                    ? "?now=true"
+                    : "?delay=" + std::to_string(seconds.count())));
 }
 
 result<void> remote_operator::keep_organization(std::string_view name) const {
@@ -205,10 +205,11 @@ result<erasure_list> remote_operator::list_erased() const {
 result<audit_list>
 remote_operator::list_node_audit(const audit_options& options) const {
   auto target = "/v1/store/audit?limit=" + std::to_string(options.limit);
-  auto add = [&](std::string_view name, const std::optional<std::string>& value) {
-    if (value)
-      target += '&' + std::string{name} + '=' + percent_encoded(*value);
-  };
+  auto add
+    = [&](std::string_view name, const std::optional<std::string>& value) {
+        if (value)
+          target += '&' + std::string{name} + '=' + percent_encoded(*value);
+      };
   add("cursor", options.cursor);
   add("operation", options.operation);
   add("outcome", options.outcome);

@@ -42,7 +42,8 @@ public:
 
   result<made_organization> create_organization(std::string_view name) const;
   result<scope_listing> list_organizations() const;
-  result<remote_organization> existing_organization(std::string_view name) const;
+  result<remote_organization>
+  existing_organization(std::string_view name) const;
   result<organization_erasure>
   erase_organization(std::string_view name,
                      std::chrono::milliseconds delay) const;

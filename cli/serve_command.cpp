@@ -131,25 +131,25 @@ void serve_until_told(server::http_server& running, bool is_quiet) {
 
 void print_config(const context& shared, const serve_arguments& asked) {
   const auto& server = asked.server;
-  print_json(json::object{{"data", shared.data_dir},
-                          {"listen", asked.listen},
-                          {"tls-cert", server.tls_certificate},
-                          {"tls-key", server.tls_key},
-                          {"threads", server.threads},
-                          {"connections-max", server.connections_max},
-                          {"in-flight-max", server.in_flight_max},
-                          {"body-bytes-max", server.body_bytes_max},
-                          {"allow-private-webhooks",
-                           server.allow_private_webhooks},
-                          {"bodies-bytes-max", server.bodies_bytes_max},
-                          {"log-level", server.log.level},
-                          {"log-file", server.log.file},
-                          {"log-names", server.log.names},
-                          {"drain-timeout", asked.drain_timeout},
-                          {"transfer-timeout", asked.transfer_timeout},
-                          {"idle-timeout", asked.idle_timeout},
-                          {"checkpoint-command", asked.checkpoint_command},
-                          {"checkpoint-interval", asked.checkpoint_interval}});
+  print_json(
+    json::object{{"data", shared.data_dir},
+                 {"listen", asked.listen},
+                 {"tls-cert", server.tls_certificate},
+                 {"tls-key", server.tls_key},
+                 {"threads", server.threads},
+                 {"connections-max", server.connections_max},
+                 {"in-flight-max", server.in_flight_max},
+                 {"body-bytes-max", server.body_bytes_max},
+                 {"allow-private-webhooks", server.allow_private_webhooks},
+                 {"bodies-bytes-max", server.bodies_bytes_max},
+                 {"log-level", server.log.level},
+                 {"log-file", server.log.file},
+                 {"log-names", server.log.names},
+                 {"drain-timeout", asked.drain_timeout},
+                 {"transfer-timeout", asked.transfer_timeout},
+                 {"idle-timeout", asked.idle_timeout},
+                 {"checkpoint-command", asked.checkpoint_command},
+                 {"checkpoint-interval", asked.checkpoint_interval}});
 }
 
 result<runtime_options> store_options(const context& shared,

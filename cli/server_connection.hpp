@@ -28,7 +28,8 @@ struct server_connection {
     return out;
   }
 
-  result<std::string> text(server::http_method method, const std::string& target,
+  result<std::string> text(server::http_method method,
+                           const std::string& target,
                            const std::optional<boost::json::object>& body = {},
                            std::optional<std::uint32_t> if_revision = {},
                            const std::optional<std::string>& once = {}) {

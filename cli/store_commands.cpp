@@ -65,8 +65,7 @@ exit_code run_org_create(context& shared, const std::string& name) {
     if (shared.style.json)
       print_json(json::object{{"org", name}, {"api_key", made->api_key}});
     else
-      std::cout << name
-                << " was made. Its key, which is not shown again:\n\n  "
+      std::cout << name << " was made. Its key, which is not shown again:\n\n  "
                 << made->api_key << '\n';
     return exit_code::done;
   });
@@ -166,8 +165,8 @@ exit_code show_diagnosis(const context& shared, const std::string& text) {
   boost::system::error_code failed;
   auto report = json::parse(text, failed);
   auto object = report.if_object();
-  auto findings = failed || object == nullptr ? nullptr
-                                              : object->if_contains("findings");
+  auto findings
+    = failed || object == nullptr ? nullptr : object->if_contains("findings");
   if (findings == nullptr || !findings->is_array())
     return fail({errc::unavailable, "the server's answer is not understood"});
   auto healthy = object->if_contains("healthy");
@@ -175,8 +174,8 @@ exit_code show_diagnosis(const context& shared, const std::string& text) {
   std::vector<std::vector<std::string>> cells;
   for (const auto& each : findings->get_array()) {
     auto text_of = [&](std::string_view name) {
-      auto found = each.is_object() ? each.get_object().if_contains(name)
-                                    : nullptr;
+      auto found
+        = each.is_object() ? each.get_object().if_contains(name) : nullptr;
       return found != nullptr && found->is_string()
                ? std::string{found->get_string()}
                : std::string{};

@@ -11,8 +11,8 @@
 
 namespace cloister {
 
-/// How often values lay between some bounds, for measurements. Thread-safe; what
-/// is read while values come in may lack the last of them.
+/// How often values lay between some bounds, for measurements. Thread-safe;
+/// what is read while values come in may lack the last of them.
 template <std::size_t Buckets>
 class histogram {
 public:

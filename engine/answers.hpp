@@ -262,12 +262,11 @@ struct audit_report {
 
 using answer = std::variant<
   nothing, memory, shared_memory, stored_memories, memory_page, memory_hits,
-  event_page, scope_names,
-  search::corpus_statistics, deleted_count, copy_trace, found_copies,
-  created_key, key_list, auth::authority_ptr, persistence::identity_ptr,
-  erased_child, told_erasure, unfinished_erasures, disabled_organizations,
-  erased_names, opened_session, session_list, scope_info, scope_list,
-  audit_page, chain_heads, exported_page, audit_report,
+  event_page, scope_names, search::corpus_statistics, deleted_count, copy_trace,
+  found_copies, created_key, key_list, auth::authority_ptr,
+  persistence::identity_ptr, erased_child, told_erasure, unfinished_erasures,
+  disabled_organizations, erased_names, opened_session, session_list,
+  scope_info, scope_list, audit_page, chain_heads, exported_page, audit_report,
   persistence::organization_settings, ended_chains, pruned_entries>;
 
 } // namespace cloister::engine

@@ -16,11 +16,11 @@ std::shared_ptr<const void> change_signals::watch(const scope& name,
     by_path_[path].push_back(kept);
     ++count_;
   }
-  auto forgetting = [of = weak_from_this(), path = std::move(path),
-                     kept](const void*) {
-    if (auto self = of.lock())
-      self->forget(path, kept);
-  };
+  auto forgetting
+    = [of = weak_from_this(), path = std::move(path), kept](const void*) {
+        if (auto self = of.lock())
+          self->forget(path, kept);
+      };
   return {kept.get(), std::move(forgetting)};
 }
 

@@ -23,12 +23,13 @@ constexpr std::size_t entries_at_once = 500;
 result<std::uint64_t> end_of(const services& with,
                              const ledger_context& context) {
   std::optional<std::uint64_t> last;
-  auto done = with.records.scan_back(
-    context.space.range(record_kind::audit_entry), bytes(9, '\xff'),
-    [&](bytes_view key, bytes_view) {
-      last = byte_reader{persistence::rest_of(key)}.u64();
-      return false;
-    });
+  auto done
+    = with.records.scan_back(context.space.range(record_kind::audit_entry),
+                             bytes(9, '\xff'), [&](bytes_view key, bytes_view) {
+                               last
+                                 = byte_reader{persistence::rest_of(key)}.u64();
+                               return false;
+                             });
   if (done.has_error())
     return done.error();
   if (last)
@@ -142,9 +143,8 @@ private:
       return entry.error();
     ++looked_at_;
     take(index, events_of(*entry));
-    page_.more
-      = page_.more || looked_at_ == entries_at_once
-        || page_.events.size() >= wanted_.limit;
+    page_.more = page_.more || looked_at_ == entries_at_once
+                 || page_.events.size() >= wanted_.limit;
     return {};
   }
 
@@ -161,8 +161,8 @@ private:
         return;
       }
       auto is_last = i + 1 == found.size();
-      found[i].next = is_last ? event_position{index + 1, 0}
-                              : event_position{index, i + 1};
+      found[i].next
+        = is_last ? event_position{index + 1, 0} : event_position{index, i + 1};
       page_.events.push_back(std::move(found[i]));
     }
     page_.next = {index + 1, 0};

@@ -11,8 +11,8 @@
 
 namespace cloister::engine {
 
-/// The memories that are nearest to an embedding, of those it is shown: an exact
-/// scan, which keeps no more than are wanted. One thread at a time.
+/// The memories that are nearest to an embedding, of those it is shown: an
+/// exact scan, which keeps no more than are wanted. One thread at a time.
 class nearest {
 public:
   nearest(std::vector<float> wanted, std::size_t limit)

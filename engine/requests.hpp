@@ -318,15 +318,15 @@ struct note_access {
 };
 
 using operation = std::variant<
-  create_memories, get_memory, list_memories, search_memories,
-  read_events, find_holders, gather_statistics, update_memory, delete_memory, delete_all_memories,
-  memory_history, restore_memory, share_memory, expire_memories, trace_copies,
-  find_copies, create_key, list_keys, configure_organization, configure_scope,
-  show_settings, forget_keys, revoke_key, authenticate, open_child, erase_child,
-  reinstate_child, find_erasure, finish_erasure, open_session, renew_session,
-  list_sessions, finish_session, show_scope, list_scopes, list_audit,
-  verify_audit, list_chain_heads, export_chain, prune_chain, list_ended_chains,
-  note_access>;
+  create_memories, get_memory, list_memories, search_memories, read_events,
+  find_holders, gather_statistics, update_memory, delete_memory,
+  delete_all_memories, memory_history, restore_memory, share_memory,
+  expire_memories, trace_copies, find_copies, create_key, list_keys,
+  configure_organization, configure_scope, show_settings, forget_keys,
+  revoke_key, authenticate, open_child, erase_child, reinstate_child,
+  find_erasure, finish_erasure, open_session, renew_session, list_sessions,
+  finish_session, show_scope, list_scopes, list_audit, verify_audit,
+  list_chain_heads, export_chain, prune_chain, list_ended_chains, note_access>;
 
 /// Whether an operation may lead to a batch of its own.
 inline bool is_change(const operation& what) {

@@ -42,7 +42,8 @@ step scope_engine::events(const std::shared_ptr<request>& asked) {
   auto work = [page, what, with = with_, identity = identity_] {
     *page = read_events_of(with, *identity, what);
   };
-  return offload{work, [page]() -> step {
+  return offload{work,
+                 [page]() -> step {
                    if (page->has_error())
                      return page->error();
                    return answer{std::move(**page)};
@@ -56,8 +57,7 @@ step scope_engine::holders(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<find_holders>(asked->what);
   auto found = std::make_shared<result<scope_names>>(scope_names{});
   auto work = [found, what, with = with_, identity = identity_] {
-    auto locator
-      = persistence::locator_of(identity->organization->id, what.id);
+    auto locator = persistence::locator_of(identity->organization->id, what.id);
     if (locator == persistence::locator_of(identity->tag)
         && what.within == identity->name)
       (*found)->names.push_back(identity->name);

@@ -342,9 +342,8 @@ step scope_engine::search_on(
 namespace {
 
 /// Both by turns, each row once.
-std::vector<std::uint32_t>
-merged_rows(const std::vector<std::uint32_t>& best,
-            const std::vector<std::uint32_t>& near) {
+std::vector<std::uint32_t> merged_rows(const std::vector<std::uint32_t>& best,
+                                       const std::vector<std::uint32_t>& near) {
   if (near.empty())
     return best;
   std::vector<std::uint32_t> out;

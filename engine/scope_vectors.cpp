@@ -19,15 +19,14 @@ step scope_engine::compare(const std::shared_ptr<request>& asked) {
   const auto& what = std::get<search_memories>(asked->what);
   auto found
     = std::make_shared<nearest>(what.embedding, what.limit + spare_matches);
-  auto look_at
-    = [found, type = what.type, filter = what.filter,
-       now = with_.time->now()](const memory& value) {
-        auto is_live = !value.expires_at || *value.expires_at > now;
-        if (is_live && (!type || value.type == *type)
-            && (!filter || filter->matches(value)))
-          found->look_at(value);
-        return false;
-      };
+  auto look_at = [found, type = what.type, filter = what.filter,
+                  now = with_.time->now()](const memory& value) {
+    auto is_live = !value.expires_at || *value.expires_at > now;
+    if (is_live && (!type || value.type == *type)
+        && (!filter || filter->matches(value)))
+      found->look_at(value);
+    return false;
+  };
   return compare_on(asked, found,
                     std::make_shared<filter_scan>(identity_, look_at));
 }
@@ -65,8 +64,7 @@ step scope_engine::compare_on(const std::shared_ptr<request>& asked,
 }
 
 /// The rows of what is still there, nearest first.
-std::vector<std::uint32_t>
-scope_engine::near_rows(const request& asked) const {
+std::vector<std::uint32_t> scope_engine::near_rows(const request& asked) const {
   std::vector<std::uint32_t> out;
   if (!asked.near)
     return out;
@@ -83,8 +81,7 @@ scope_engine::near_rows(const request& asked) const {
 /// ones were left away where they would make it too large.
 void scope_engine::add_near(const request& asked,
                             const std::set<std::uint32_t>& rows,
-                            memory_hits& hits,
-                            auth::audit_entry& entry) const {
+                            memory_hits& hits, auth::audit_entry& entry) const {
   const auto& what = std::get<search_memories>(asked.what);
   if (!asked.near)
     return;

@@ -20,11 +20,10 @@ struct event_stream::impl {
 };
 
 call<event_page> event_stream::impl::next(std::shared_ptr<impl> self) {
-  engine::operation what{engine::read_events{
-    self->after, limits::events_per_page, self->goes_on}};
+  engine::operation what{
+    engine::read_events{self->after, limits::events_per_page, self->goes_on}};
   const auto& of = *self->of;
-  auto how
-    = self->goes_on ? actors::counted::nothing : actors::counted::call;
+  auto how = self->goes_on ? actors::counted::nothing : actors::counted::call;
   auto asking = of.perform<event_page>(of.binding, operation::follow_events,
                                        std::move(what), how);
   auto done = co_await asking;

@@ -105,16 +105,9 @@ void receipt_key(const exchange_ptr& call) {
 }
 
 const std::vector<route> routes{
-  {http_method::get,
-   "/v1/audit",
-   "list_audit",
-   "audit",
-   "Who did what in the scope, newest first",
-   access::api_key,
-   list,
-   audit_list_parameters(),
-   "",
-   "AuditPage"},
+  {http_method::get, "/v1/audit", "list_audit", "audit",
+   "Who did what in the scope, newest first", access::api_key, list,
+   audit_list_parameters(), "", "AuditPage"},
   {http_method::get,
    "/v1/audit/verify",
    "verify_audit",

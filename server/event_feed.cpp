@@ -34,19 +34,18 @@ void event_feed::open(
   const client& bound, std::optional<event_position> after, formatting how,
   std::function<void(result<std::shared_ptr<event_feed>>)> made) {
   std::shared_ptr<event_feed> feed{new event_feed{std::move(how)}};
-  feed->events_
-    = bound.follow_events(after, [weak = feed->weak_from_this()] {
-        if (auto self = weak.lock())
-          self->wake();
-      });
+  feed->events_ = bound.follow_events(after, [weak = feed->weak_from_this()] {
+    if (auto self = weak.lock())
+      self->wake();
+  });
   feed->events_->next([feed, made](const result<event_page>& page) {
     if (page.has_error())
       return made(page.error());
     // Whoever is cut off before anything has happened goes on from here.
-    feed->first_ = std::string{retry_line}
-                   + (page->events.empty()
-                        ? sse_event(to_string(page->next), {}, {})
-                        : *feed->text_of(page));
+    feed->first_
+      = std::string{retry_line}
+        + (page->events.empty() ? sse_event(to_string(page->next), {}, {})
+                                : *feed->text_of(page));
     made(feed);
   });
 }
@@ -73,8 +72,7 @@ void event_feed::wake() {
 }
 
 /// A piece; nothing for a failure that ends it.
-std::optional<std::string>
-event_feed::text_of(const result<event_page>& page) {
+std::optional<std::string> event_feed::text_of(const result<event_page>& page) {
   // While it is being erased, for instance; whoever is cut off comes again.
   constexpr int failures_max = 4;
   if (page.has_error() && !is_final(page.error()))

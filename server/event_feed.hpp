@@ -27,9 +27,9 @@ public:
 
   /// Reads for the first time, and hands a feed to `made`, or why there is
   /// none.
-  static void open(const client& bound, std::optional<event_position> after,
-                   formatting how,
-                   std::function<void(result<std::shared_ptr<event_feed>>)> made);
+  static void
+  open(const client& bound, std::optional<event_position> after, formatting how,
+       std::function<void(result<std::shared_ptr<event_feed>>)> made);
 
   void start(std::function<void()> ready) override;
   void next(taker taken) override;

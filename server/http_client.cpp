@@ -186,9 +186,8 @@ private:
   /// Only what is asynchronous has a time-out.
   void connect(const endpoints& to, error_code& failed) {
     tcp().expires_after(how_.patience);
-    tcp().async_connect(to, [&](const error_code& done, const auto&) {
-      failed = done;
-    });
+    tcp().async_connect(
+      to, [&](const error_code& done, const auto&) { failed = done; });
     io_.restart();
     io_.run();
   }

@@ -37,10 +37,10 @@ json::value initialize(const client& bound, const json::object& params,
   return json::object{
     {"protocolVersion", known ? *asked : json::value(mcp_version)},
     {"capabilities",
-     json::object{{"tools", json::object{{"listChanged", false}}},
-                  {"resources", json::object{{"subscribe", has_notifications},
-                                             {"listChanged",
-                                              has_notifications}}}}},
+     json::object{
+       {"tools", json::object{{"listChanged", false}}},
+       {"resources", json::object{{"subscribe", has_notifications},
+                                  {"listChanged", has_notifications}}}}},
     {"serverInfo", json::object{{"name", "cloister"},
                                 {"title", "Cloister"},
                                 {"version", version_text}}},
@@ -98,7 +98,8 @@ void handle_request(const client& bound, rpc_call call,
                     const mcp_subscriptions_ptr& wanted,
                     const mcp_reply& reply) {
   if (call.method == "initialize")
-    return reply(rpc_result(call.id, initialize(bound, call.params, wanted != nullptr)));
+    return reply(
+      rpc_result(call.id, initialize(bound, call.params, wanted != nullptr)));
   if (call.method == "ping")
     return reply(rpc_result(call.id, json::object{}));
   if (call.method == "tools/list")

@@ -49,8 +49,8 @@ std::vector<json::object> mcp_notifications(const client& bound,
   if (event.kind == event_kind::session_ended)
     return out;
   if (event.kind != event_kind::updated)
-    out.push_back({{"jsonrpc", "2.0"},
-                   {"method", "notifications/resources/list_changed"}});
+    out.push_back(
+      {{"jsonrpc", "2.0"}, {"method", "notifications/resources/list_changed"}});
   if (event.id) {
     auto uri = resource_uri(bound.bound_to(), *event.id);
     if (wanted.contains(uri))

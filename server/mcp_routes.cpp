@@ -176,15 +176,15 @@ void post(const exchange_ptr& call) {
     return;
   const auto& bound_to
     = session->scope.empty() ? session->user_id : session->scope;
-  call->with_client_of(
-    bound_to, [call, message = std::move(*message),
-               wanted = session->wanted](const client& bound) {
-      handle_mcp(bound, message, wanted, replying(call));
-    });
+  call->with_client_of(bound_to,
+                       [call, message = std::move(*message),
+                        wanted = session->wanted](const client& bound) {
+                         handle_mcp(bound, message, wanted, replying(call));
+                       });
 }
 
-event_feed::formatting
-notifications_for(const client& bound, const mcp_subscriptions_ptr& wanted) {
+event_feed::formatting notifications_for(const client& bound,
+                                         const mcp_subscriptions_ptr& wanted) {
   event_feed::formatting out;
   auto number = wanted->begin_stream();
   out.is_wanted = [wanted, number] { return wanted->is_newest(number); };
@@ -211,9 +211,9 @@ void stream(const exchange_ptr& call) {
   auto accepted_types = call->request().header("accept");
   if (accepted_types.find("text/event-stream") == std::string_view::npos
       && accepted_types.find("*/*") == std::string_view::npos)
-    return call->fail({errc::invalid_argument,
-                       "this is a stream; accept text/event-stream"},
-                      not_acceptable);
+    return call->fail(
+      {errc::invalid_argument, "this is a stream; accept text/event-stream"},
+      not_acceptable);
   auto session = session_of(call);
   if (!session)
     return;
@@ -226,24 +226,24 @@ void stream(const exchange_ptr& call) {
   }
   const auto& bound_to
     = session->scope.empty() ? session->user_id : session->scope;
-  call->with_client_of(bound_to, [call, after, wanted = session->wanted](
-                                   const client& bound) {
-    event_feed::open(bound, after, notifications_for(bound, wanted),
-                     [call,
-                      wanted](const result<std::shared_ptr<event_feed>>& made) {
-                       if (made.has_error())
-                         return call->fail(made.error());
-                       std::weak_ptr<event_feed> feed{*made};
-                       wanted->set_waker([feed] {
-                         if (auto there = feed.lock())
-                           there->wake();
-                       });
-                       http_response out;
-                       out.content_type = "text/event-stream";
-                       out.stream = *made;
-                       call->answer(std::move(out));
-                     });
-  });
+  call->with_client_of(
+    bound_to, [call, after, wanted = session->wanted](const client& bound) {
+      event_feed::open(
+        bound, after, notifications_for(bound, wanted),
+        [call, wanted](const result<std::shared_ptr<event_feed>>& made) {
+          if (made.has_error())
+            return call->fail(made.error());
+          std::weak_ptr<event_feed> feed{*made};
+          wanted->set_waker([feed] {
+            if (auto there = feed.lock())
+              there->wake();
+          });
+          http_response out;
+          out.content_type = "text/event-stream";
+          out.stream = *made;
+          call->answer(std::move(out));
+        });
+    });
 }
 
 void end(const exchange_ptr& call) {

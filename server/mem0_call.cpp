@@ -26,8 +26,7 @@ result<std::vector<scope>> without_own(result<std::vector<scope>> names) {
 
 timestamp call::now() const {
   auto since = std::chrono::system_clock::now().time_since_epoch();
-  return {
-    std::chrono::duration_cast<std::chrono::milliseconds>(since).count()};
+  return {std::chrono::duration_cast<std::chrono::milliseconds>(since).count()};
 }
 
 result<json::object> call::body() const {

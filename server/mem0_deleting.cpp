@@ -70,8 +70,8 @@ result<std::uint64_t> delete_all_of(const call& of,
 
 result<void> tell_webhooks(const call& of, std::string_view event,
                            const memory_id& id) {
-  auto noted = of.http().of().webhooks.note(
-    of.root().bound_to().organization(), event, id);
+  auto noted = of.http().of().webhooks.note(of.root().bound_to().organization(),
+                                            event, id);
   if (noted.has_error() && noted.error().code != errc::overloaded)
     return error{errc::unavailable,
                  "it was done, and could not be noted for webhooks ("

@@ -41,8 +41,8 @@ std::string documents::proof_of(std::string_view key,
 }
 
 std::optional<document> documents::document_of(const memory& value) const {
-  document out{value.id, value.key.value_or(""), {}, value.created_at,
-               value.updated_at};
+  document out{
+    value.id, value.key.value_or(""), {}, value.created_at, value.updated_at};
   boost::system::error_code failed;
   auto parsed = json::parse(value.content, failed);
   if (failed || !parsed.is_object() || !out.key.starts_with(kind_ + '.'))
@@ -77,8 +77,8 @@ result<document> documents::put(const std::string& key,
   // As it will be read: one that is proven before it was parsed may differ.
   boost::system::error_code failed;
   auto again = json::parse(to_json_text(content), failed);
-  auto proven = failed || !again.is_object() ? json::object{}
-                                             : again.get_object();
+  auto proven
+    = failed || !again.is_object() ? json::object{} : again.get_object();
   auto with_proof = proven;
   with_proof[proof_member] = proof_of(name, proven);
   memory_draft draft;

@@ -108,8 +108,8 @@ result<json::value> list(const call& of) {
     rows.push_back(std::move(row));
   }
   // Whoever names no page is given all: clients delete what they are shown.
-  auto shown_at_once = *page == 0 ? std::max<std::size_t>(rows.size(), 1)
-                                  : *size;
+  auto shown_at_once
+    = *page == 0 ? std::max<std::size_t>(rows.size(), 1) : *size;
   auto out
     = paged(std::move(rows), std::max<std::size_t>(*page, 1), shown_at_once);
   for (std::size_t i = 0; i < entity_kinds.size(); ++i)
@@ -176,9 +176,9 @@ result<json::value> statistics(const call& of) {
     return found.error();
   json::object out;
   for (std::size_t i = 0; i < entity_kinds.size(); ++i)
-    out["total_" + std::string{entity_kinds[i].type} + 's'] = std::count_if(
-      found->begin(), found->end(),
-      [i](const auto& each) { return each.first.first == i; });
+    out["total_" + std::string{entity_kinds[i].type} + 's']
+      = std::count_if(found->begin(), found->end(),
+                      [i](const auto& each) { return each.first.first == i; });
   return out;
 }
 

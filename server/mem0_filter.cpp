@@ -196,10 +196,11 @@ private:
       return content(value);
     if (name == "memory_ids")
       return ids(value);
-    return unknown("there is no field \"" + std::string{name.substr(0, 64)}
-                   + "\"; there are user_id, agent_id, app_id, run_id, "
-                     "created_at, updated_at, timestamp, expiration_date, text, "
-                     "categories, metadata, keywords and memory_ids");
+    return unknown(
+      "there is no field \"" + std::string{name.substr(0, 64)}
+      + "\"; there are user_id, agent_id, app_id, run_id, "
+        "created_at, updated_at, timestamp, expiration_date, text, "
+        "categories, metadata, keywords and memory_ids");
   }
 
   static result<json::value> instant(const json::value& from) {
@@ -373,10 +374,9 @@ bool names_entity(const json::object& filters) {
   for (const auto& [name, value] : filters) {
     if (kind_named({name.data(), name.size()}) != nullptr)
       return true;
-    auto is_here
-      = [](const json::value& each) {
-          return each.is_object() && names_entity(each.get_object());
-        };
+    auto is_here = [](const json::value& each) {
+      return each.is_object() && names_entity(each.get_object());
+    };
     if (is_here(value))
       return true;
     if (value.is_array()

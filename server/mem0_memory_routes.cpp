@@ -9,9 +9,9 @@
 #include <boost/json.hpp>
 
 #include "core/rfc3339.hpp"
-#include "server/mem0_memory.hpp"
 #include "server/mem0_deleting.hpp"
 #include "server/mem0_filter.hpp"
+#include "server/mem0_memory.hpp"
 #include "server/mem0_reading.hpp"
 #include "server/mem0_routing.hpp"
 #include "server/random_name.hpp"
@@ -118,10 +118,10 @@ result<json::object> own_members(const json::object& body) {
   json::object own;
   if (auto date = body.if_contains("expiration_date");
       date != nullptr && !date->is_null()) {
-    auto checked
-      = date->is_string() ? checked_date(std::string{date->get_string()})
-                          : result<std::string>{invalid(
-                            "expiration_date is a date like 2026-01-31")};
+    auto checked = date->is_string()
+                     ? checked_date(std::string{date->get_string()})
+                     : result<std::string>{
+                       invalid("expiration_date is a date like 2026-01-31")};
     if (checked.has_error())
       return checked.error();
     own["expiration_date"] = *checked;
@@ -193,8 +193,7 @@ result<json::array> stored(const call& of, const json::object& body) {
     return done.error();
   json::array out;
   for (const auto& each : *done) {
-    if (auto noted = told(of, "memory_add", each.id);
-        noted.has_error())
+    if (auto noted = told(of, "memory_add", each.id); noted.has_error())
       return noted.error();
     json::object row;
     row["id"] = each.id.to_string();
@@ -429,9 +428,8 @@ result<json::array> searched(const call& of, bool takes_ids_beside) {
   if (top_k)
     wish.top_k
       = static_cast<std::size_t>(std::clamp(*top_k, 1.0, double{top_k_max}));
-  wish.threshold
-    = std::clamp(number_in(*body, "threshold").value_or(wish.threshold), 0.0,
-                 1.0);
+  wish.threshold = std::clamp(
+    number_in(*body, "threshold").value_or(wish.threshold), 0.0, 1.0);
   wish.shows_hidden = flag_in(*body, "show_expired");
   auto filters = filters_in(*body, takes_ids_beside);
   if (filters.has_error())
@@ -525,12 +523,10 @@ result<json::value> changed(const call& of, std::string_view id,
   auto found = of.find(id);
   if (found.has_error())
     return found.error();
-  auto done
-    = found->where.update_memory(found->memory.id, std::move(*patch));
+  auto done = found->where.update_memory(found->memory.id, std::move(*patch));
   if (done.has_error())
     return done.error();
-  if (auto noted = told(of, "memory_update", done->id);
-      noted.has_error())
+  if (auto noted = told(of, "memory_update", done->id); noted.has_error())
     return noted.error();
   return shown(*done, found->where.bound_to());
 }
@@ -577,8 +573,8 @@ result<json::value> history(const call& of) {
 /// A misspelt condition would delete more than was meant.
 result<void> check_narrowing(const exchange& http) {
   constexpr std::array<std::string_view, 10> known{
-    "user_id",    "agent_id",  "app_id",   "run_id",      "metadata",
-    "project_id", "org_id",    "org_name", "project_name", "source"};
+    "user_id",    "agent_id", "app_id",   "run_id",       "metadata",
+    "project_id", "org_id",   "org_name", "project_name", "source"};
   for (const auto& [name, value] : http.target.query)
     if (std::find(known.begin(), known.end(), name) == known.end())
       return invalid("memories are not deleted by \"" + name.substr(0, 64)
@@ -597,11 +593,10 @@ result<json::value> remove_all(const call& of) {
     return invalid("name whose memories to delete: user_id, agent_id, app_id "
                    "or run_id; all of them are deleted by \"*\" for all four");
   // Whoever names all kinds by "*" means everything.
-  auto everything = filters.size() == entity_kinds.size()
-                    && std::all_of(filters.begin(), filters.end(),
-                                   [](const auto& each) {
-                                     return each.value() == "*";
-                                   });
+  auto everything
+    = filters.size() == entity_kinds.size()
+      && std::all_of(filters.begin(), filters.end(),
+                     [](const auto& each) { return each.value() == "*"; });
   auto condition = of.http().query("metadata");
   if (condition) {
     auto metadata = wire::parse_json(*condition);
@@ -662,9 +657,9 @@ result<json::value> update_batch(const call& of) {
   if (list.has_error())
     return list.error();
   for (const auto& each : *list) {
-    auto done
-      = changed(of, std::string_view{each.get_object().at("memory_id").get_string()},
-                each.get_object());
+    auto done = changed(
+      of, std::string_view{each.get_object().at("memory_id").get_string()},
+      each.get_object());
     if (done.has_error())
       return done.error();
   }

@@ -10,8 +10,8 @@
 
 #include "core/scope.hpp"
 
-/// What mem0's clients call users, agents, apps and runs, as segments of scopes:
-/// its routes live under /mem0.
+/// What mem0's clients call users, agents, apps and runs, as segments of
+/// scopes: its routes live under /mem0.
 namespace cloister::server::mem0 {
 
 /// Of one memory, or of who asks.

@@ -270,7 +270,8 @@ json::object shown_webhook(const document& hook) {
 
 /// Takes what is given of a webhook over, and checks it.
 result<void> apply(const call& of, const json::object& from, json::object& to) {
-  if (auto name = from.if_contains("name"); name != nullptr && name->is_string())
+  if (auto name = from.if_contains("name");
+      name != nullptr && name->is_string())
     to["name"] = *name;
   if (auto url = from.if_contains("url"); url != nullptr && !url->is_null()) {
     if (!url->is_string())
@@ -428,9 +429,8 @@ std::span<const route> mem0_project_routes() {
     made<mem0::change_project>(patch, project, "mem0.change_project"),
     made<mem0::list_webhooks>(get, "/mem0/api/v1/webhooks/projects/{project}/",
                               "mem0.webhooks"),
-    made<mem0::create_webhook>(post,
-                               "/mem0/api/v1/webhooks/projects/{project}/",
-                               "mem0.create_webhook"),
+    made<mem0::create_webhook>(
+      post, "/mem0/api/v1/webhooks/projects/{project}/", "mem0.create_webhook"),
     made<mem0::update_webhook>(put, "/mem0/api/v1/webhooks/{id}/",
                                "mem0.update_webhook"),
     made<mem0::delete_webhook>(remove, "/mem0/api/v1/webhooks/{id}/",

@@ -69,9 +69,9 @@ result<std::vector<search_hit>> hits_of(const call& of,
                                         const search_wish& wish) {
   std::vector<search_hit> out;
   auto keep_best = [&] {
-    std::stable_sort(
-      out.begin(), out.end(),
-      [](const auto& a, const auto& b) { return a.score > b.score; });
+    std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+      return a.score > b.score;
+    });
     if (out.size() > wish.top_k + spare_hits)
       out.erase(out.begin()
                   + static_cast<std::ptrdiff_t>(wish.top_k + spare_hits),
@@ -80,8 +80,7 @@ result<std::vector<search_hit>> hits_of(const call& of,
   for (const auto& group : groups) {
     search_options options;
     options.query = wish.query;
-    options.limit
-      = std::min(wish.top_k + spare_hits, limits::page_results_max);
+    options.limit = std::min(wish.top_k + spare_hits, limits::page_results_max);
     options.filter = filter_text(group);
     options.found_scopes = group.scopes;
     auto found = of.root().search_memories(options);
@@ -110,8 +109,8 @@ result<std::vector<scope_group>> groups_of(const call& of,
   if (auto user = filters.if_contains("user_id");
       names.has_error() && names.error().code == errc::too_large
       && user != nullptr && user->is_string() && *user != "*")
-    names = of.scopes_at(
-      "user_" + encoded_name(std::string_view{user->get_string()}));
+    names = of.scopes_at("user_"
+                         + encoded_name(std::string_view{user->get_string()}));
   if (names.has_error())
     return names.error();
   std::map<std::string, std::vector<scope>> by_filter;
@@ -155,7 +154,8 @@ gather(const call& of, std::span<const scope_group> groups, bool shows_hidden) {
       options.cursor = page->cursor;
       if (out.size() > gathered_max || bytes > gathered_bytes_max)
         return error{errc::too_large,
-                     "more than 10000 memories, or 32 MiB of them, match; narrow the filters, or "
+                     "more than 10000 memories, or 32 MiB of them, match; "
+                     "narrow the filters, or "
                      "use GET /v1/memories, which pages through any number"};
     } while (options.cursor);
   }

@@ -79,12 +79,13 @@ json::object to_json(const std::string& name,
 
 void erase_organization(const exchange_ptr& call) {
   auto now = read_flag(call, "now");
-  constexpr auto default_delay = std::chrono::duration_cast<std::chrono::seconds>(
-    limits::organization_erasure_delay_default);
-  auto seconds = now ? read_number(call, "delay",
-                                   static_cast<std::size_t>(
-                                     default_delay.count()))
-                     : std::nullopt;
+  constexpr auto default_delay
+    = std::chrono::duration_cast<std::chrono::seconds>(
+      limits::organization_erasure_delay_default);
+  auto seconds
+    = now ? read_number(call, "delay",
+                        static_cast<std::size_t>(default_delay.count()))
+          : std::nullopt;
   if (!seconds || !check_query(call))
     return;
   constexpr std::size_t longest = 1000ul * 365 * 24 * 3600;
@@ -230,7 +231,8 @@ const std::vector<route> routes{
    access::operator_key,
    erase_organization,
    {{"now", "boolean", "Destroy it at once"},
-    {"delay", "integer", "Seconds until it is destroyed; seven days if absent"}},
+    {"delay", "integer",
+     "Seconds until it is destroyed; seven days if absent"}},
    "",
    "OrganizationErasure",
    200,

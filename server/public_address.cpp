@@ -53,9 +53,9 @@ bool is_public_address(std::span<const std::uint8_t> octets) {
   // Teredo and documentation, which may hide an address of IPv4.
   auto is_global = (octets[0] & 0xe0) == 0x20;
   auto is_6to4 = octets[0] == 0x20 && octets[1] == 0x02;
-  auto is_special = octets[0] == 0x20 && octets[1] == 0x01
-                    && (octets[2] < 0x02 || (octets[2] == 0x0d
-                                             && octets[3] == 0xb8));
+  auto is_special
+    = octets[0] == 0x20 && octets[1] == 0x01
+      && (octets[2] < 0x02 || (octets[2] == 0x0d && octets[3] == 0xb8));
   return is_global && !is_6to4 && !is_special;
 }
 

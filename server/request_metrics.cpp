@@ -59,10 +59,10 @@ void add_histogram(std::string& out, std::string_view name,
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < values.counts.size(); ++i) {
     sum += values.counts[i];
-    auto bound
-      = i < values.bounds.size() ? number(values.bounds[i]) : std::string{"+Inf"};
-    out += prefix + "_bucket{le=\"" + bound + "\"} " + std::to_string(sum)
-           + "\n";
+    auto bound = i < values.bounds.size() ? number(values.bounds[i])
+                                          : std::string{"+Inf"};
+    out
+      += prefix + "_bucket{le=\"" + bound + "\"} " + std::to_string(sum) + "\n";
   }
   out += prefix + "_sum " + number(values.sum) + "\n";
   out += prefix + "_count " + std::to_string(sum) + "\n";

@@ -78,9 +78,8 @@ const std::vector<const route*>& all_routes() {
     for (auto part :
          {memory_routes(), session_routes(), scope_routes(), key_routes(),
           audit_routes(), transfer_routes(), event_routes(), operator_routes(),
-          store_routes(),
-          mcp_routes(), mem0_memory_routes(), mem0_entity_routes(),
-          mem0_project_routes(), system_routes()})
+          store_routes(), mcp_routes(), mem0_memory_routes(),
+          mem0_entity_routes(), mem0_project_routes(), system_routes()})
       for (const auto& each : part)
         out.push_back(&each);
     return out;

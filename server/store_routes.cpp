@@ -29,12 +29,12 @@ void keep(const exchange_ptr& call) {
     return;
   auto name = call->path_parameter("org");
   call->with_operator("org.keep", [call, name] {
-    call->of().store.keep_organization(name, [call, name](
-                                               const result<void>& done) {
-      if (done.has_error())
-        return call->fail(done.error());
-      call->answer(200, json::object{{"org", name}, {"state", "active"}});
-    });
+    call->of().store.keep_organization(
+      name, [call, name](const result<void>& done) {
+        if (done.has_error())
+          return call->fail(done.error());
+        call->answer(200, json::object{{"org", name}, {"state", "active"}});
+      });
   });
 }
 
@@ -88,8 +88,8 @@ void node_audit(const exchange_ptr& call) {
   call->with_operator("audit.list", [call, options = *options] {
     call->of().store.list_node_audit(
       options, [call](const result<audit_list>& done) {
-        call->answer_with(
-          done, [](const auto& page) { return wire::to_json(page); });
+        call->answer_with(done,
+                          [](const auto& page) { return wire::to_json(page); });
       });
   });
 }
@@ -126,8 +126,7 @@ void prune(const exchange_ptr& call) {
 
 json::object finding(std::string_view level, std::string what,
                      std::string_view advice) {
-  return {
-    {"level", level}, {"what", std::move(what)}, {"advice", advice}};
+  return {{"level", level}, {"what", std::move(what)}, {"advice", advice}};
 }
 
 /// What can be told of a store that is being used; the command tells more of
@@ -165,8 +164,7 @@ void doctor(const exchange_ptr& call) {
         findings.push_back(
           finding("ok",
                   std::to_string(verified->chains) + " audit trails with "
-                    + std::to_string(verified->entries)
-                    + " entries verify",
+                    + std::to_string(verified->entries) + " entries verify",
                   ""));
       call->answer(200, json::object{{"healthy", is_healthy},
                                      {"organizations", listed->scopes.size()},
@@ -215,8 +213,8 @@ std::span<const route> store_routes() {
            "The operator's acts and refusals at the door, newest first",
            node_audit, "", "AuditPage"),
       made(post, "/v1/audit/prune", "prune_audit",
-           "Remove the oldest entries of a trail for good", prune,
-           "PruneAudit", "AuditPruning"),
+           "Remove the oldest entries of a trail for good", prune, "PruneAudit",
+           "AuditPruning"),
       made(get, "/v1/doctor", "doctor",
            "Whether the store is whole, as far as can be told while it is used",
            doctor, "", "Diagnosis"),

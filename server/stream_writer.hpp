@@ -21,7 +21,8 @@ namespace cloister::server {
 /// listens any more. What it does runs on the connection's strand; it lives as
 /// long as something of it is pending, and its connection with it.
 template <class Stream>
-class stream_writer : public std::enable_shared_from_this<stream_writer<Stream>> {
+class stream_writer
+  : public std::enable_shared_from_this<stream_writer<Stream>> {
 public:
   stream_writer(std::shared_ptr<void> connection, Stream& to,
                 std::shared_ptr<text_stream> from, bool is_chunked,
@@ -53,11 +54,9 @@ public:
     if (is_writing_ || !is_chunked_)
       return close();
     tcp().expires_after(timeout_);
-    boost::asio::async_write(
-      to_, boost::beast::http::make_chunk_last(),
-      [self = this->shared_from_this()](const auto&, std::size_t) {
-        self->close();
-      });
+    boost::asio::async_write(to_, boost::beast::http::make_chunk_last(),
+                             [self = this->shared_from_this()](
+                               const auto&, std::size_t) { self->close(); });
   }
 
 private:
@@ -73,15 +72,15 @@ private:
   }
 
   void await_end() {
-    to_.async_read_some(boost::asio::buffer(ignored_),
-                        [self = this->shared_from_this()](
-                          const error_code& failed, std::size_t bytes) {
-                          self->ignored_bytes_ += bytes;
-                          if (failed
-                              || self->ignored_bytes_ > ignored_bytes_max)
-                            return self->close();
-                          self->await_end();
-                        });
+    to_.async_read_some(
+      boost::asio::buffer(ignored_),
+      [self = this->shared_from_this()](const error_code& failed,
+                                        std::size_t bytes) {
+        self->ignored_bytes_ += bytes;
+        if (failed || self->ignored_bytes_ > ignored_bytes_max)
+          return self->close();
+        self->await_end();
+      });
   }
 
   void await_silence() {

@@ -45,17 +45,17 @@ import_wish read_import(wire::object_reader& from) {
     auto draft = wire::read_draft(one);
     draft.idempotency_key = one.text("idempotency_key");
     draft.idempotency_lifetime = remembered;
-    auto done = row == nullptr
-                  ? result<void>{error{errc::invalid_argument,
-                                       "a memory is an object"}}
-                  : one.finish();
+    auto done
+      = row == nullptr
+          ? result<void>{error{errc::invalid_argument, "a memory is an object"}}
+          : one.finish();
     if (done && !draft.idempotency_key)
       done = error{errc::invalid_argument,
                    "\"idempotency_key\" is missing: by it nothing is stored "
                    "twice"};
     if (done.has_error()) {
-      from.fail({done.error().code, "memory " + std::to_string(i) + ": "
-                                      + done.error().detail});
+      from.fail({done.error().code,
+                 "memory " + std::to_string(i) + ": " + done.error().detail});
       return out;
     }
     out.drafts.push_back(std::move(draft));
@@ -74,13 +74,13 @@ void import_memories(const exchange_ptr& call) {
     = std::make_shared<std::vector<memory_draft>>(std::move(what->drafts));
   call->with_client(
     [call, asked, drafts](const client& bound) {
-      bound.import_memories(
-        std::move(*drafts), [call, asked](const result<std::size_t>& done) {
-          call->answer_with(done, [&](auto stored) {
-            return json::object{{"imported", stored},
-                                {"known", asked - stored}};
-          });
+      bound.import_memories(std::move(*drafts), [call, asked](
+                                                  const result<std::size_t>&
+                                                    done) {
+        call->answer_with(done, [&](auto stored) {
+          return json::object{{"imported", stored}, {"known", asked - stored}};
         });
+      });
     },
     what->user_id);
 }
@@ -101,10 +101,9 @@ public:
     if (is_over_)
       return taken(std::nullopt);
     bound_.list_memories(
-      options_, [self = shared_from_this(),
-                 taken = std::move(taken)](const result<memory_list>& page) {
-        taken(self->lines_of(page));
-      });
+      options_,
+      [self = shared_from_this(), taken = std::move(taken)](
+        const result<memory_list>& page) { taken(self->lines_of(page)); });
   }
 
   bool has_failed() const override {
@@ -145,8 +144,7 @@ void export_memories(const exchange_ptr& call) {
   options.limit = rows_at_once;
   call->with_client([call, options](const client& bound) {
     auto of = &call->of();
-    std::shared_ptr<void> turn(
-      nullptr, [of](void*) { --of->memory_exports; });
+    std::shared_ptr<void> turn(nullptr, [of](void*) { --of->memory_exports; });
     if (++of->memory_exports > exports_max)
       return call->fail({errc::overloaded,
                          "other exports are running; try again",
@@ -184,7 +182,8 @@ const std::vector<route> routes{
    "All memories, a line of JSON each, the oldest of each scope first",
    access::api_key,
    export_memories,
-   {{"visibility", "string", "self, inherited or subtree, which is the default"},
+   {{"visibility", "string",
+     "self, inherited or subtree, which is the default"},
     {"filter", "string", "A filter, as JSON"}},
    "",
    "",

@@ -57,7 +57,8 @@ bool wants(const mem0::document& hook, std::string_view event) {
          && std::any_of(events->get_array().begin(), events->get_array().end(),
                         [&](const json::value& each) {
                           return each.is_string()
-                                 && std::string_view{each.get_string()} == event;
+                                 && std::string_view{each.get_string()}
+                                      == event;
                         });
 }
 
@@ -105,9 +106,9 @@ webhook_outbox::of(const std::string& organization, std::string kind) const {
 
 std::string webhook_outbox::secret_of(const scope& organization,
                                       std::string_view key) const {
-  return webhook_secret(derived_secret(
-    store_, "webhook secret " + std::string{organization.path()} + ' '
-              + std::string{key}));
+  return webhook_secret(
+    derived_secret(store_, "webhook secret " + std::string{organization.path()}
+                             + ' ' + std::string{key}));
 }
 
 result<std::vector<mem0::document>>
@@ -163,8 +164,7 @@ void webhook_outbox::forget(const scope& organization) {
 }
 
 result<void> webhook_outbox::note(const scope& organization,
-                                  std::string_view event,
-                                  const memory_id& id) {
+                                  std::string_view event, const memory_id& id) {
   std::string path{organization.path()};
   auto hooks = hooks_of(path);
   if (hooks.has_error())
@@ -265,11 +265,11 @@ void webhook_outbox::rest(const std::string& hook, std::int64_t until) {
 /// One round. What fails holds back only what is for the same webhook.
 void webhook_outbox::deliver_all(const std::string& organization) {
   auto kept = of(organization, "delivery");
-  auto waiting = kept ? kept->all() : result<std::vector<document>>{kept.error()};
+  auto waiting
+    = kept ? kept->all() : result<std::vector<document>>{kept.error()};
   std::optional<std::int64_t> next;
-  auto at_latest = [&](std::int64_t due) {
-    next = std::min(next.value_or(due), due);
-  };
+  auto at_latest
+    = [&](std::int64_t due) { next = std::min(next.value_or(due), due); };
   auto began = clock::now();
   if (waiting.has_error() && waiting.error().code != errc::erased)
     at_latest(now_ms() + how_.first_pause.count());
@@ -347,7 +347,8 @@ result<std::string> webhook_outbox::body_of(const std::string& organization,
       return holders.error();
     for (const auto& name : *holders) {
       auto bound = opened->client(name.path());
-      auto found = bound ? bound->get_memory(*id) : result<memory>{bound.error()};
+      auto found
+        = bound ? bound->get_memory(*id) : result<memory>{bound.error()};
       if (found)
         data["memory"] = found->content;
       else if (found.error().code != errc::not_found
@@ -406,9 +407,8 @@ std::optional<error> webhook_outbox::refused_url(std::string_view url) const {
   auto to = http_client::to(server, how);
   if (url.size() > url_bytes_max || has_control || to.has_error()
       || url.find('@') < url.find('/', 8))
-    return error{errc::invalid_argument,
-                 "url is the address of a server, like "
-                 "https://example.com/hook"};
+    return error{errc::invalid_argument, "url is the address of a server, like "
+                                         "https://example.com/hook"};
   return to->refused_address();
 }
 

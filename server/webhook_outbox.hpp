@@ -47,8 +47,7 @@ public:
   result<bool> is_wanted(const scope& organization, std::string_view event);
 
   /// What a webhook is signed with, by its key.
-  std::string secret_of(const scope& organization,
-                        std::string_view key) const;
+  std::string secret_of(const scope& organization, std::string_view key) const;
 
   /// The webhooks of an organization are others now.
   void forget(const scope& organization);
@@ -64,8 +63,7 @@ private:
     std::chrono::steady_clock::time_point read_at;
   };
 
-  result<documents> of(const std::string& organization,
-                       std::string kind) const;
+  result<documents> of(const std::string& organization, std::string kind) const;
   result<std::vector<document>> hooks_of(const std::string& organization);
   std::optional<document> hook_named(const std::string& organization,
                                      const std::string& key);

@@ -26,10 +26,9 @@ std::string base64(const unsigned char* data, std::size_t size) {
 
 std::vector<unsigned char> from_base64(std::string_view text) {
   std::vector<unsigned char> out(text.size());
-  auto length
-    = EVP_DecodeBlock(out.data(),
-                      reinterpret_cast<const unsigned char*>(text.data()),
-                      static_cast<int>(text.size()));
+  auto length = EVP_DecodeBlock(
+    out.data(), reinterpret_cast<const unsigned char*>(text.data()),
+    static_cast<int>(text.size()));
   if (length < 0)
     return {};
   // What stands for the padding is no part of it.
@@ -58,8 +57,8 @@ std::string webhook_signature(std::string_view secret, std::string_view id,
   if (key.empty())
     return {};
   std::string signed_text;
-  for (auto part : {id, std::string_view{"."}, timestamp, std::string_view{"."},
-                    body})
+  for (auto part :
+       {id, std::string_view{"."}, timestamp, std::string_view{"."}, body})
     signed_text += part;
   std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
   unsigned int size = 0;

@@ -43,10 +43,12 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> doors{
   {"boost/json",
    {"core/json_text.cpp", "core/filter", "runtime/audit_export.cpp",
     "runtime/erasure_list.cpp", "wire/", "server/", "cli/"}},
-  {"boost/beast", {"server/connection.cpp", "server/stream_writer.hpp", "server/http_client.cpp"}},
+  {"boost/beast",
+   {"server/connection.cpp", "server/stream_writer.hpp",
+    "server/http_client.cpp"}},
   {"boost/asio",
-   {"server/connection.hpp", "server/connection.cpp", "server/stream_writer.hpp", "server/http_client.cpp",
-    "server/server.cpp"}},
+   {"server/connection.hpp", "server/connection.cpp",
+    "server/stream_writer.hpp", "server/http_client.cpp", "server/server.cpp"}},
 };
 
 struct source {

@@ -290,9 +290,15 @@ TEST_CASE("who may not read is not told", "[events]") {
   auto opened = node.open_or_fail();
   auto acme = opened.organization("org_acme").value();
   acme.client("user_a")->create_memory(draft("x")).value();
-  auto key = acme.create_key({.root = "user_a", .permissions = permissions::read}).value();
-  auto other = acme.create_key({.root = "user_b", .permissions = permissions::read}).value();
-  auto writer = acme.create_key({.root = "user_a", .permissions = permissions::write}).value();
+  auto key
+    = acme.create_key({.root = "user_a", .permissions = permissions::read})
+        .value();
+  auto other
+    = acme.create_key({.root = "user_b", .permissions = permissions::read})
+        .value();
+  auto writer
+    = acme.create_key({.root = "user_a", .permissions = permissions::write})
+        .value();
   CHECK(opened.client(writer)
           ->follow_events(event_position{}, [] {})
           .next()

@@ -701,7 +701,7 @@ class Webhooks(Surface):
             hooks = [self.hooked(failing.url), self.hooked(slow.url)]
             for i in range(15):
                 self.added(str(i))
-            self.assertTrue(eventually(lambda: len(failing.seen) >= 2 and len(slow.seen) >= 2))
+            self.assertTrue(eventually(lambda: len(failing.seen) >= 1 and len(slow.seen) >= 2))
             for each in hooks:
                 self.did("DELETE", f"/api/v1/webhooks/{each['id']}/")
             # One may be under way.
