@@ -59,7 +59,7 @@ class Agents(unittest.TestCase):
 
     def run_file(self, name):
         done = subprocess.run([self.node, "--test", name], cwd=NODE, env=self.env, text=True,
-                              capture_output=True)
+                              capture_output=True, timeout=300)
         self.assertEqual(done.returncode, 0, done.stdout[-8000:] + done.stderr[-2000:])
         self.assertNotIn("\n# pass 0\n", done.stdout)
 

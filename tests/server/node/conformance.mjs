@@ -28,6 +28,9 @@ const proxy = http.createServer((request, response) => {
     answer.pipe(response);
   });
   request.pipe(onward);
+  // A stream goes on as long as somebody listens, and no longer.
+  response.on("close", () => onward.destroy());
+  onward.on("error", () => response.destroy());
 });
 await new Promise((done) => proxy.listen(0, "127.0.0.1", done));
 test.after(() => proxy.close());
