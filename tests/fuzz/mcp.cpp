@@ -26,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   std::mutex mutex;
   std::condition_variable changed;
   int answers = 0;
-  server::handle_mcp(bound, *message, [&](auto answer) {
+  static auto wanted = std::make_shared<server::mcp_subscriptions>();
+  server::handle_mcp(bound, *message, wanted, [&](auto answer) {
     std::lock_guard guard{mutex};
     CLOISTER_ASSERT(!answer || answer->at("jsonrpc") == "2.0");
     ++answers;

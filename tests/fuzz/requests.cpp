@@ -23,7 +23,7 @@ namespace http = boost::beast::http;
 
 std::shared_ptr<server::service> shared_service() {
   static auto out = std::make_shared<server::service>(
-    fuzz::live_store::of_process().opened, server::request_log{{"off"}});
+    fuzz::live_store::of_process().opened, server::request_log{{"off"}}, false);
   return out;
 }
 
