@@ -11,7 +11,6 @@
 namespace cloister::engine {
 
 using auth::audit_effect;
-using auth::operation;
 using persistence::record_kind;
 
 namespace {
@@ -44,9 +43,9 @@ event_kind kind_of(const auth::audit_entry& entry, const audit_effect& effect) {
   if (effect.which == audit_effect::kind::put)
     return effect.revision == 1 ? event_kind::created : event_kind::updated;
   // A create whose key's memory has expired removes that first.
-  return entry.what == operation::expire_memory
-             || entry.what == operation::create_memory
-             || entry.what == operation::receive_memory
+  return entry.what == auth::operation::expire_memory
+             || entry.what == auth::operation::create_memory
+             || entry.what == auth::operation::receive_memory
            ? event_kind::expired
            : event_kind::deleted;
 }
@@ -58,14 +57,15 @@ std::vector<memory_event> events_of(const auth::audit_entry& entry) {
     return out;
   memory_event event;
   event.at = entry.at;
-  if (entry.what == operation::delete_all_memories) {
+  if (entry.what == auth::operation::delete_all_memories) {
     event.kind = event_kind::deleted;
     event.count = entry.count;
     // Also where all of them had expired, and were not removed yet.
     out.push_back(std::move(event));
     return out;
   }
-  if (entry.what == operation::end_session && (entry.ended || entry.refused)) {
+  if (entry.what == auth::operation::end_session
+      && (entry.ended || entry.refused)) {
     event.kind = event_kind::session_ended;
     event.reason = entry.reason;
     if (auto tag = entry.ended ? entry.ended : entry.wanted)
