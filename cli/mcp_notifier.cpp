@@ -12,8 +12,7 @@
 namespace cloister::cli {
 
 struct mcp_notifier::loop : std::enable_shared_from_this<loop> {
-  client bound;
-  server::mcp_subscriptions_ptr wanted;
+  teller told;
   std::function<void(const boost::json::object&)> write;
   std::optional<event_stream> events = {};
   std::mutex mutex = {};
@@ -22,9 +21,8 @@ struct mcp_notifier::loop : std::enable_shared_from_this<loop> {
   bool is_woken = true;
   bool is_over = false;
 
-  loop(const client& of, server::mcp_subscriptions_ptr subscriptions,
-       std::function<void(const boost::json::object&)> writer)
-    : bound(of), wanted(std::move(subscriptions)), write(std::move(writer)) {}
+  loop(teller teller_of, std::function<void(const boost::json::object&)> writer)
+    : told(std::move(teller_of)), write(std::move(writer)) {}
 
   void wake() {
     {
@@ -50,8 +48,7 @@ struct mcp_notifier::loop : std::enable_shared_from_this<loop> {
   void take(const result<event_page>& page) {
     if (page)
       for (const auto& event : page->events)
-        for (const auto& message :
-             server::mcp_notifications(bound, *wanted, event))
+        for (const auto& message : told(event))
           write(message);
     {
       std::lock_guard guard{mutex};
@@ -64,9 +61,9 @@ struct mcp_notifier::loop : std::enable_shared_from_this<loop> {
 };
 
 mcp_notifier::mcp_notifier(
-  const client& bound, server::mcp_subscriptions_ptr wanted,
+  const client& bound, teller told,
   std::function<void(const boost::json::object&)> write)
-  : loop_(std::make_shared<loop>(bound, std::move(wanted), std::move(write))) {
+  : loop_(std::make_shared<loop>(std::move(told), std::move(write))) {
   loop_->events
     = bound.follow_events(std::nullopt, [weak = std::weak_ptr<loop>{loop_}] {
         if (auto self = weak.lock())

@@ -16,8 +16,12 @@ namespace cloister::cli {
 /// as it lives. Its destructor waits until nothing is being written.
 class mcp_notifier {
 public:
-  /// `write` is called on threads of the runtime, once at a time.
-  mcp_notifier(const client& bound, server::mcp_subscriptions_ptr wanted,
+  /// What is told of an event.
+  using teller
+    = std::function<std::vector<boost::json::object>(const memory_event&)>;
+
+  /// Both are called on threads of the runtime, once at a time.
+  mcp_notifier(const client& bound, teller told,
                std::function<void(const boost::json::object&)> write);
   mcp_notifier(const mcp_notifier&) = delete;
   mcp_notifier& operator=(const mcp_notifier&) = delete;

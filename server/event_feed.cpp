@@ -41,11 +41,14 @@ void event_feed::open(
   feed->events_->next([feed, made](const result<event_page>& page) {
     if (page.has_error())
       return made(page.error());
-    // Whoever is cut off before anything has happened goes on from here.
-    feed->first_
-      = std::string{retry_line}
-        + (page->events.empty() ? sse_event(to_string(page->next), {}, {})
-                                : *feed->text_of(page));
+    auto opening = feed->how_.opening;
+    if (opening.empty()) {
+      opening = retry_line;
+      // Whoever is cut off before anything has happened goes on from here.
+      if (page->events.empty())
+        opening += sse_event(to_string(page->next), {}, {});
+    }
+    feed->first_ = opening + *feed->text_of(page);
     made(feed);
   });
 }

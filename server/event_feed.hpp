@@ -18,9 +18,11 @@ class event_feed : public text_stream,
 public:
   /// How events are written; what is empty is passed over.
   struct formatting {
-    std::function<std::string(const memory_event&)> event;
+    /// What comes first, where it is not the place to go on from.
+    std::string opening = {};
+    std::function<std::string(const memory_event&)> event = {};
     /// The last one, where the scope is gone or its key may not read any more.
-    std::function<std::string(const error&)> end;
+    std::function<std::string(const error&)> end = {};
     /// Whether somebody still wants it.
     std::function<bool()> is_wanted = [] { return true; };
   };

@@ -109,12 +109,15 @@ void read_resource(const client& bound, const json::value& id,
     });
 }
 
-/// Nobody learns from it whether there is such a memory.
+bool is_resource_of(const client& bound, const json::value& uri) {
+  return id_in(bound, &uri).has_value();
+}
+
 void subscribe(const client& bound, const mcp_subscriptions_ptr& to,
                const json::value& id, const json::object& params,
                const mcp_reply& reply, bool is_wanted) {
   auto uri = params.if_contains("uri");
-  if (!id_in(bound, uri))
+  if (uri == nullptr || !is_resource_of(bound, *uri))
     return reply(
       rpc_error(id, rpc_resource_not_found, "there is no such resource"));
   std::string name{uri->get_string()};

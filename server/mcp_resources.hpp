@@ -10,6 +10,10 @@ namespace cloister::server {
 
 std::string resource_uri(const scope& where, const memory_id& id);
 
+/// Whether a URI can be one of the bound scope; nobody learns from it whether
+/// there is such a memory.
+bool is_resource_of(const client& bound, const boost::json::value& uri);
+
 /// Begins, or ends, being told of a resource.
 void subscribe(const client& bound, const mcp_subscriptions_ptr& to,
                const boost::json::value& id, const boost::json::object& params,

@@ -7,6 +7,7 @@
 #include "runtime/digest.hpp"
 #include "server/event_feed.hpp"
 #include "server/mcp.hpp"
+#include "server/mcp_stateless_routes.hpp"
 #include "server/origin.hpp"
 #include "server/reading.hpp"
 #include "server/route.hpp"
@@ -138,26 +139,31 @@ bool accepts_json(const exchange& call) {
          || accepted_types.find("*/*") != std::string_view::npos;
 }
 
-/// Answers why a request is none of this transport's, if so.
-bool check_transport(const exchange_ptr& call) {
+/// Answers why a request may not come from where it does, if so.
+bool check_caller(const exchange_ptr& call) {
   if (!check_query(call))
     return false;
   if (auto why = refused_origin(*call)) {
     call->fail(*why);
     return false;
   }
+  return true;
+}
+
+/// Answers why the version of a request is none of this transport's, if so.
+bool check_version(const exchange_ptr& call) {
   auto version = call->request().header("mcp-protocol-version");
   if (!version.empty() && !speaks_mcp_version(version)) {
     call->fail({errc::invalid_argument,
-                "MCP-Protocol-Version is not known here; initialize tells "
-                "which one to use"});
+                "MCP-Protocol-Version is not known here; initialize or "
+                "server/discover tells which one to use"});
     return false;
   }
   return true;
 }
 
 void post(const exchange_ptr& call) {
-  if (!check_transport(call))
+  if (!check_caller(call))
     return;
   if (!accepts_json(*call))
     return call->fail(
@@ -169,6 +175,10 @@ void post(const exchange_ptr& call) {
       call, bad_request,
       rpc_error(nullptr, rpc_parse_error, message.error().detail));
   call->operation = mcp_operation(*message);
+  if (is_stateless_request(*call, *message))
+    return answer_stateless(call, *message);
+  if (!check_version(call))
+    return;
   if (is_initialize(*message))
     return initialize(call, *message);
   auto session = session_of(call);
@@ -206,7 +216,7 @@ event_feed::formatting notifications_for(const client& bound,
 /// What is said unasked: of a session there is one stream, the last that was
 /// asked for.
 void stream(const exchange_ptr& call) {
-  if (!check_transport(call))
+  if (!check_caller(call) || !check_version(call))
     return;
   auto accepted_types = call->request().header("accept");
   if (accepted_types.find("text/event-stream") == std::string_view::npos
@@ -247,7 +257,7 @@ void stream(const exchange_ptr& call) {
 }
 
 void end(const exchange_ptr& call) {
-  if (!check_transport(call))
+  if (!check_caller(call) || !check_version(call))
     return;
   auto session = session_of(call);
   if (!session)

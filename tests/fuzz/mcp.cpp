@@ -9,6 +9,7 @@
 
 #include "core/assert.hpp"
 #include "server/mcp.hpp"
+#include "server/mcp_listener.hpp"
 #include "tests/fuzz/live_store.hpp"
 #include "wire/object_reader.hpp"
 
@@ -23,6 +24,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   auto& store = fuzz::live_store::of_process();
   static auto bound = store.opened.client(store.key, "user_fuzz").value();
   static_cast<void>(server::mcp_operation(*message));
+  auto ignore = [](const auto&) {};
+  if (server::is_listen(*message))
+    if (auto call = server::read_rpc_call(*message, ignore))
+      if (auto listener = server::mcp_listener::read(bound, *call, ignore))
+        static_cast<void>(listener->acknowledged());
   std::mutex mutex;
   std::condition_variable changed;
   int answers = 0;

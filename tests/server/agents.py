@@ -66,6 +66,9 @@ class Agents(unittest.TestCase):
     def test_the_sdk(self):
         self.run_file("mcp.mjs")
 
+    def test_the_sdk_without_connections(self):
+        self.run_file("mcp_stateless.mjs")
+
     def test_the_conformance_package(self):
         self.run_file("conformance.mjs")
 

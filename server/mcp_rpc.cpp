@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: The Cloister authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/mcp_rpc.hpp"
+
+#include <boost/json.hpp>
+
+namespace cloister::server {
+
+namespace json = boost::json;
+
+json::object rpc_result(const json::value& id, json::value result) {
+  return {{"jsonrpc", "2.0"}, {"id", id}, {"result", std::move(result)}};
+}
+
+json::object rpc_error(const json::value& id, int code,
+                       std::string_view message, json::value data) {
+  json::object why{{"code", code}, {"message", message}};
+  if (!data.is_null())
+    why["data"] = std::move(data);
+  return {{"jsonrpc", "2.0"}, {"id", id}, {"error", std::move(why)}};
+}
+
+int rpc_error_code(const json::object& answer) {
+  auto why = answer.if_contains("error");
+  if (why == nullptr || !why->is_object())
+    return 0;
+  auto code = why->get_object().if_contains("code");
+  return code != nullptr && code->is_int64()
+           ? static_cast<int>(code->get_int64())
+           : 0;
+}
+
+std::optional<rpc_call> read_rpc_call(const json::value& message,
+                                      const mcp_reply& reply) {
+  auto refuse
+    = [&reply](const json::value& id, int code, std::string_view why) {
+        reply(rpc_error(id, code, why));
+        return std::nullopt;
+      };
+  auto object = message.if_object();
+  auto version = object != nullptr ? object->if_contains("jsonrpc") : nullptr;
+  if (version == nullptr || *version != "2.0")
+    return refuse(nullptr, rpc_invalid_request,
+                  "this is no message of JSON-RPC 2.0");
+  auto id = object->if_contains("id");
+  auto method = object->if_contains("method");
+  auto pass_over = [&reply] {
+    reply(std::nullopt);
+    return std::nullopt;
+  };
+  // Answers to requests that were never sent.
+  if (method == nullptr && id != nullptr)
+    return pass_over();
+  if (method == nullptr || !method->is_string()
+      || (id != nullptr && !id->is_string() && !id->is_number()))
+    return refuse(nullptr, rpc_invalid_request,
+                  "a request has a method, and an id that is a text or a "
+                  "number");
+  if (id == nullptr)
+    return pass_over();
+  rpc_call out{*id, std::string{method->get_string()}, {}};
+  if (auto params = object->if_contains("params")) {
+    if (!params->is_object())
+      return refuse(*id, rpc_invalid_params, "params is an object");
+    out.params = params->get_object();
+  }
+  return out;
+}
+
+} // namespace cloister::server
