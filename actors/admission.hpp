@@ -27,6 +27,8 @@ struct node_usage {
   std::atomic<std::size_t> in_flight_bytes{0};
   std::atomic<std::int64_t> memory_bytes{0};
   std::atomic<std::uint32_t> active_scopes{0};
+  /// Of these, sessions that are nowhere but in memory.
+  std::atomic<std::uint32_t> ephemeral_scopes{0};
   /// Scope actors whose state exists, known to a directory or not.
   std::atomic<std::uint32_t> living_scopes{0};
 };

@@ -41,8 +41,11 @@ void start_scope(directory_self self, const std::string& path,
                               entry.usage, state.options->node, session});
   entry.never_sleeps = session != nullptr;
   self->monitor(entry.handle);
-  state.by_address[caf::actor_cast<caf::actor_addr>(entry.handle)] = path;
+  state.by_address[caf::actor_cast<caf::actor_addr>(entry.handle)]
+    = {path, entry.never_sleeps};
   ++state.options->node->active_scopes;
+  if (entry.never_sleeps)
+    ++state.options->node->ephemeral_scopes;
   entry.now = phase::active;
   answer_all(entry, found(entry));
 }

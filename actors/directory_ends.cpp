@@ -42,9 +42,11 @@ void on_down(directory_self self, const caf::down_msg& down) {
   auto known = state.by_address.find(down.source);
   if (known == state.by_address.end())
     return;
-  auto path = known->second;
+  auto [path, is_ephemeral] = known->second;
   state.by_address.erase(known);
   --state.options->node->active_scopes;
+  if (is_ephemeral)
+    --state.options->node->ephemeral_scopes;
   auto at = state.entries.find(path);
   auto is_session = at != state.entries.end() && at->second.never_sleeps;
   auto crashed = !is_session && down.reason

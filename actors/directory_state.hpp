@@ -47,7 +47,11 @@ struct directory_state {
 
   std::shared_ptr<directory_options> options;
   std::map<std::string, directory_entry, std::less<>> entries;
-  std::unordered_map<caf::actor_addr, std::string> by_address;
+  struct running_scope {
+    std::string path;
+    bool is_ephemeral = false;
+  };
+  std::unordered_map<caf::actor_addr, running_scope> by_address;
   restart_policy restarts;
   /// Scopes found damaged, why, and until when they are not read again.
   std::unordered_map<std::string, std::pair<error, std::chrono::nanoseconds>>

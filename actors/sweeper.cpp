@@ -255,6 +255,8 @@ void run_sweep(sweeper_self self) {
   auto found = std::make_shared<findings>();
   auto work = std::make_shared<std::function<void()>>(
     [found, from = state.go_on_from, with = state.options->with] {
+      // Once, for measurements; what cannot be read is tried again.
+      static_cast<void>(with.catalog.count_scopes());
       find_due(with, from, *found);
     });
   self->request(state.options->loaders, load_timeout, load_job{work})

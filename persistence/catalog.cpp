@@ -431,6 +431,19 @@ result<std::size_t> catalog::rewrap_some(std::size_t limit,
   return persistence::rewrap_some(slots_, *node_->master, limit, batch);
 }
 
+result<void> catalog::count_scopes() const {
+  while (!slots_.used())
+    if (auto done = slots_.count_some(); done.has_error())
+      return done;
+  return {};
+}
+
+std::optional<std::uint64_t> catalog::scopes() const {
+  auto used = slots_.used();
+  // One is the node's own.
+  return used && *used > 0 ? std::optional{*used - 1} : std::nullopt;
+}
+
 scope_tag catalog::tag_of_parent(const identity_ptr& parent) const {
   return parent ? parent->tag : node_identity::tag_of_node();
 }

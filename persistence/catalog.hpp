@@ -216,6 +216,12 @@ public:
   /// rotation.hpp.
   result<std::size_t> rewrap_some(std::size_t limit, write_batch& batch) const;
 
+  /// Counts the scopes that have keys on disk, where that was not done yet,
+  /// which looks at all of them. Fails where they cannot be read.
+  result<void> count_scopes() const;
+  /// How many there are; nothing as long as they were not counted.
+  std::optional<std::uint64_t> scopes() const;
+
   /// Forgets a scope that was erased: who looks for it reads the store.
   void forget(const scope_tag& tag);
 

@@ -162,6 +162,7 @@ result<void> key_slots::find_end() {
       break; // Written once, even if destroyed since.
   }
   opened_end_ = end_;
+  to_count_ = end_;
   return {};
 }
 
@@ -247,17 +248,44 @@ result<void> key_slots::collect_free_slots() {
   return {};
 }
 
+result<void> key_slots::count_some(std::uint64_t slots) {
+  std::lock_guard guard{mutex_};
+  auto until = std::min(to_count_, counted_ + slots);
+  for (; counted_ < until; ++counted_) {
+    auto copies = read_copies(counted_);
+    if (copies.has_error())
+      return copies.error();
+    auto best = newest(*copies);
+    used_ += best != nullptr && best->state == copy_state::used ? 1U : 0U;
+  }
+  return {};
+}
+
+std::optional<std::uint64_t> key_slots::used() const {
+  std::lock_guard guard{mutex_};
+  return counted_ >= to_count_ ? std::optional{used_} : std::nullopt;
+}
+
+void key_slots::count_again() {
+  used_ = 0;
+  counted_ = 0;
+  to_count_ = end_;
+}
+
 result<void> key_slots::write(std::span<const slot_write> writes) {
   std::lock_guard guard{mutex_};
   // Of several writes of one slot the last counts.
   std::map<std::uint64_t, bytes> images;
   std::map<std::uint64_t, scope_tag> owners;
   std::set<std::uint64_t> freed;
+  std::set<std::uint64_t> used_before;
   for (const auto& write : writes) {
     auto old = read_copies(write.slot);
     if (old.has_error())
       return old.error();
     auto best = newest(*old);
+    if (best != nullptr && best->state == copy_state::used)
+      used_before.insert(write.slot);
     auto is_outdated = write.expected_generation != 0
                        && (best == nullptr || best->state != copy_state::used
                            || best->slot.owner != write.owner
@@ -286,9 +314,15 @@ result<void> key_slots::write(std::span<const slot_write> writes) {
   for (int i = 0; i < 2; ++i) {
     for (const auto& [slot, image] : images)
       if (auto done = write_copy(slot, i, image); done.has_error())
-        return done;
+        return count_again(), done;
     if (auto done = file_->sync(); done.has_error())
-      return done;
+      return count_again(), done;
+  }
+  for (const auto& [slot, image] : images) {
+    if (!is_counted(slot))
+      continue;
+    used_ += freed.contains(slot) ? 0U : 1U;
+    used_ -= used_before.contains(slot) ? 1U : 0U;
   }
   for (const auto& [slot, owner] : owners)
     if (!freed.contains(slot))

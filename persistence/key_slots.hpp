@@ -73,6 +73,12 @@ public:
   /// damaged.
   result<std::vector<slot_write>> all_used() const;
 
+  /// Goes on counting those in use, so many at a time that nobody waits long.
+  /// Fails where they cannot be read; to be called until `used` knows.
+  result<void> count_some(std::uint64_t slots = 256);
+  /// How many are in use; nothing as long as they were not counted.
+  std::optional<std::uint64_t> used() const;
+
   /// How many slots the file has room for.
   std::uint64_t capacity() const;
 
@@ -101,6 +107,10 @@ private:
   result<void> collect_free_slots();
   result<key_slot> read_locked(std::uint64_t slot) const;
   result<void> write_copy(std::uint64_t slot, int copy, bytes_view image);
+  void count_again();
+  bool is_counted(std::uint64_t slot) const {
+    return slot < counted_ || slot >= to_count_;
+  }
 
   std::shared_ptr<file_system> files_;
   std::unique_ptr<random_file> file_;
@@ -113,6 +123,11 @@ private:
   std::set<std::uint64_t> free_;
   /// Handed out, and not written yet.
   std::set<std::uint64_t> reserved_;
+  /// Of those below `counted_` and those from `to_count_` on, how many are in
+  /// use.
+  std::uint64_t used_ = 0;
+  std::uint64_t counted_ = 0;
+  std::uint64_t to_count_ = 0;
 };
 
 } // namespace cloister::persistence

@@ -3,6 +3,7 @@
 
 #include "runtime/runtime.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -356,6 +357,11 @@ runtime_statistics runtime::statistics() const {
   const auto& counted = *with.counters;
   out.is_reopening = with.records.poisoned();
   out.active_scopes = usage.active_scopes;
+  // These three are not of one instant.
+  if (auto all = with.catalog.scopes()) {
+    std::uint64_t awake = usage.active_scopes - usage.ephemeral_scopes;
+    out.dormant_scopes = *all - std::min(*all, awake);
+  }
   out.open_sessions = with.sessions->size();
   out.requests_in_flight = usage.in_flight;
   out.memory_bytes

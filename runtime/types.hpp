@@ -325,6 +325,9 @@ struct runtime_statistics {
   bool is_reopening = false;
   /// Scopes whose actors are awake.
   std::uint64_t active_scopes = 0;
+  /// Scopes that have memories or keys on disk and whose actors are asleep;
+  /// nothing until they were counted, soon after it was opened.
+  std::optional<std::uint64_t> dormant_scopes = {};
   std::uint64_t open_sessions = 0;
   std::uint64_t requests_in_flight = 0;
   /// Bytes that scopes and sessions hold.

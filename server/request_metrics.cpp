@@ -112,6 +112,12 @@ void add_store(std::string& out, const runtime_statistics& store) {
       .append(std::to_string(store.*each.of))
       .append("\n");
   }
+  if (store.dormant_scopes) {
+    add_head(out, "cloister_scopes_dormant", "gauge",
+             "Scopes on disk whose actors are asleep.");
+    out += "cloister_scopes_dormant " + std::to_string(*store.dormant_scopes)
+           + "\n";
+  }
   if (store.commit_changes.counts.empty())
     return;
   add_histogram(out, "cloister_commit_changes",

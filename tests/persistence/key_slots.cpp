@@ -3,6 +3,8 @@
 
 #include "persistence/key_slots.hpp"
 
+#include <random>
+
 #include <catch2/catch.hpp>
 
 #include "tests/support/simulated_file_system.hpp"
@@ -173,4 +175,39 @@ TEST_CASE("whatever call fails, a slot has its old or its new key",
       REQUIRE(found.has_value());
       CHECK((found->wrapped == "new" || (!done && found->wrapped == "old")));
     }
+}
+
+TEST_CASE("however slots are counted while they change, as many are in use as "
+          "are found",
+          "[persistence]") {
+  std::mt19937_64 random{23};
+  auto files = std::make_shared<simulated_file_system>();
+  auto slots = open(files);
+  std::vector<std::uint64_t> taken;
+  for (int step = 0; step < 2'000; ++step) {
+    auto what = random() % 20;
+    if (what < 8) {
+      taken.push_back(slots->allocate().value());
+      std::vector<slot_write> writes{used(taken.back(), "key")};
+      static_cast<void>(slots->write(writes));
+    } else if (what < 14 && !taken.empty()) {
+      auto slot = taken[random() % taken.size()];
+      std::vector<slot_write> writes{used(slot, "another")};
+      if (what < 12)
+        writes = {{slot, scope_tag{1, 2, 3}, {}, 0, 0}};
+      static_cast<void>(slots->write(writes));
+    } else if (what < 17) {
+      static_cast<void>(slots->count_some(random() % 5));
+    } else if (what == 17) {
+      files->plan(1 + random() % 4, test::fault::fail);
+    } else if (what == 18) {
+      files = files->after_kill();
+      slots = open(files);
+    } else {
+      files->plan(0, test::fault::fail);
+      while (!slots->used())
+        REQUIRE(slots->count_some(3).has_value());
+      CHECK(slots->used() == slots->all_used()->size());
+    }
+  }
 }

@@ -81,6 +81,11 @@ TEST_CASE("an idle scope sleeps and wakes with everything it had",
   for (int round = 0; round < 3; ++round) {
     node.time->advance(2min);
     CHECK(eventually([&] { return active_scopes(runtime) == 0; }));
+    runtime.sweep();
+    // The organization and its user.
+    CHECK(eventually([&] {
+      return runtime.statistics().dormant_scopes == std::optional{2U};
+    }));
     CHECK(sarah.get_memory(id)->content == "still here");
     CHECK(active_scopes(runtime) > 0);
   }
