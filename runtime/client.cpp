@@ -27,17 +27,29 @@ permissions client::allowed() const {
   return static_cast<permissions>(impl_->who->permissions.bits());
 }
 
+std::optional<error> client::ended() const {
+  auto now = impl_->node->gateway->services().time->now();
+  auto may = auth::decide(impl_->who, auth::operation::bind_client,
+                          impl_->who->root, now, {});
+  if (may || may.error().code != errc::unauthenticated)
+    return std::nullopt;
+  return may.error();
+}
+
 void client::refuse(std::string_view operation, error why,
                     completion_handler<void> done) const {
   start(impl_, impl_->node, impl_->refused(std::string{operation}, why),
         std::move(done));
 }
 
-client client::with_request_id(const std::array<std::uint8_t, 16>& id) const {
+client client::with_request_id(
+  const std::array<std::uint8_t, 16>& id,
+  std::shared_ptr<const completion_executor> where) const {
   auto who = std::make_shared<auth::authority>(*impl_->who);
   who->request = id;
   return client{std::make_shared<const impl>(
-    impl{impl_->node, std::move(who), impl_->binding, impl_->organization})};
+    impl{impl_->node, std::move(who), impl_->binding, impl_->organization,
+         std::move(where)})};
 }
 
 result<memory> client::create_memory(memory_draft draft) const {

@@ -29,6 +29,10 @@ class session;
 template <class T>
 using completion_handler = std::function<void(result<T>)>;
 
+/// Has something run once, on a thread of its own choice, after it has
+/// returned. Thread-safe, and must not throw.
+using completion_executor = std::function<void(std::function<void()>)>;
+
 /// Memories of one scope, within what its authority allows. A scope that was
 /// never written to reads as empty.
 ///
@@ -56,14 +60,21 @@ public:
   /// What its key allows; whether it was revoked is asked with each call.
   permissions allowed() const;
 
+  /// Why its key may do nothing any more, if so: it was revoked or has expired.
+  /// Every call says the same; this asks nobody.
+  std::optional<error> ended() const;
+
   /// Writes down that its key asked for what only the operator may do, e.g.
   /// "org.create". Answers `why`, or fails where that could not be written.
   void refuse(std::string_view operation, error why,
               completion_handler<void> done) const;
 
   /// A client that does the same, and whose calls the audit trail has under
-  /// this request id.
-  client with_request_id(const std::array<std::uint8_t, 16>& id) const;
+  /// this request id. Handlers of its calls are run by `where`, if there is
+  /// one: threads that wait for them anyway need not be woken by others.
+  client with_request_id(const std::array<std::uint8_t, 16>& id,
+                         std::shared_ptr<const completion_executor> where
+                         = nullptr) const;
 
   /// Stores a memory; one with the same `key` is replaced by a new revision.
   /// Returns once it is durable. Fails with `invalid_argument` or `too_large`,

@@ -16,6 +16,8 @@ struct client::impl {
   auth::authority_ptr who;
   std::shared_ptr<actors::scope_binding> binding;
   std::shared_ptr<actors::scope_binding> organization;
+  /// Where handlers run; none for the runtime's own threads.
+  std::shared_ptr<const completion_executor> executor = {};
 
   // -- memories (memory_calls.cpp) --
   call<memory> create(memory_draft draft) const;
@@ -109,6 +111,15 @@ struct client::impl {
   /// Scopes below that were listed, by their names' order.
   static result<std::vector<scope>> listed_names(const engine::scope_list& of);
 };
+
+/// Starts a call of a client, whose handler is run where the client has it.
+template <class T>
+void start(const std::shared_ptr<const client::impl>& self,
+           const std::shared_ptr<runtime::impl>& node, call<T> work,
+           completion_handler<T> done) {
+  start(std::shared_ptr<const void>{self}, node, std::move(work),
+        std::move(done), self->executor);
+}
 
 std::shared_ptr<actors::scope_binding> bind(const scope& name);
 

@@ -143,12 +143,13 @@ result<T> wait(call<T> work) {
   return actors::wait_for(std::move(work));
 }
 
-/// Runs a call and hands what comes of it to `done`. What the call works on is
-/// kept until then.
+/// Runs a call and hands what comes of it to `done`, on a thread of the runtime
+/// or of `where`. What the call works on is kept until then.
 template <class T>
-actors::detached_task start(std::shared_ptr<const void> keep,
-                            std::shared_ptr<runtime::impl> node, call<T> work,
-                            completion_handler<T> done) {
+actors::detached_task
+start(std::shared_ptr<const void> keep, std::shared_ptr<runtime::impl> node,
+      call<T> work, completion_handler<T> done,
+      std::shared_ptr<const completion_executor> where = nullptr) {
   auto waited_for = unfinished::begin_call();
   auto outcome = std::make_shared<result<T>>(
     error{errc::unavailable, "the call failed; try again"});
@@ -159,9 +160,9 @@ actors::detached_task start(std::shared_ptr<const void> keep,
     // Nothing but want of memory comes here; the outcome says so.
   }
   auto here = node;
-  here->gateway->dispatch([keep = std::move(keep), node = std::move(node),
-                           outcome = std::move(outcome), done = std::move(done),
-                           waited_for]() mutable {
+  auto finish = [keep = std::move(keep), node = std::move(node),
+                 outcome = std::move(outcome), done = std::move(done),
+                 waited_for]() mutable {
     if (done)
       done(std::move(*outcome));
     // The runtime, if this was the last that held it, then the process's wait.
@@ -169,7 +170,11 @@ actors::detached_task start(std::shared_ptr<const void> keep,
     keep.reset();
     node.reset();
     waited_for.reset();
-  });
+  };
+  if (where)
+    (*where)(std::move(finish));
+  else
+    here->gateway->dispatch(std::move(finish));
 }
 
 template <class T, class Make>

@@ -7,13 +7,12 @@
 
 #include <optional>
 
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/strand.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
 
 #include "core/encoding.hpp"
+#include "server/deadline.hpp"
 #include "server/exchange.hpp"
 #include "server/problem.hpp"
 #include "server/route.hpp"
@@ -34,8 +33,8 @@ constexpr std::size_t first_read_bytes = 4096;
 /// Bodies up to this are not counted.
 constexpr std::size_t small_body_bytes = 16 * 1024;
 
-using plain_stream = beast::tcp_stream;
-using tls_stream = beast::ssl_stream<beast::tcp_stream>;
+using plain_stream = tcp_socket;
+using tls_stream = asio::ssl::stream<tcp_socket>;
 
 http_method method_of(http::verb verb) {
   switch (verb) {
@@ -88,7 +87,7 @@ std::optional<std::pair<error, unsigned>> unreadable(const error_code& why) {
                      headers_too_large};
   if (why == http::error::body_limit)
     return std::pair{error{errc::too_large, "the body is too long"}, 0u};
-  if (why == beast::error::timeout)
+  if (why == asio::error::timed_out)
     return std::pair{error{errc::timeout, "the request took too long to "
                                           "arrive"},
                      408u};
@@ -120,6 +119,13 @@ http_response unanswerable(const http_response& answer) {
                      id);
   out.headers.emplace_back("X-Request-ID", id);
   return out;
+}
+
+/// What would end a header, or begin another, is not written.
+void append_header(std::string& to, std::string_view name,
+                   std::string_view value) {
+  if (value.find_first_of("\r\n") == std::string_view::npos)
+    to.append(name).append(": ").append(value).append("\r\n");
 }
 
 template <class Stream>
@@ -154,23 +160,42 @@ public:
       if (auto writer = self->streaming_.lock())
         writer->stop();
       if (self->is_idle_)
-        self->tcp().cancel();
+        self->cancel();
     });
   }
 
   void abort() override {
     asio::post(stream_.get_executor(),
-               [self = this->shared_from_this()] { self->tcp().close(); });
+               [self = this->shared_from_this()] { self->cut_off(); });
+  }
+
+  void look(deadline::clock::time_point now) override {
+    if (!until_.has_passed(now))
+      return;
+    asio::post(stream_.get_executor(), [self = this->shared_from_this(), now] {
+      // It may have got on since.
+      if (!self->until_.has_passed(now))
+        return;
+      self->until_.never();
+      self->is_late_ = true;
+      self->cancel();
+    });
   }
 
 private:
-  beast::tcp_stream& tcp() {
-    return beast::get_lowest_layer(stream_);
+  void cancel() {
+    error_code ignored;
+    stream_.lowest_layer().cancel(ignored);
+  }
+
+  void cut_off() {
+    error_code ignored;
+    stream_.lowest_layer().close(ignored);
   }
 
   void shake_hands() {
     if constexpr (std::is_same_v<Stream, tls_stream>) {
-      tcp().expires_after(of_->options.transfer_timeout);
+      until_.after(of_->options.transfer_timeout);
       stream_.async_handshake(
         asio::ssl::stream_base::server,
         [self = this->shared_from_this()](const error_code& failed) {
@@ -192,7 +217,7 @@ private:
     if (buffer_.size() > 0)
       return read_header();
     is_idle_ = true;
-    tcp().expires_after(of_->options.idle_timeout);
+    until_.after(of_->options.idle_timeout);
     stream_.async_read_some(buffer_.prepare(first_read_bytes),
                             [self = this->shared_from_this()](
                               const error_code& failed, std::size_t bytes) {
@@ -209,7 +234,10 @@ private:
     parser_->header_limit(
       static_cast<std::uint32_t>(of_->options.header_bytes_max));
     parser_->body_limit(of_->options.body_bytes_max);
-    tcp().expires_after(of_->options.transfer_timeout);
+    until_.after(of_->options.transfer_timeout);
+    // Most are there at once.
+    if (auto failed = parse(); failed != http::error::need_more)
+      return failed ? refuse(failed) : on_header();
     http::async_read_header(
       stream_, buffer_, *parser_,
       [self = this->shared_from_this()](const error_code& failed, std::size_t) {
@@ -217,6 +245,13 @@ private:
           return self->refuse(failed);
         self->on_header();
       });
+  }
+
+  /// Hands what was read to the parser.
+  error_code parse() {
+    error_code failed;
+    buffer_.consume(parser_->put(buffer_.data(), failed));
+    return failed;
   }
 
   void on_header() {
@@ -261,6 +296,9 @@ private:
   }
 
   void read_body() {
+    if (!parser_->is_done() && buffer_.size() > 0)
+      if (auto failed = parse(); failed && failed != http::error::need_more)
+        return refuse(failed);
     if (parser_->is_done())
       return on_request();
     http::async_read(
@@ -273,16 +311,16 @@ private:
   }
 
   void on_request() {
-    tcp().expires_never();
+    until_.never();
     auto request = plain_request(parser_->release(), peer_);
     auto answered = [self = this->shared_from_this()](http_response response) {
-      asio::post(self->stream_.get_executor(),
-                 [self, response = std::move(response)]() mutable {
-                   self->write(std::move(response));
-                 });
+      asio::dispatch(self->stream_.get_executor(),
+                     [self, response = std::move(response)]() mutable {
+                       self->take_answer(std::move(response));
+                     });
     };
     auto call = std::make_shared<exchange>(of_->of, std::move(request),
-                                           std::move(answered));
+                                           std::move(answered), executor_);
     std::optional<error> busy;
     if (of_->of->is_draining)
       busy = error{errc::overloaded, "the server is stopping",
@@ -292,13 +330,29 @@ private:
       busy
         = error{errc::overloaded, "too many requests are in flight; try again",
                 limits::overload_retry_hint};
+    is_routing_ = true;
     run_route(call, busy);
+    is_routing_ = false;
+    if (early_answer_)
+      asio::post(stream_.get_executor(), [self = this->shared_from_this()] {
+        self->write(*std::exchange(self->early_answer_, std::nullopt));
+      });
+  }
+
+  /// One that came at once waits for its turn: many requests in a row must not
+  /// be answered deeper and deeper on one stack.
+  void take_answer(http_response response) {
+    if (is_routing_)
+      early_answer_ = std::move(response);
+    else
+      write(std::move(response));
   }
 
   // -- refusing what cannot be read: nothing after it can be, either --
 
   void refuse(const error_code& failed) {
-    auto why = unreadable(failed);
+    auto is_late = std::exchange(is_late_, false);
+    auto why = unreadable(is_late ? asio::error::timed_out : failed);
     if (!why)
       return close();
     keeps_alive_ = false;
@@ -321,55 +375,95 @@ private:
       response = unanswerable(response);
     if (response.stream && !is_head_)
       return begin_stream(std::move(response));
-    auto message = std::make_shared<http::response<http::string_body>>();
-    set_head(*message, response);
-    message->content_length(response.body.size());
+    head_ = head_of(response);
+    // What a stream would have is not known.
+    if (!response.stream)
+      append_header(head_, "Content-Length",
+                    std::to_string(response.body.size()));
+    head_ += "\r\n";
     constexpr unsigned not_modified = 304;
+    body_.clear();
     if (!is_head_ && response.status != not_modified)
-      message->body() = std::move(response.body);
-    tcp().expires_after(of_->options.transfer_timeout);
-    http::async_write(stream_, *message,
-                      [self = this->shared_from_this(),
-                       message](const error_code& failed, std::size_t) {
-                        if (failed || !self->keeps_alive_)
-                          return self->close();
-                        self->await_request();
-                      });
+      body_ = std::move(response.body);
+    until_.after(of_->options.transfer_timeout);
+    send({asio::buffer(head_), asio::buffer(body_)});
   }
 
-  template <class Message>
-  void set_head(Message& to, const http_response& from) const {
-    to.version(version_);
-    to.result(from.status);
-    to.keep_alive(keeps_alive_);
+  /// Most answers are taken at once, without anybody being woken for it.
+  void send(std::array<asio::const_buffer, 2> parts) {
+    std::size_t sent = 0;
+    if constexpr (std::is_same_v<Stream, plain_stream>) {
+      error_code failed;
+      sent = stream_.write_some(parts, failed);
+      if (failed && failed != asio::error::would_block)
+        return close();
+      if (sent == asio::buffer_size(parts))
+        return on_sent();
+    }
+    auto of_head = std::min(sent, parts[0].size());
+    parts[0] += of_head;
+    parts[1] += sent - of_head;
+    asio::async_write(
+      stream_, parts,
+      [self = this->shared_from_this()](const error_code& failed, std::size_t) {
+        if (failed)
+          return self->close();
+        self->on_sent();
+      });
+  }
+
+  void on_sent() {
+    if (body_.size() > small_body_bytes)
+      body_ = {};
+    if (!keeps_alive_)
+      return close();
+    await_request();
+  }
+
+  /// All but its end.
+  std::string head_of(const http_response& from) const {
+    std::string out;
+    constexpr std::size_t usual_bytes = 384;
+    out.reserve(usual_bytes);
+    auto reason = http::obsolete_reason(static_cast<http::status>(from.status));
+    out.append(version_ == with_keep_alive ? "HTTP/1.1 " : "HTTP/1.0 ")
+      .append(std::to_string(from.status))
+      .append(" ")
+      .append(reason.data(), reason.size())
+      .append("\r\n");
     for (const auto& [name, value] : from.headers)
-      to.insert(name, value);
-    to.set(http::field::content_type, from.content_type);
-    to.set(http::field::cache_control, "no-store");
-    to.set("X-Content-Type-Options", "nosniff");
+      append_header(out, name, value);
+    append_header(out, "Content-Type", from.content_type);
+    append_header(out, "Cache-Control", "no-store");
+    append_header(out, "X-Content-Type-Options", "nosniff");
+    if (version_ == with_keep_alive && !keeps_alive_)
+      append_header(out, "Connection", "close");
+    if (version_ != with_keep_alive && keeps_alive_)
+      append_header(out, "Connection", "keep-alive");
+    return out;
   }
 
   /// Nothing else is asked for on a connection that has one.
   void begin_stream(http_response response) {
-    constexpr unsigned with_chunks = 11;
     keeps_alive_ = false;
     parser_.reset();
     buffer_.clear();
     buffer_.shrink_to_fit();
-    auto head = std::make_shared<http::response<http::empty_body>>();
-    set_head(*head, response);
-    head->chunked(version_ >= with_chunks);
-    auto serializer
-      = std::make_shared<http::response_serializer<http::empty_body>>(*head);
-    tcp().expires_after(of_->options.transfer_timeout);
-    http::async_write_header(
-      stream_, *serializer,
-      [self = this->shared_from_this(), head, serializer,
+    auto is_chunked = version_ == with_keep_alive;
+    head_ = head_of(response);
+    if (is_chunked)
+      append_header(head_, "Transfer-Encoding", "chunked");
+    head_ += "\r\n";
+    until_.after(of_->options.transfer_timeout);
+    asio::async_write(
+      stream_, asio::buffer(head_),
+      [self = this->shared_from_this(), is_chunked,
        from = response.stream](const error_code& failed, std::size_t) {
         if (failed || self->is_draining_)
           return self->close();
+        self->head_ = {};
         auto writer = std::make_shared<stream_writer<Stream>>(
-          self, self->stream_, from, head->chunked(),
+          self, self->stream_, from, is_chunked, self->until_,
           self->of_->options.transfer_timeout);
         self->streaming_ = writer;
         writer->start();
@@ -379,12 +473,13 @@ private:
   void close() {
     share_.release();
     if constexpr (std::is_same_v<Stream, tls_stream>) {
-      tcp().expires_after(of_->options.transfer_timeout);
+      until_.after(of_->options.transfer_timeout);
       stream_.async_shutdown([self = this->shared_from_this()](
-                               const error_code&) { self->tcp().close(); });
+                               const error_code&) { self->cut_off(); });
     } else {
       error_code ignored;
-      tcp().socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+      stream_.shutdown(asio::socket_base::shutdown_send, ignored);
+      until_.after(std::chrono::seconds{2});
       linger();
     }
   }
@@ -392,7 +487,6 @@ private:
   /// Whoever is told why it is refused may still be sending: what is closed
   /// with bytes unread is reset, and the answer lost.
   void linger() {
-    tcp().expires_after(std::chrono::seconds{2});
     buffer_.clear();
     stream_.async_read_some(buffer_.prepare(first_read_bytes),
                             [self = this->shared_from_this()](
@@ -400,18 +494,26 @@ private:
                               self->lingered_ += bytes;
                               constexpr std::size_t lingering_max = 1024 * 1024;
                               if (failed || self->lingered_ > lingering_max)
-                                return self->tcp().close();
+                                return self->cut_off();
                               self->linger();
                             });
   }
+
+  /// HTTP/1.1, as Beast numbers them.
+  static constexpr unsigned with_keep_alive = 11;
 
   std::shared_ptr<connections> of_;
   std::string peer_;
   std::uint64_t number_ = 0;
   Stream stream_;
+  /// For what is read or written now.
+  deadline until_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   body_share share_;
+  /// The answer that is being sent.
+  std::string head_;
+  std::string body_;
   std::weak_ptr<stream_writer<Stream>> streaming_;
   std::size_t lingered_ = 0;
   unsigned version_ = 11;
@@ -419,10 +521,20 @@ private:
   bool is_head_ = false;
   bool is_idle_ = false;
   bool is_draining_ = false;
+  bool is_routing_ = false;
+  std::optional<http_response> early_answer_;
+  /// Of the strand alone: what a connection waits for does not keep it.
+  const std::shared_ptr<const completion_executor> executor_
+    = std::make_shared<const completion_executor>(
+      [strand = stream_.get_executor()](std::function<void()> work) {
+        asio::post(strand, std::move(work));
+      });
+  /// What it did was cancelled because it took too long.
+  bool is_late_ = false;
 };
 
 /// Without TLS there is somebody to tell.
-void turn_away(asio::ip::tcp::socket socket, connections& of,
+void turn_away(tcp_socket socket, connections& of,
                const asio::ssl::context* tls) {
   ++of.of->metrics.refused_connections;
   constexpr std::string_view answer
@@ -437,11 +549,12 @@ void turn_away(asio::ip::tcp::socket socket, connections& of,
 
 } // namespace
 
-void serve_connection(asio::ip::tcp::socket socket,
-                      std::shared_ptr<connections> of,
+void serve_connection(tcp_socket socket, std::shared_ptr<connections> of,
                       asio::ssl::context* tls) {
   error_code failed;
   socket.set_option(asio::ip::tcp::no_delay{true}, failed);
+  // So that writing at once does not wait.
+  socket.non_blocking(true, failed);
   auto peer = socket.remote_endpoint(failed).address().to_string();
   if (failed)
     return;

@@ -47,6 +47,12 @@ void connections::abort_all() {
     each->abort();
 }
 
+void connections::look_at_all() {
+  auto now = std::chrono::steady_clock::now();
+  for (const auto& each : all())
+    each->look(now);
+}
+
 bool connections::wait_for_none(std::chrono::milliseconds time) {
   std::unique_lock guard{mutex_};
   return changed_.wait_for(guard, time, [this] { return open_.empty(); });

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -24,6 +25,8 @@ public:
   virtual void drain() = 0;
   /// Ends it. On any thread.
   virtual void abort() = 0;
+  /// Ends what takes longer than it may. On any thread.
+  virtual void look(std::chrono::steady_clock::time_point now) = 0;
 };
 
 /// So many bytes that may be held at a time. Thread-safe.
@@ -63,6 +66,7 @@ public:
   void remove(std::uint64_t number);
   void drain_all();
   void abort_all();
+  void look_at_all();
   /// Whether none is left, within a time.
   bool wait_for_none(std::chrono::milliseconds time);
 

@@ -68,10 +68,12 @@ std::array<std::uint8_t, 16> new_request_id() {
 }
 
 exchange::exchange(std::shared_ptr<service> of, http_request request,
-                   answer_handler answered)
+                   answer_handler answered,
+                   std::shared_ptr<const completion_executor> executor)
   : of_(std::move(of)),
     request_(std::move(request)),
     answered_(std::move(answered)),
+    executor_(std::move(executor)),
     request_id_(new_request_id()),
     id_(to_hex(view_of(request_id_))),
     began_(std::chrono::steady_clock::now()) {
@@ -155,7 +157,7 @@ void exchange::with_client_of(const std::string& user_id,
     [self = shared_from_this(), work = std::move(work)](result<client> bound) {
       if (bound.has_error())
         return self->fail(bound.error());
-      self->bound_ = bound->with_request_id(self->request_id_);
+      self->bound_ = bound->with_request_id(self->request_id_, self->executor_);
       work(*self->bound_);
     });
 }
@@ -169,6 +171,17 @@ result<client> exchange::client_of(const std::string& user_id) const {
     found.set_value(std::move(bound));
   });
   auto bound = found.get_future().get();
+  if (bound)
+    return bound->with_request_id(request_id_);
+  return bound;
+}
+
+result<client> exchange::own_client_of(const scope& name) const {
+  auto opened
+    = of_->store.organization(std::string{name.organization().path()});
+  if (opened.has_error())
+    return opened.error();
+  auto bound = opened->client(std::string{name.path()});
   if (bound)
     return bound->with_request_id(request_id_);
   return bound;

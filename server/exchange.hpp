@@ -31,8 +31,10 @@ class exchange : public std::enable_shared_from_this<exchange> {
 public:
   using answer_handler = std::function<void(http_response)>;
 
+  /// What scopes answer is worked on where `executor` says, if there is one.
   exchange(std::shared_ptr<service> of, http_request request,
-           answer_handler answered);
+           answer_handler answered,
+           std::shared_ptr<const completion_executor> executor = nullptr);
   exchange(const exchange&) = delete;
   exchange& operator=(const exchange&) = delete;
   /// Whoever forgot to answer answers `unavailable`.
@@ -82,6 +84,9 @@ public:
                       std::function<void(const client&)> work);
   /// The same, waited for: on a thread that may block, after `with_client`.
   result<client> client_of(const std::string& user_id) const;
+  /// The server's own client of a scope, for what is no tenant's to change;
+  /// waited for, like the one before.
+  result<client> own_client_of(const scope& name) const;
   /// Calls `work` if the operator's key was given, or answers why not; that a
   /// tenant's key asked for it is in the audit trail, by the operation's name
   /// there.
@@ -117,6 +122,7 @@ private:
   std::shared_ptr<service> of_;
   http_request request_;
   answer_handler answered_;
+  std::shared_ptr<const completion_executor> executor_;
   std::atomic_flag is_answered_ = ATOMIC_FLAG_INIT;
   std::array<std::uint8_t, 16> request_id_{};
   std::string id_;

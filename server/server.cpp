@@ -99,6 +99,7 @@ public:
     of_->of->is_loopback = endpoint.address().is_loopback();
     of_->of->allowed_origins = options.allowed_origins;
     accept();
+    look_later();
     for (std::size_t i = 0; i < threads_wanted_; ++i)
       threads_.emplace_back([this] { run(); });
     return {};
@@ -161,7 +162,7 @@ private:
   void accept() {
     acceptor_.async_accept(
       asio::make_strand(io_),
-      [this](const error_code& failed, asio::ip::tcp::socket socket) {
+      [this](const error_code& failed, tcp_socket socket) {
         if (failed == asio::error::operation_aborted || !acceptor_.is_open())
           return;
         // Too many descriptors, for instance.
@@ -170,6 +171,17 @@ private:
         serve_connection(std::move(socket), of_, tls_.get());
         accept();
       });
+  }
+
+  void look_later() {
+    constexpr std::chrono::milliseconds between_looks{250};
+    looks_.expires_after(between_looks);
+    looks_.async_wait([this](const error_code& failed) {
+      if (failed)
+        return;
+      of_->look_at_all();
+      look_later();
+    });
   }
 
   void accept_later() {
@@ -195,6 +207,7 @@ private:
     work_{asio::make_work_guard(io_)};
   asio::ip::tcp::acceptor acceptor_{asio::make_strand(io_)};
   asio::steady_timer timer_{acceptor_.get_executor()};
+  asio::steady_timer looks_{acceptor_.get_executor()};
   std::uint16_t port_ = 0;
   std::vector<std::thread> threads_;
   std::atomic<std::chrono::steady_clock::time_point> deadline_{

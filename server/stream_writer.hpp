@@ -3,16 +3,16 @@
 
 #pragma once
 
-// Part of connection.cpp, which knows Beast.
+// Part of connection.cpp, which knows Asio.
 
 #include <array>
 #include <memory>
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
 
+#include "server/deadline.hpp"
 #include "server/text_stream.hpp"
 
 namespace cloister::server {
@@ -26,16 +26,17 @@ class stream_writer
 public:
   stream_writer(std::shared_ptr<void> connection, Stream& to,
                 std::shared_ptr<text_stream> from, bool is_chunked,
-                std::chrono::milliseconds timeout)
+                deadline& until, std::chrono::milliseconds timeout)
     : connection_(std::move(connection)),
       to_(to),
       from_(std::move(from)),
       is_chunked_(is_chunked),
+      until_(until),
       timeout_(timeout),
       timer_(to.get_executor()) {}
 
   void start() {
-    tcp().expires_never();
+    until_.never();
     await_end();
     from_->start([weak = this->weak_from_this()] {
       if (auto self = weak.lock())
@@ -53,7 +54,7 @@ public:
     timer_.cancel();
     if (is_writing_ || !is_chunked_)
       return close();
-    tcp().expires_after(timeout_);
+    until_.after(timeout_);
     boost::asio::async_write(to_, boost::beast::http::make_chunk_last(),
                              [self = this->shared_from_this()](
                                const auto&, std::size_t) { self->close(); });
@@ -66,10 +67,6 @@ private:
   static constexpr std::chrono::seconds silence_max{15};
   /// Whoever listens has nothing to say.
   static constexpr std::size_t ignored_bytes_max = 64 * 1024;
-
-  boost::beast::tcp_stream& tcp() {
-    return boost::beast::get_lowest_layer(to_);
-  }
 
   void await_end() {
     to_.async_read_some(
@@ -140,13 +137,14 @@ private:
     auto kept = std::make_shared<const std::string>(std::move(piece));
     auto written = [self = this->shared_from_this(),
                     kept](const error_code& failed, std::size_t) {
+      self->until_.never();
       self->is_writing_ = false;
       self->is_busy_ = false;
       if (failed || self->is_over_)
         return self->close();
       self->go_on();
     };
-    tcp().expires_after(timeout_);
+    until_.after(timeout_);
     if (is_chunked_)
       boost::asio::async_write(
         to_, boost::beast::http::make_chunk(boost::asio::buffer(*kept)),
@@ -160,13 +158,15 @@ private:
     is_over_ = true;
     from_->cancel();
     timer_.cancel();
-    tcp().close();
+    error_code ignored;
+    to_.lowest_layer().close(ignored);
   }
 
   std::shared_ptr<void> connection_;
   Stream& to_;
   std::shared_ptr<text_stream> from_;
   const bool is_chunked_;
+  deadline& until_;
   const std::chrono::milliseconds timeout_;
   boost::asio::steady_timer timer_;
   std::array<char, 512> ignored_{};
