@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/reserved_segment.hpp"
 #include "crypto/random.hpp"
 
 namespace cloister::auth {
@@ -38,6 +39,15 @@ authority_ptr unbounded(principal_kind kind, const char* name, scope root) {
   authority who{kind, {}, name, std::move(root), permission_set::all(), {}, {},
                 {},   {}, {}};
   return std::make_shared<const authority>(std::move(who));
+}
+
+bool is_reserved(const scope& target) {
+  // Asked with each operation, and hardly ever so.
+  if (target.path().find(reserved_segment) == std::string_view::npos)
+    return false;
+  auto segments = target.segments();
+  return std::find(segments.begin(), segments.end(), reserved_segment)
+         != segments.end();
 }
 
 } // namespace
@@ -92,6 +102,11 @@ result<grant> decide(const authority_ptr& who, operation what,
                  "the key lacks the permission \""
                    + to_string(permission_set{required_for(what)})
                    + "\"; use one that has it, or ask for a new key"};
+  if (who->kind == principal_kind::key && is_reserved(target)
+      && !who->permissions.contains(permission::admin))
+    return error{errc::forbidden,
+                 "that scope is the server's own, and needs the permission "
+                 "\"admin\""};
   // Nobody lifts a limit of their own.
   if (what == operation::configure_scope && who->kind == principal_kind::key
       && who->root == target)

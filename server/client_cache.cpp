@@ -21,7 +21,11 @@ void client_cache::find(const std::string& api_key, const std::string& user_id,
   {
     std::lock_guard guard{mutex_};
     auto found = places_.find(name);
-    if (found != places_.end()) {
+    // One that has ended is proven again, and refused as any other.
+    if (found != places_.end() && found->second->bound.ended()) {
+      entries_.erase(found->second);
+      places_.erase(found);
+    } else if (found != places_.end()) {
       entries_.splice(entries_.begin(), entries_, found->second);
       known = found->second->bound;
     }

@@ -99,6 +99,11 @@ void initialize(const exchange_ptr& call, const json::value& message) {
     });
 }
 
+/// Says why only to whoever has a key: others hear of that.
+void fail_known(const exchange_ptr& call, const error& why) {
+  call->with_client_of("", [call, why](const client&) { call->fail(why); });
+}
+
 /// The session that a request belongs to, or nothing: then it was answered why.
 std::optional<mcp_session> session_of(const exchange_ptr& call) {
   auto key = call->api_key();
@@ -108,23 +113,24 @@ std::optional<mcp_session> session_of(const exchange_ptr& call) {
   }
   std::string id{call->request().header(session_header)};
   if (id.empty()) {
-    call->fail(
-      {errc::invalid_argument,
-       "the header Mcp-Session-Id is missing; initialize answers one"});
+    fail_known(
+      call, {errc::invalid_argument,
+             "the header Mcp-Session-Id is missing; initialize answers one"});
     return std::nullopt;
   }
   auto found = call->of().agents.find(id, text_digest(*key));
   if (!found)
-    call->fail({errc::not_found, "there is no such session; initialize again"});
+    fail_known(call,
+               {errc::not_found, "there is no such session; initialize again"});
   // Whoever names somebody else must not be answered for the first.
   auto named = call->user_id();
   if (found
       && (named.has_error() || (!named->empty() && *named != found->user_id))) {
-    call->fail(named.has_error()
-                 ? named.error()
-                 : error{errc::invalid_argument,
-                         "the session belongs to another user_id; initialize "
-                         "one for each"});
+    fail_known(call, named.has_error()
+                       ? named.error()
+                       : error{errc::invalid_argument,
+                               "the session belongs to another user_id; "
+                               "initialize one for each"});
     return std::nullopt;
   }
   return found;
@@ -267,10 +273,10 @@ void end(const exchange_ptr& call) {
       std::string{call->request().header(session_header)});
     call->answer(200, json::object{});
   };
-  if (session->scope.empty())
-    return forget();
   call->with_client_of(session->user_id, [call, forget, scope = session->scope](
                                            const client& bound) {
+    if (scope.empty())
+      return forget();
     bound.end_session(
       scope, [call, forget](const result<erasure_receipt>& done) {
         if (done.has_error() && done.error().code != errc::erased)

@@ -47,6 +47,17 @@ result<std::size_t> call::number_in_query(std::string_view name,
   return out;
 }
 
+std::optional<error> call::refused(permissions needed) const {
+  auto wanted = static_cast<unsigned>(needed);
+  if ((static_cast<unsigned>(root_.allowed()) & wanted) == wanted)
+    return std::nullopt;
+  auto name = needed == permissions::admin   ? "admin"
+              : needed == permissions::write ? "write"
+                                             : "read";
+  return error{errc::forbidden, "the key lacks the permission "
+                                  + std::string{name} + ", which this needs"};
+}
+
 result<client> call::at(std::string_view name) const {
   return http_->client_of(std::string{name});
 }

@@ -37,6 +37,9 @@ public:
   result<std::size_t> number_in_query(std::string_view name,
                                       std::size_t otherwise) const;
 
+  /// Why the key may not do what needs a permission, if so.
+  std::optional<error> refused(permissions needed) const;
+
   /// A client for a scope, by its path or as a user_id.
   result<client> at(std::string_view name) const;
 

@@ -68,7 +68,11 @@ result<documents> documents::of(const call& from, std::string kind) {
     return error{errc::invalid_argument,
                  "this is kept below the key's root, and an agent's or a "
                  "session's has no room for it; use a key of the organization"};
-  return documents{from.http().of().store, *bound, std::move(kind)};
+  // Whoever may write memories must not write these.
+  auto own = from.http().own_client_of(bound->bound_to());
+  if (own.has_error())
+    return own.error();
+  return documents{from.http().of().store, *own, std::move(kind)};
 }
 
 result<document> documents::put(const std::string& key,

@@ -28,8 +28,9 @@ struct document {
 };
 
 /// The documents of one kind, e.g. "webhook", by keys that are unique in it.
-/// Whoever may write below the root can write there by other ways, too: each
-/// document bears a proof of this store, and what has none is none.
+/// The server writes them, once it has looked at what the key may. An
+/// administrator can write there by other ways, too: each document bears a
+/// proof of this store, and what has none is none.
 class documents {
 public:
   documents(runtime store, client where, std::string kind)

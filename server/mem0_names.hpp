@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/reserved_segment.hpp"
 #include "core/scope.hpp"
 
 /// What mem0's clients call users, agents, apps and runs, as segments of
@@ -53,6 +54,6 @@ entity_ids ids_in(const scope& name);
 
 /// Where feedback, exports, projects and webhooks are kept, below a key's root:
 /// a name that no app_id is encoded to.
-inline constexpr std::string_view own_segment = "app_mem0%project";
+inline constexpr std::string_view own_segment = reserved_segment;
 
 } // namespace cloister::server::mem0

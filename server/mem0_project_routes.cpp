@@ -63,6 +63,8 @@ result<json::value> ping(const call& of) {
 // -- feedback --
 
 result<json::value> feedback(const call& of) {
+  if (auto why = of.refused(permissions::write))
+    return *why;
   auto body = of.body();
   if (body.has_error())
     return body.error();
@@ -98,6 +100,8 @@ result<json::value> feedback(const call& of) {
 
 /// What an export is of is asked when it is fetched: it is never out of date.
 result<json::value> begin_export(const call& of) {
+  if (auto why = of.refused(permissions::write))
+    return *why;
   auto body = of.body();
   if (body.has_error())
     return body.error();
@@ -141,6 +145,8 @@ result<json::object> export_filters(const call& of, const json::object& body) {
 }
 
 result<json::value> fetch_export(const call& of) {
+  if (auto why = of.refused(permissions::read))
+    return *why;
   auto body = of.body();
   if (body.has_error())
     return body.error();
@@ -170,11 +176,7 @@ std::optional<error> refused_at_organization(const call& of) {
   if (of.root().bound_to().parent())
     return error{errc::forbidden,
                  "this is the whole organization's; use a key of its root"};
-  auto allowed = static_cast<unsigned>(of.root().allowed());
-  if ((allowed & static_cast<unsigned>(permissions::admin)) == 0)
-    return error{errc::forbidden,
-                 "the key lacks the permission admin, which this needs"};
-  return std::nullopt;
+  return of.refused(permissions::admin);
 }
 
 std::optional<error> refused_project(const call& of) {
@@ -211,6 +213,8 @@ result<json::object> project_of(const call& of) {
 }
 
 result<json::value> show_project(const call& of) {
+  if (auto why = of.refused(permissions::read))
+    return *why;
   if (auto why = refused_project(of))
     return *why;
   auto found = project_of(of);
