@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: The Cloister authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -13,12 +12,9 @@
 #include <unistd.h>
 
 #include "cli/context.hpp"
+#include "cli/import_format.hpp"
 #include "cli/interruption.hpp"
 #include "cli/progress_bar.hpp"
-#include "core/json_text.hpp"
-#include "core/rfc3339.hpp"
-#include "core/utf8.hpp"
-#include "runtime/digest.hpp"
 
 namespace cloister::cli {
 
@@ -35,117 +31,39 @@ constexpr std::size_t waiting_bytes_max = 32 * 1024 * 1024;
 constexpr std::chrono::hours remembered{24 * 365 * 20};
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
-struct import_line {
-  std::string user_id;
-  memory_draft draft;
+struct import_wish {
+  std::string path;
+  bool is_mem0 = false;
 };
 
-result<std::string> text_field(const json::object& object, const char* name) {
-  auto found = object.if_contains(name);
-  if (found == nullptr || found->is_null())
-    return std::string{};
-  if (!found->is_string())
-    return error{errc::invalid_argument,
-                 std::string{"\""} + name + "\" must be a text"};
-  return std::string{found->as_string()};
-}
-
-/// A field that is misspelt would be lost without a word.
-result<void> check_fields(const json::object& object) {
-  constexpr std::string_view known[]{"content",   "user_id", "memory_type",
-                                     "metadata",  "key",     "created_at",
-                                     "expires_at"};
-  for (const auto& member : object) {
-    std::string_view name{member.key().data(), member.key().size()};
-    if (std::find(std::begin(known), std::end(known), name) == std::end(known))
-      return error{errc::invalid_argument,
-                   "there is no field \"" + std::string{name}
-                     + "\"; put what is your own into \"metadata\""};
-  }
-  return {};
-}
-
-result<import_line> parse_line(const std::string& text) {
-  boost::system::error_code code;
-  auto value = json::parse(text, code);
-  if (!is_utf8(text))
-    return error{errc::invalid_argument, "not valid UTF-8"};
-  if (code || !value.is_object())
-    return error{errc::invalid_argument,
-                 "not a JSON object; each line is one, like {\"content\": …}"};
-  const auto& object = value.as_object();
-  if (!object.contains("content"))
-    return error{errc::invalid_argument, "the field \"content\" is missing"};
-  if (auto done = check_fields(object); done.has_error())
-    return done.error();
-  import_line line;
-  for (auto [name, to] :
-       std::initializer_list<std::pair<const char*, std::string*>>{
-         {"user_id", &line.user_id}, {"content", &line.draft.content}}) {
-    auto field = text_field(object, name);
-    if (field.has_error())
-      return field.error();
-    *to = std::move(*field);
-  }
-  if (auto named = object.if_contains("user_id");
-      named && !named->is_null() && line.user_id.empty())
-    return error{errc::invalid_argument,
-                 "\"user_id\" is empty; leave it away for the bound scope"};
-  auto type = text_field(object, "memory_type");
-  auto key = text_field(object, "key");
-  auto created = text_field(object, "created_at");
-  auto expires = text_field(object, "expires_at");
-  for (const auto* field : {&type, &key, &created, &expires})
-    if (field->has_error())
-      return field->error();
-  if (!type->empty())
-    line.draft.memory_type = *type;
-  if (!key->empty())
-    line.draft.key = *key;
-  if (!created->empty()) {
-    auto at = parse_rfc3339(*created);
-    if (at.has_error())
-      return error{at.error().code, "\"created_at\": " + at.error().detail};
-    line.draft.created_at = *at;
-  }
-  if (!expires->empty()) {
-    auto at = parse_rfc3339(*expires);
-    if (at.has_error())
-      return error{at.error().code, "\"expires_at\": " + at.error().detail};
-    line.draft.expires_at = *at;
-  }
-  if (auto metadata = object.if_contains("metadata");
-      metadata && !metadata->is_null())
-    line.draft.metadata = to_json_text(*metadata);
-  return line;
-}
-
-/// Gathers lines by user_id and stores them in batches. A line's idempotency
-/// key is made of its bytes, so that importing a file twice, or again after an
-/// interruption, stores nothing twice.
+/// Gathers memories by user_id and stores them in batches. The idempotency key
+/// is made of a line's bytes, or of the id that it had elsewhere, so that
+/// importing a file twice, or again after an interruption, stores nothing
+/// twice.
 template <class Client>
 class importer {
 public:
   /// How clients are opened, by their user_id.
   using opener = std::function<result<Client>(const std::string&)>;
 
-  importer(opener open, const context& shared)
-    : open_(std::move(open)), shared_(shared) {}
+  /// `noun` is what is counted: lines, or memories.
+  importer(opener open, const context& shared, std::string noun)
+    : open_(std::move(open)), shared_(shared), noun_(std::move(noun)) {}
 
   /// Fails with what is wrong with the line, by its number.
-  result<void> add(std::size_t number, const std::string& text) {
-    auto line = parse_line(text);
+  result<void> add(std::size_t number, result<imported_line> line) {
     auto checked = line ? validated(line->draft) : line.error();
     if (checked.has_error())
       return at_line(number, checked.error());
     auto target = client_of(line->user_id);
     if (target.has_error())
       return at_line(number, target.error());
-    auto digest = text_digest(text);
-    auto occurrence = ++seen_[digest];
     line->draft = std::move(*checked);
-    line->draft.idempotency_key
-      = "import " + digest + ' ' + std::to_string(occurrence);
+    line->draft.idempotency_key = "import " + line->identity;
+    // Two lines of ours that are alike are two memories.
+    if (noun_ == "line")
+      *line->draft.idempotency_key
+        += ' ' + std::to_string(++seen_[line->identity]);
     line->draft.idempotency_lifetime = remembered;
     auto& waiting = waiting_[line->user_id];
     auto size = line->draft.content.size() + line->draft.metadata.size();
@@ -185,8 +103,8 @@ private:
     std::size_t bytes = 0;
   };
 
-  static error at_line(std::size_t number, error why) {
-    why.detail = "line " + std::to_string(number) + ": " + why.detail;
+  error at_line(std::size_t number, error why) const {
+    why.detail = noun_ + ' ' + std::to_string(number) + ": " + why.detail;
     return why;
   }
 
@@ -237,6 +155,7 @@ private:
 
   opener open_;
   const context& shared_;
+  const std::string noun_;
   std::map<std::string, Client> clients_;
   std::map<std::string, batch> waiting_;
   std::map<std::string, std::size_t> seen_;
@@ -276,7 +195,7 @@ result<read_input> read_all(std::istream& in, std::uint64_t size, bool quiet,
       line.erase(0, byte_order_mark.size());
     if (line.find_first_not_of(" \t\r") == std::string::npos)
       continue;
-    if (auto done = target.add(out.lines, line); done.has_error()) {
+    if (auto done = target.add(out.lines, parse_line(line)); done.has_error()) {
       auto kept = target.finish();
       return kept ? done.error() : kept.error();
     }
@@ -285,6 +204,38 @@ result<read_input> read_all(std::istream& in, std::uint64_t size, bool quiet,
   if (auto done = target.finish(); done.has_error())
     return done.error();
   out.interrupted = interruption::has_come();
+  return out;
+}
+
+/// The same of what mem0 wrote, which need not have lines.
+template <class Importer>
+result<read_input> read_mem0(std::istream& in, std::uint64_t size, bool quiet,
+                             Importer& target) {
+  read_input out;
+  std::uint64_t bytes = 0;
+  interruption watched;
+  progress_bar progress{"importing", size, quiet};
+  mem0_reader reader{[&](result<imported_line> line) {
+    return target.add(++out.lines, std::move(line));
+  }};
+  std::string piece(std::size_t{1} << 16U, '\0');
+  result<void> done;
+  while (done && in && !interruption::has_come()) {
+    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    auto count = static_cast<std::size_t>(in.gcount());
+    std::string_view read{piece.data(), count};
+    if (bytes == 0 && read.starts_with(byte_order_mark))
+      read.remove_prefix(byte_order_mark.size());
+    bytes += count;
+    done = reader.add(read);
+    progress.show(bytes, counted(target.stored(), "memory", "memories"));
+  }
+  out.interrupted = interruption::has_come();
+  if (done && !out.interrupted)
+    done = reader.finish();
+  auto kept = target.finish();
+  if (done.has_error() || kept.has_error())
+    return kept ? done.error() : kept.error();
   return out;
 }
 
@@ -306,11 +257,15 @@ exit_code show_imported(const context& shared, const Importer& target,
 }
 
 template <class Client>
-exit_code import_from(std::istream& in, const std::string& path,
+exit_code import_from(std::istream& in, const import_wish& wish,
                       const context& shared,
                       typename importer<Client>::opener open) {
-  importer<Client> target{std::move(open), shared};
-  auto read = read_all(in, size_of(path), shared.style.quiet, target);
+  const auto& path = wish.path;
+  auto is_quiet = shared.style.quiet;
+  importer<Client> target{std::move(open), shared,
+                          wish.is_mem0 ? "memory" : "line"};
+  auto read = wish.is_mem0 ? read_mem0(in, size_of(path), is_quiet, target)
+                           : read_all(in, size_of(path), is_quiet, target);
   auto stored = "; " + counted(target.stored(), "memory is", "memories are")
                 + " stored; ";
   if (read.has_error())
@@ -320,13 +275,15 @@ exit_code import_from(std::istream& in, const std::string& path,
     return fail({errc::unavailable, path + " could not be read to its end"
                                       + stored + "run it again"});
   if (read->interrupted)
-    return fail({errc::unavailable, "interrupted after line "
+    return fail({errc::unavailable, std::string{"interrupted after "}
+                                      + (wish.is_mem0 ? "memory " : "line ")
                                       + std::to_string(read->lines) + stored
                                       + "run it again to go on"});
   return show_imported(shared, target, read->lines);
 }
 
-exit_code run_import(context& shared, const std::string& path) {
+exit_code run_import(context& shared, const import_wish& wish) {
+  const auto& path = wish.path;
   if (auto known = shared.check_identity(); known.has_error())
     return fail(known.error());
   if (shared.api_key.empty())
@@ -343,10 +300,10 @@ exit_code run_import(context& shared, const std::string& path) {
   auto& in = path == "-" || waits ? std::cin : file;
   if (!shared.url.empty())
     return import_from<remote_client>(
-      in, path, shared,
+      in, wish, shared,
       [&](const std::string& name) { return shared.open_remote(name); });
   return show(shared.open_runtime(), [&](const runtime& opened) {
-    return import_from<client>(in, path, shared, [&](const std::string& name) {
+    return import_from<client>(in, wish, shared, [&](const std::string& name) {
       return opened.client(shared.api_key, name);
     });
   });
@@ -359,14 +316,20 @@ void add_import_command(CLI::App& app, context& shared) {
                                               "JSON lines");
   command->footer("Each line: {\"content\": …, \"user_id\"?, "
                   "\"memory_type\"?, \"metadata\"?, \"key\"?, "
-                  "\"created_at\"?, \"expires_at\"?}\nRunning it again stores "
-                  "nothing twice.\nExamples:\n  cloister import acme.jsonl\n"
-                  "  zcat old.jsonl.gz | cloister import - --user-id "
-                  "user_sarah");
-  auto path = std::make_shared<std::string>();
-  command->add_option("file", *path, "- for standard input")->required();
-  command->callback([&shared, path] {
-    shared.run = [path](context& c) { return run_import(c, *path); };
+                  "\"created_at\"?, \"expires_at\"?}\nWith --format mem0: what "
+                  "mem0's getAll or an export answered, as it is.\nRunning it "
+                  "again stores nothing twice.\nExamples:\n  cloister import "
+                  "acme.jsonl\n  zcat old.jsonl.gz | cloister import - "
+                  "--user-id user_sarah\n  cloister import --format mem0 "
+                  "memories.json");
+  auto wish = std::make_shared<import_wish>();
+  auto format = std::make_shared<std::string>("cloister");
+  command->add_option("file", wish->path, "- for standard input")->required();
+  command->add_option("--format", *format, "cloister or mem0")
+    ->check(CLI::IsMember({"cloister", "mem0"}));
+  command->callback([&shared, wish, format] {
+    wish->is_mem0 = *format == "mem0";
+    shared.run = [wish](context& c) { return run_import(c, *wish); };
   });
 }
 

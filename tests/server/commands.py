@@ -189,6 +189,43 @@ class Commands(unittest.TestCase):
         self.assertEqual([len(each["results"]) for each in self.both("memory", "list", "--limit", "1000",
                                                                      "--user-id", "user_imported_0")], [167] * 2)
 
+    def test_what_mem0_exported_is_imported_once(self):
+        """Pages, lists and lines of memories, as mem0's service and its clients have them."""
+        def row(i, **more):
+            return {"id": f"0197a0f1-0000-7000-8000-{i:012}", "memory": f"prefers tea {i}", "user_id": "al/ice",
+                    "agent_id": None, "app_id": None, "run_id": None, "hash": "5d41402a", "score": 0.5,
+                    "metadata": {"n": i}, "categories": ["food"], "expiration_date": None, "immutable": False,
+                    "created_at": "2024-07-20T01:30:36.275141-07:00", "updated_at": "2024-07-21T01:30:36-07:00", **more}
+
+        page = {"count": 3, "next": None, "previous": None, "results": [row(1), row(2), row(3, session_id="trip")]}
+        bare = [row(3, session_id="trip"), row(4, user_id="bob", agent_id="planner", metadata=None)]
+        text = json.dumps(page, indent=2) + "\n\n" + json.dumps(bare) + json.dumps(row(5)) + "\n" + json.dumps(row(6))
+        for place, served in ((0, self.embedded), (1, self.server)):
+            file = served.dir / "from-mem0.json"
+            file.write_text("\ufeff" + text)
+            for stored in (6, 0):
+                done = json.loads(self.command(place, "import", "--format", "mem0", str(file), "--json").stdout)
+                self.assertEqual(done, {"imported": stored, "known": 7 - stored, "lines": 7})
+        for listed in self.both("memory", "list", "--user-id", "user_al%2Fice", "--oldest-first"):
+            self.assertEqual([each["content"] for each in listed["results"]],
+                             [f"prefers tea {i}" for i in (1, 2, 5, 6)])
+            self.assertEqual(listed["results"][0]["metadata"], {"n": 1, "_mem0": {"categories": ["food"]}})
+            self.assertEqual(listed["results"][0]["created_at"], "2024-07-20T08:30:36.275Z")
+        for user, content in (("user_al%2Fice/session_trip", "prefers tea 3"), ("user_bob/agent_planner", "prefers tea 4")):
+            for listed in self.both("memory", "list", "--user-id", user):
+                self.assertEqual([each["content"] for each in listed["results"]], [content])
+        shown = self.server.ask("POST", "/mem0/v3/memories/", {"filters": {"user_id": "al/ice"}},
+                                self.places[1]["CLOISTER_API_KEY"]).json["results"]
+        self.assertEqual({each["memory"]: each["categories"] for each in shown}["prefers tea 1"], ["food"])
+        for wrong, said in (('{"memory": "x"', "middle"), ("nonsense", "no JSON"), ('[{"content": "x"}]', "memory 1"),
+                            ("[5]", "memory 1"), ('[{"memory": "x", "user_id": 7}]', "user_id"),
+                            ('[{"memory": "x", "created_at": "yesterday"}]', "created_at")):
+            file.write_text(wrong)
+            for place in (0, 1):
+                self.assertIn(said, self.command(place, "import", "--format", "mem0", str(file), code=2).stderr)
+        file.write_text('{"memory": "x"}')
+        self.assertIn("--format mem0", self.command(0, "import", str(file), code=2).stderr)
+
     def test_a_person_is_erased_everywhere(self):
         for team in ("team_a", "team_b"):
             self.both("memory", "create", "x", "--user-id", team + "/user_twice")
