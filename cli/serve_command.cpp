@@ -110,6 +110,8 @@ sigset_t stop_signals() {
   sigemptyset(&out);
   sigaddset(&out, SIGINT);
   sigaddset(&out, SIGTERM);
+  // The terminal is gone: whoever has asked for no daemon wants it to end.
+  sigaddset(&out, SIGHUP);
   return out;
 }
 
@@ -179,7 +181,9 @@ exit_code run_serve(context& shared, serve_arguments asked) {
     return fail(done.error());
   if (asked.server.tls_certificate.empty() != asked.server.tls_key.empty())
     return fail(
-      {errc::invalid_argument, "TLS wants both --tls-cert and --tls-key"});
+      {errc::invalid_argument,
+       "TLS wants a certificate and its key; give both --tls-cert and "
+       "--tls-key"});
   if (asked.prints_config) {
     print_config(shared, asked);
     return exit_code::done;
@@ -279,7 +283,8 @@ void add_serve_command(CLI::App& app, context& shared) {
   serve->add_flag("--print-config", asked->prints_config,
                   "Print what would be used, and end");
   serve->footer(
-    "Ends on SIGINT or SIGTERM, once what is in flight is finished; a second "
+    "Ends on SIGINT, SIGTERM or SIGHUP, once what is in flight is finished; a "
+    "second "
     "one hurries.\nAll options can stand in the file of --config, in a section "
     "[serve].\nExamples:\n  cloister serve --data memory\n  cloister serve "
     "--listen 0.0.0.0:443 --tls-cert fullchain.pem --tls-key key.pem\n  curl "

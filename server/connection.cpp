@@ -30,6 +30,8 @@ using boost::system::error_code;
 
 /// Of what is read before it is known what it is.
 constexpr std::size_t first_read_bytes = 4096;
+/// For a request to arrive that was being sent when a stop was asked for.
+constexpr std::chrono::milliseconds draining_read_timeout{1'000};
 /// Bodies up to this are not counted.
 constexpr std::size_t small_body_bytes = 16 * 1024;
 
@@ -98,11 +100,24 @@ std::optional<std::pair<error, unsigned>> unreadable(const error_code& why) {
   return std::nullopt;
 }
 
-/// For what was not read as far as a request.
-http_response nameless(const error& why, unsigned status = 0) {
+/// For what was not read as far as a request; it is in the log all the same.
+http_response nameless(service& of, const std::string& peer, const error& why,
+                       unsigned status = 0) {
   auto id = to_hex(view_of(new_request_id()));
   auto out = problem(why, id, status);
   out.headers.emplace_back("X-Request-ID", id);
+  of.metrics.count("none", to_string(why.code), {});
+  if (of.log.wants(out.status))
+    of.log.request({id,
+                    "?",
+                    "none",
+                    "none",
+                    "",
+                    "",
+                    out.status,
+                    to_string(why.code),
+                    {},
+                    peer});
   return out;
 }
 
@@ -126,6 +141,33 @@ void append_header(std::string& to, std::string_view name,
                    std::string_view value) {
   if (value.find_first_of("\r\n") == std::string_view::npos)
     to.append(name).append(": ").append(value).append("\r\n");
+}
+
+/// HTTP/1.1, as Beast numbers them.
+constexpr unsigned with_keep_alive = 11;
+
+/// The head of an answer, all but its end.
+std::string head_of(const http_response& from, unsigned version,
+                    bool keeps_alive) {
+  std::string out;
+  constexpr std::size_t usual_bytes = 384;
+  out.reserve(usual_bytes);
+  auto reason = http::obsolete_reason(static_cast<http::status>(from.status));
+  out.append(version == with_keep_alive ? "HTTP/1.1 " : "HTTP/1.0 ")
+    .append(std::to_string(from.status))
+    .append(" ")
+    .append(reason.data(), reason.size())
+    .append("\r\n");
+  for (const auto& [name, value] : from.headers)
+    append_header(out, name, value);
+  append_header(out, "Content-Type", from.content_type);
+  append_header(out, "Cache-Control", "no-store");
+  append_header(out, "X-Content-Type-Options", "nosniff");
+  if (version == with_keep_alive && !keeps_alive)
+    append_header(out, "Connection", "close");
+  if (version != with_keep_alive && keeps_alive)
+    append_header(out, "Connection", "keep-alive");
+  return out;
 }
 
 template <class Stream>
@@ -159,8 +201,11 @@ public:
       self->is_draining_ = true;
       if (auto writer = self->streaming_.lock())
         writer->stop();
-      if (self->is_idle_)
+      else if (self->is_idle_)
         self->cancel();
+      else if (self->is_reading_)
+        // What has not arrived is no work yet; it may be about to.
+        self->until_.after(draining_read_timeout);
     });
   }
 
@@ -194,6 +239,7 @@ private:
   }
 
   void shake_hands() {
+    is_reading_ = true;
     if constexpr (std::is_same_v<Stream, tls_stream>) {
       until_.after(of_->options.transfer_timeout);
       stream_.async_handshake(
@@ -211,6 +257,7 @@ private:
 
   /// Whoever says nothing may take longer than whoever has begun.
   void await_request() {
+    is_reading_ = false;
     share_.release();
     if (is_draining_)
       return close();
@@ -223,13 +270,14 @@ private:
                               const error_code& failed, std::size_t bytes) {
                               self->is_idle_ = false;
                               if (failed)
-                                return self->close();
+                                return self->close_idle();
                               self->buffer_.commit(bytes);
                               self->read_header();
                             });
   }
 
   void read_header() {
+    is_reading_ = true;
     parser_.emplace();
     parser_->header_limit(
       static_cast<std::uint32_t>(of_->options.header_bytes_max));
@@ -311,6 +359,7 @@ private:
   }
 
   void on_request() {
+    is_reading_ = false;
     until_.never();
     auto request = plain_request(parser_->release(), peer_);
     auto answered = [self = this->shared_from_this()](http_response response) {
@@ -356,12 +405,12 @@ private:
     if (!why)
       return close();
     keeps_alive_ = false;
-    write(nameless(why->first, why->second));
+    write(nameless(*of_->of, peer_, why->first, why->second));
   }
 
   void refuse(const error& why) {
     keeps_alive_ = false;
-    write(nameless(why));
+    write(nameless(*of_->of, peer_, why));
   }
 
   // -- writing --
@@ -375,7 +424,7 @@ private:
       response = unanswerable(response);
     if (response.stream && !is_head_)
       return begin_stream(std::move(response));
-    head_ = head_of(response);
+    head_ = head_of(response, version_, keeps_alive_);
     // What a stream would have is not known.
     if (!response.stream)
       append_header(head_, "Content-Length",
@@ -420,29 +469,6 @@ private:
     await_request();
   }
 
-  /// All but its end.
-  std::string head_of(const http_response& from) const {
-    std::string out;
-    constexpr std::size_t usual_bytes = 384;
-    out.reserve(usual_bytes);
-    auto reason = http::obsolete_reason(static_cast<http::status>(from.status));
-    out.append(version_ == with_keep_alive ? "HTTP/1.1 " : "HTTP/1.0 ")
-      .append(std::to_string(from.status))
-      .append(" ")
-      .append(reason.data(), reason.size())
-      .append("\r\n");
-    for (const auto& [name, value] : from.headers)
-      append_header(out, name, value);
-    append_header(out, "Content-Type", from.content_type);
-    append_header(out, "Cache-Control", "no-store");
-    append_header(out, "X-Content-Type-Options", "nosniff");
-    if (version_ == with_keep_alive && !keeps_alive_)
-      append_header(out, "Connection", "close");
-    if (version_ != with_keep_alive && keeps_alive_)
-      append_header(out, "Connection", "keep-alive");
-    return out;
-  }
-
   /// Nothing else is asked for on a connection that has one.
   void begin_stream(http_response response) {
     keeps_alive_ = false;
@@ -450,7 +476,7 @@ private:
     buffer_.clear();
     buffer_.shrink_to_fit();
     auto is_chunked = version_ == with_keep_alive;
-    head_ = head_of(response);
+    head_ = head_of(response, version_, keeps_alive_);
     if (is_chunked)
       append_header(head_, "Transfer-Encoding", "chunked");
     head_ += "\r\n";
@@ -468,6 +494,14 @@ private:
         self->streaming_ = writer;
         writer->start();
       });
+  }
+
+  /// Nothing of it is unread that anybody waits for.
+  void close_idle() {
+    if constexpr (std::is_same_v<Stream, tls_stream>)
+      close();
+    else
+      cut_off();
   }
 
   void close() {
@@ -499,9 +533,6 @@ private:
                             });
   }
 
-  /// HTTP/1.1, as Beast numbers them.
-  static constexpr unsigned with_keep_alive = 11;
-
   std::shared_ptr<connections> of_;
   std::string peer_;
   std::uint64_t number_ = 0;
@@ -520,6 +551,8 @@ private:
   bool keeps_alive_ = false;
   bool is_head_ = false;
   bool is_idle_ = false;
+  /// Of a request; also while hands are shaken before the first.
+  bool is_reading_ = false;
   bool is_draining_ = false;
   bool is_routing_ = false;
   std::optional<http_response> early_answer_;
@@ -534,16 +567,19 @@ private:
 };
 
 /// Without TLS there is somebody to tell.
-void turn_away(tcp_socket socket, connections& of,
+void turn_away(tcp_socket socket, connections& of, const std::string& peer,
                const asio::ssl::context* tls) {
   ++of.of->metrics.refused_connections;
-  constexpr std::string_view answer
-    = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-      "Connection: close\r\nContent-Length: 0\r\n\r\n";
+  auto answer
+    = nameless(*of.of, peer,
+               {errc::overloaded, "there are too many connections; try again",
+                limits::overload_retry_hint});
+  auto text = head_of(answer, with_keep_alive, false);
+  append_header(text, "Content-Length", std::to_string(answer.body.size()));
+  text += "\r\n" + answer.body;
   error_code ignored;
-  socket.non_blocking(true, ignored);
   if (tls == nullptr)
-    socket.send(asio::buffer(answer), 0, ignored);
+    socket.send(asio::buffer(text), 0, ignored);
   socket.close(ignored);
 }
 
@@ -565,7 +601,7 @@ void serve_connection(tcp_socket socket, std::shared_ptr<connections> of,
   };
   if (of->of->metrics.connections
       >= static_cast<std::int64_t>(of->options.connections_max))
-    return turn_away(std::move(socket), *of, tls);
+    return turn_away(std::move(socket), *of, peer, tls);
   if (tls != nullptr)
     begin(std::make_shared<connection<tls_stream>>(of, peer, std::move(socket),
                                                    *tls));

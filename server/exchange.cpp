@@ -32,6 +32,8 @@ std::string id_of_key(std::string_view api_key) {
   return std::string{rest.substr(0, rest.find('_'))};
 }
 
+constexpr std::string_view operator_name = "operator";
+
 error no_key() {
   return {errc::unauthenticated,
           "the request has no API key; send one as `Authorization: Bearer KEY` "
@@ -196,7 +198,7 @@ void exchange::with_operator(std::string_view wanted,
     return fail(*sealed);
   if (!of_->store.is_operator_key(*key))
     return refuse_operation(std::string{wanted});
-  key_id_ = "operator";
+  key_id_ = operator_name;
   work();
 }
 
@@ -246,7 +248,11 @@ void exchange::fail(const error& why, unsigned status,
   if (is_answered_.test())
     return;
   outcome_ = why.code;
-  auto out = problem(why, id_, status);
+  auto is_operator = key_id_ == operator_name;
+  auto told = is_operator ? why : without_paths(why);
+  if (told.detail != why.detail)
+    of_->log.event("failure", why.detail);
+  auto out = problem(told, id_, status);
   for (auto& each : headers)
     out.headers.push_back(std::move(each));
   answer(std::move(out));

@@ -100,6 +100,12 @@ public:
 
   // -- answers --
 
+  /// For logs and metrics, where an answer says by its body that something was
+  /// refused.
+  void note_outcome(errc code) {
+    outcome_ = code;
+  }
+
   void answer(http_response response);
   void answer(unsigned status, const boost::json::value& document);
   /// With the status of the code if it is 0, and further headers.

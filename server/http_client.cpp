@@ -235,6 +235,18 @@ private:
   }
 
   error no_answer(const error_code& failed) const {
+    auto at = to_.host + ':' + to_.port;
+    if (to_.is_secure && failed.category() == asio::error::get_ssl_category())
+      return {errc::unavailable,
+              at + " did not prove to be that (" + failed.message()
+                + "); name its certificate authority by SSL_CERT_FILE, or see "
+                  "the address"};
+    if (!to_.is_secure && failed == http::error::end_of_stream)
+      return {errc::unavailable,
+              at
+                + " closed the connection without a word; if it has TLS, "
+                  "write https://",
+              limits::overload_retry_hint};
     return {errc::unavailable,
             "no answer from " + to_.host + ':' + to_.port + " ("
               + failed.message() + "); is a server running there?",

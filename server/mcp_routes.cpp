@@ -35,6 +35,7 @@ void answer_rpc(const exchange_ptr& call, unsigned status,
   if (!session_id.empty())
     out.headers.emplace_back("Mcp-Session-Id", session_id);
   out.body = to_json_text(message);
+  call->note_outcome(rpc_outcome(message));
   call->answer(std::move(out));
 }
 

@@ -31,6 +31,45 @@ int rpc_error_code(const json::object& answer) {
            : 0;
 }
 
+namespace {
+
+/// Of "not_found: there is no such memory".
+errc told_code(const json::object& result) {
+  boost::system::error_code none;
+  const json::value whole = result;
+  auto text = whole.find_pointer("/content/0/text", none);
+  if (text == nullptr || !text->is_string())
+    return errc::unavailable;
+  std::string_view told{text->get_string()};
+  told = told.substr(0, told.find(':'));
+  for (int i = 0; i <= static_cast<int>(errc::corrupted); ++i)
+    if (auto code = static_cast<errc>(i); to_string(code) == told)
+      return code;
+  return errc::unavailable;
+}
+
+} // namespace
+
+errc rpc_outcome(const json::object& answer) {
+  switch (rpc_error_code(answer)) {
+    case 0:
+      break;
+    case rpc_internal_error:
+      return errc::unavailable;
+    case rpc_method_not_found:
+    case rpc_resource_not_found:
+      return errc::not_found;
+    default:
+      return errc::invalid_argument;
+  }
+  auto result = answer.if_contains("result");
+  auto object = result != nullptr ? result->if_object() : nullptr;
+  auto failed = object != nullptr ? object->if_contains("isError") : nullptr;
+  if (failed == nullptr || !failed->is_bool() || !failed->get_bool())
+    return errc::ok;
+  return told_code(*object);
+}
+
 std::optional<rpc_call> read_rpc_call(const json::value& message,
                                       const mcp_reply& reply) {
   auto refuse

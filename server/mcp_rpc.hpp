@@ -10,6 +10,8 @@
 
 #include <boost/json/object.hpp>
 
+#include "core/error.hpp"
+
 /// JSON-RPC 2.0, as the Model Context Protocol has it.
 namespace cloister::server {
 
@@ -40,6 +42,10 @@ boost::json::object rpc_error(const boost::json::value& id, int code,
 
 /// The code of an answer, or 0 where it is none of an error.
 int rpc_error_code(const boost::json::object& answer);
+
+/// What an answer says came of a request, for logs and metrics: also where a
+/// tool tells the model of a failure.
+errc rpc_outcome(const boost::json::object& answer);
 
 /// Called once with the answer; with nothing for what has none.
 using mcp_reply = std::function<void(std::optional<boost::json::object>)>;

@@ -40,6 +40,7 @@ void answer_rpc(const exchange_ptr& call, const json::object& message,
   http_response out;
   out.status = status;
   out.body = to_json_text(message);
+  call->note_outcome(rpc_outcome(message));
   call->answer(std::move(out));
 }
 

@@ -3,6 +3,8 @@
 
 #include "server/problem.hpp"
 
+#include <algorithm>
+
 #include <boost/json.hpp>
 
 #include "core/json_text.hpp"
@@ -87,6 +89,30 @@ unsigned status_of(errc code) {
       break;
   }
   return internal_error;
+}
+
+error without_paths(error why) {
+  auto is_of_machine = why.code == errc::unavailable
+                       || why.code == errc::corrupted
+                       || why.code == errc::sealed;
+  // Others quote at most what the caller sent.
+  if (!is_of_machine)
+    return why;
+  constexpr std::string_view ends = " ,;:()'\"";
+  std::string out;
+  std::string_view rest{why.detail};
+  while (!rest.empty()) {
+    auto end = std::min(rest.find_first_of(ends), rest.size());
+    auto word = rest.substr(0, end);
+    if (word.starts_with('/'))
+      word.remove_prefix(word.rfind('/') + 1);
+    out += word;
+    if (end < rest.size())
+      out += rest[end++];
+    rest.remove_prefix(end);
+  }
+  why.detail = std::move(out);
+  return why;
 }
 
 http_response problem(const error& why, std::string_view request_id,

@@ -40,7 +40,28 @@ make_tls(const server_options& options) {
                  "the TLS certificate " + options.tls_certificate
                    + " cannot be used (" + failed.message()
                    + "); give a PEM file with the whole chain"};
+  // Nobody is asked for a passphrase: a server starts without anybody there.
+  bool is_encrypted = false;
+  out->set_password_callback(
+    [&is_encrypted](std::size_t, asio::ssl::context::password_purpose) {
+      is_encrypted = true;
+      return std::string{};
+    },
+    failed);
   out->use_private_key_file(options.tls_key, asio::ssl::context::pem, failed);
+  // It refers to what is gone after this.
+  error_code ignored;
+  out->set_password_callback(
+    [](std::size_t, asio::ssl::context::password_purpose) {
+      return std::string{};
+    },
+    ignored);
+  if (failed && is_encrypted)
+    return error{errc::invalid_argument,
+                 "the TLS key " + options.tls_key
+                   + " has a passphrase; give one without, like `openssl pkey "
+                     "-in KEY -out PLAIN` makes it, readable by the server "
+                     "alone"};
   if (failed)
     return error{errc::invalid_argument,
                  "the TLS key " + options.tls_key + " cannot be used ("

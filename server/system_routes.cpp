@@ -21,16 +21,26 @@ void health(const exchange_ptr& call) {
   call->answer(200, json::object{{"status", "ok"}, {"version", version_text}});
 }
 
-/// Whether it is worth sending requests here.
+/// Why there is no sense in sending requests here; empty where there is.
+std::string_view not_ready(const service& of) {
+  if (of.is_draining)
+    return "draining";
+  if (of.store.sealed())
+    return "sealed";
+  return of.store.statistics().is_reopening ? "reopening" : "";
+}
+
 void readiness(const exchange_ptr& call) {
-  if (call->of().is_draining)
-    return call->answer(unavailable, json::object{{"status", "draining"}});
-  if (auto sealed = call->of().store.sealed())
-    return call->answer(unavailable, json::object{{"status", "sealed"},
-                                                  {"detail", sealed->detail}});
-  if (call->of().store.statistics().is_reopening)
-    return call->answer(unavailable, json::object{{"status", "reopening"}});
-  call->answer(200, json::object{{"status", "ready"}});
+  auto why = not_ready(call->of());
+  if (why.empty())
+    return call->answer(200, json::object{{"status", "ready"}});
+  call->note_outcome(why == "sealed" ? errc::sealed : errc::unavailable);
+  http_response out;
+  out.status = unavailable;
+  out.headers.emplace_back("Retry-After", "1");
+  // Why it is sealed is in the log: nobody has shown who they are.
+  out.body = to_json_text(json::object{{"status", why}});
+  call->answer(std::move(out));
 }
 
 void metrics(const exchange_ptr& call) {

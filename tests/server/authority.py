@@ -438,8 +438,7 @@ class Mem0(Rows):
         self.allowed(WORLD.owner if "admin" in row.permissions else WORLD.permitting("read", *row.permissions))
 
     def test_what_is_said_to_be_enough_is_enough(self):
-        """docs/mem0.md: `write` to add and change, `delete` to delete, `admin` for
-        settings and webhooks."""
+        """Whose permissions docs/mem0.md names: `read,write` to change, for instance."""
         for number, row in enumerate(MEM0):
             if row.permissions:
                 self.row, self.names = row, self.with_number(row, WORLD.made(row.target, f"d{number:02}"))

@@ -38,7 +38,7 @@ class MemoryClient:
     """
 
     def __init__(self, api_key: str | None = None, user_id: str | None = None,
-                 base_url: str | None = None, *, timeout: float = 30.0, retries: int = 3) -> None:
+                 base_url: str | None = None, *, timeout: float = 30.0, retries: int = 6) -> None:
         api_key = api_key or os.environ.get("CLOISTER_API_KEY")
         if not api_key:
             raise error_of("unauthenticated",

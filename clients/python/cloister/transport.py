@@ -105,6 +105,12 @@ class Transport:
         return self._prefix + path + ("?" + urllib.parse.urlencode(wanted) if wanted else "")
 
     def _no_answer(self, failed: Exception) -> CloisterError:
+        if isinstance(failed, ssl.SSLCertVerificationError):
+            # It will not be another one soon.
+            return error_of("invalid_argument",
+                            f"{self._host}:{self._port} did not prove to be that "
+                            f"({failed.verify_message}); name its certificate authority by "
+                            "SSL_CERT_FILE, or see the address")
         return error_of("unavailable", f"no answer from {self._host}:{self._port} "
                                        f"({type(failed).__name__})")
 

@@ -9,7 +9,7 @@ import { checkNames } from "./wire.js";
 
 const defaultUrl = "http://127.0.0.1:7077";
 const defaultTimeout = 30_000;
-const defaultRetries = 3;
+const defaultRetries = 6;
 
 export interface ClientOptions {
   /** CLOISTER_API_KEY of the environment if absent. */

@@ -76,7 +76,7 @@ test("what cannot get better is not sent again", async () => {
 
 test("it gives up in the end", async () => {
   const { url, seen } = await serve(...Array<Answer>(4).fill([503, "unavailable"]));
-  await assert.rejects(client(url).searchMemories({ query: "x" }), { status: 503 });
+  await assert.rejects(client(url, { retries: 3 }).searchMemories({ query: "x" }), { status: 503 });
   assert.equal(seen.length, 4);
 });
 
