@@ -3,6 +3,7 @@
 
 #include "cli/context.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <thread>
 
@@ -71,6 +72,17 @@ result<runtime> context::open_runtime() const {
 }
 
 result<void> context::check_identity() const {
+  auto has_space = [](const std::string& text) {
+    return std::any_of(text.begin(), text.end(), [](unsigned char letter) {
+      return letter <= ' ' || letter == 0x7f;
+    });
+  };
+  for (const auto& [text, name] :
+       {std::pair{&api_key, "API key"}, {&user_id, "user-id"}})
+    if (has_space(*text))
+      return error{errc::invalid_argument,
+                   std::string{"the "} + name
+                     + " has a space or a line break in it; give it without"};
   if (empty_variable.empty())
     return {};
   return error{errc::invalid_argument,

@@ -52,6 +52,11 @@ public:
 
   /// Fails with what is wrong with the line, by its number.
   result<void> add(std::size_t number, result<imported_line> line) {
+    if (line && is_mem0() && line->user_id.empty() && shared_.user_id.empty())
+      line = error{errc::invalid_argument,
+                   "it has no user_id, agent_id, app_id or run_id, and what "
+                   "lies at a key's root others may inherit; say whose such "
+                   "memories are with --user-id"};
     auto checked = line ? validated(line->draft) : line.error();
     if (checked.has_error())
       return at_line(number, checked.error());
@@ -61,7 +66,7 @@ public:
     line->draft = std::move(*checked);
     line->draft.idempotency_key = "import " + line->identity;
     // Two lines of ours that are alike are two memories.
-    if (noun_ == "line")
+    if (!is_mem0())
       *line->draft.idempotency_key
         += ' ' + std::to_string(++seen_[line->identity]);
     line->draft.idempotency_lifetime = remembered;
@@ -97,6 +102,10 @@ public:
   }
 
 private:
+  bool is_mem0() const {
+    return noun_ == "memory";
+  }
+
   struct batch {
     std::vector<std::size_t> lines;
     std::vector<memory_draft> drafts;

@@ -78,7 +78,7 @@ std::string footer_of(const CLI::App& command, const std::string& path,
     return own;
   return (own.empty() ? "" : own + "\n")
          + "Common options (see `cloister --help`): --data, --api-key, "
-           "--user-id, --json,\n--quiet, --config.";
+           "--user-id, --json,\n--quiet, --config, --url.";
 }
 
 /// Options may stand before or after any subcommand.
@@ -101,18 +101,31 @@ bool is_set_but_empty(const char* variable) {
   return value != nullptr && *value == '\0';
 }
 
+bool is_given(const std::vector<std::string>& arguments,
+              const std::string& option) {
+  return std::any_of(arguments.begin(), arguments.end(), [&](const auto& each) {
+    return each == option || each.starts_with(option + '=');
+  });
+}
+
 /// The arguments, with options that only variables give put before them: those
 /// overrule a file of options, and are overruled by what is given.
 std::vector<std::string> arguments_of(int argc, char** argv) {
   std::vector<std::string> out{argv + std::min(argc, 1), argv + argc};
+  const auto is_of_directory = is_given(out, "--data");
+  // Only one command has it.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
+  auto listen = std::getenv("CLOISTER_LISTEN");
+  if (listen != nullptr && *listen != '\0' && !is_given(out, "--listen")
+      && is_given(out, "serve"))
+    out.push_back(std::string{"--listen="} + listen);
   for (const auto& [option, variable] : {std::pair{"--data", "CLOISTER_DATA"},
                                          {"--url", "CLOISTER_URL"},
                                          {"--api-key", "CLOISTER_API_KEY"},
                                          {"--user-id", "CLOISTER_USER_ID"}}) {
-    auto given = std::any_of(
-      out.begin(), out.end(), [name = std::string{option}](const auto& each) {
-        return each == name || each.starts_with(name + '=');
-      });
+    // A directory that is named is meant, whatever server there is.
+    auto given = is_given(out, option)
+                 || (is_of_directory && std::string_view{option} == "--url");
     // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables here.
     auto value = std::getenv(variable);
     if (!given && value != nullptr && *value != '\0')
@@ -247,6 +260,14 @@ int run(int argc, char** argv) {
                 << " is empty; unset it, or give it a value\n";
       return static_cast<int>(exit_code::usage);
     }
+  const std::vector<std::string> given{argv + 1, argv + argc};
+  if (is_given(given, "--data") && is_given(given, "--url")) {
+    std::cerr << "cloister: invalid_argument: --data is a directory and --url "
+                 "a server; give one of them\n";
+    return static_cast<int>(exit_code::usage);
+  }
+  if (is_given(given, "--data"))
+    shared.url.clear();
   auto code = shared.run(shared);
   // A script must not take a lost answer for one.
   if (!std::cout.flush()) {

@@ -13,6 +13,7 @@
 #include "server/base64.hpp"
 #include "server/http_client.hpp"
 #include "server/mcp_stateless.hpp"
+#include "wire/answers.hpp"
 #include "wire/object_reader.hpp"
 
 namespace cloister::cli {
@@ -124,12 +125,17 @@ public:
         sent.id, server::rpc_method_not_found,
         "through a server nothing is told unasked; this connection has no "
         "subscriptions"));
-    auto with = always_;
-    add_stateless_headers(with, sent);
-    auto answer = to_.ask(server::http_method::post, "/mcp", with, line);
+    auto answer = ask(sent, line);
     if (answer.has_error())
       return to_json_text(server::rpc_error(sent.id, server::rpc_internal_error,
                                             answer.error().detail));
+    if (is_forgotten(*answer, sent) && begin_again())
+      answer = ask(sent, line);
+    if (answer.has_error())
+      return to_json_text(server::rpc_error(sent.id, server::rpc_internal_error,
+                                            answer.error().detail));
+    if (sent.method == "initialize")
+      hello_ = line;
     remember_session(*answer);
     if (answer->body.empty())
       return {};
@@ -147,6 +153,35 @@ public:
   }
 
 private:
+  result<server::http_response> ask(const sent_message& sent,
+                                    const std::string& line) {
+    auto with = always_;
+    add_stateless_headers(with, sent);
+    return to_.ask(server::http_method::post, "/mcp", with, line);
+  }
+
+  /// The server was started again: whoever speaks over standard input does not
+  /// know, and has nothing to begin anew.
+  bool is_forgotten(const server::http_response& answer,
+                    const sent_message& sent) const {
+    constexpr unsigned not_found = 404;
+    return answer.status == not_found && has_session_ && !sent.version
+           && sent.method != "initialize";
+  }
+
+  bool begin_again() {
+    std::erase_if(always_, is_session);
+    auto answer = ask({}, hello_);
+    if (answer.has_error())
+      return false;
+    remember_session(*answer);
+    return true;
+  }
+
+  static bool is_session(const std::pair<std::string, std::string>& header) {
+    return header.first == "Mcp-Session-Id";
+  }
+
   void remember_session(const server::http_response& answer) {
     auto is_session
       = [](const auto& each) { return each.first == "Mcp-Session-Id"; };
@@ -162,6 +197,53 @@ private:
   server::http_client to_;
   headers always_;
   bool has_session_ = false;
+  /// What the connection was begun with.
+  std::string hello_;
+};
+
+/// A session of Cloister for as long as the agent's program runs.
+class brief_session {
+public:
+  static result<brief_session> open(const std::string& url,
+                                    const headers& always) {
+    auto to = server::http_client::to(url);
+    if (to.has_error())
+      return to.error();
+    brief_session out{std::move(*to), always};
+    auto answer
+      = out.to_.ask(server::http_method::post, "/v1/sessions", always, "{}");
+    if (answer.has_error())
+      return answer.error();
+    constexpr unsigned first_failure = 300;
+    if (answer->status >= first_failure)
+      return wire::parse_problem(answer->status, answer->body);
+    auto made = wire::parse_json(answer->body);
+    out.scope_ = made ? text_at(*made, "/scope") : std::string{};
+    if (out.scope_.empty())
+      return error{errc::unavailable, "the server answered something else than "
+                                      "a session"};
+    return out;
+  }
+
+  const std::string& scope() const {
+    return scope_;
+  }
+
+  void end() {
+    std::erase_if(always_,
+                  [](const auto& each) { return each.first == "X-User-ID"; });
+    static_cast<void>(to_.ask(server::http_method::remove,
+                              "/v1/sessions/" + server::percent_encoded(scope_),
+                              always_));
+  }
+
+private:
+  brief_session(server::http_client to, headers always)
+    : to_(std::move(to)), always_(std::move(always)) {}
+
+  server::http_client to_;
+  headers always_;
+  std::string scope_;
 };
 
 } // namespace
@@ -176,8 +258,16 @@ exit_code serve_through(const context& shared, const std::string& url,
                  {"Accept", "application/json, text/event-stream"}};
   if (!shared.user_id.empty())
     always.emplace_back("X-User-ID", shared.user_id);
-  if (in_session)
-    always.emplace_back("Cloister-Session", "ephemeral");
+  std::optional<brief_session> session;
+  if (in_session) {
+    auto opened = brief_session::open(url, always);
+    if (opened.has_error())
+      return fail(opened.error());
+    session.emplace(std::move(*opened));
+    std::erase_if(always,
+                  [](const auto& each) { return each.first == "X-User-ID"; });
+    always.emplace_back("X-User-ID", session->scope());
+  }
   bridge with{std::move(*to), std::move(always)};
   for (std::string line; read_message(line);) {
     if (line.find_first_not_of(" \t\r") == std::string::npos)
@@ -186,6 +276,8 @@ exit_code serve_through(const context& shared, const std::string& url,
       std::cout << text << std::endl;
   }
   with.end();
+  if (session)
+    session->end();
   return exit_code::done;
 }
 

@@ -110,8 +110,12 @@ sigset_t stop_signals() {
   sigemptyset(&out);
   sigaddset(&out, SIGINT);
   sigaddset(&out, SIGTERM);
-  // The terminal is gone: whoever has asked for no daemon wants it to end.
-  sigaddset(&out, SIGHUP);
+  // The terminal is gone, unless that was to make no difference (nohup): a
+  // signal that is blocked is not ignored any more.
+  struct sigaction before {};
+  if (::sigaction(SIGHUP, nullptr, &before) == 0
+      && before.sa_handler != SIG_IGN)
+    sigaddset(&out, SIGHUP);
   return out;
 }
 
@@ -129,6 +133,10 @@ void serve_until_told(server::http_server& running, bool is_quiet) {
   while (!running.wait_for(std::chrono::milliseconds{50}))
     if (::sigtimedwait(&signals, nullptr, &at_once) > 0)
       running.hurry();
+}
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
 void print_config(const context& shared, const serve_arguments& asked) {
@@ -208,6 +216,10 @@ exit_code run_serve(context& shared, serve_arguments asked) {
   server_note note{shared.data_dir, running->url()};
   if (sealed)
     std::cerr << "cloister: warning: sealed: " << sealed->detail << '\n';
+  if (asked.server.tls_certificate.empty() && !is_loopback(asked.server.host))
+    std::cerr << "cloister: warning: without TLS, at an address that others "
+                 "reach: keys and memories pass in the clear; give --tls-cert "
+                 "and --tls-key, or put it behind something that has TLS\n";
   if (!shared.style.quiet)
     std::cout << "Serving " << shared.data_dir << " at " << running->url()
               << std::endl;

@@ -4,7 +4,7 @@
 #include "core/rfc3339.hpp"
 
 #include <charconv>
-#include <cstdio>
+#include <cstdlib>
 
 namespace cloister {
 
@@ -81,6 +81,14 @@ error malformed() {
           "not a time; write it like 2026-01-31T12:00:00Z"};
 }
 
+/// So many digits of a number, the last of them at a place.
+void put_digits(std::string& to, std::size_t last, int digits,
+                unsigned number) {
+  constexpr unsigned base = 10;
+  for (; digits > 0; --digits, --last, number /= base)
+    to[last] = static_cast<char>('0' + number % base);
+}
+
 } // namespace
 
 std::string to_rfc3339(timestamp at) {
@@ -88,15 +96,28 @@ std::string to_rfc3339(timestamp at) {
   auto day = floor<days>(point);
   auto date = year_month_day{day};
   auto time = hh_mm_ss{point - day};
-  char buffer[48];
-  std::snprintf(
-    buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-    static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-    static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
-    static_cast<int>(time.minutes().count()),
-    static_cast<int>(time.seconds().count()),
-    static_cast<int>(time.subseconds().count()));
-  return buffer;
+  // By hand: answers are full of times, and printf reads its format anew each
+  // time.
+  auto year = std::abs(static_cast<int>(date.year()));
+  constexpr int four_digits = 10'000;
+  std::string out;
+  if (static_cast<int>(date.year()) < 0)
+    out += '-';
+  if (year >= four_digits)
+    out += std::to_string(year / four_digits);
+  auto at_date = out.size();
+  out += "0000-00-00T00:00:00.000Z";
+  auto put = [&out, at_date](std::size_t last, int digits, auto number) {
+    put_digits(out, at_date + last, digits, static_cast<unsigned>(number));
+  };
+  put(3, 4, year % four_digits);
+  put(6, 2, static_cast<unsigned>(date.month()));
+  put(9, 2, static_cast<unsigned>(date.day()));
+  put(12, 2, time.hours().count());
+  put(15, 2, time.minutes().count());
+  put(18, 2, time.seconds().count());
+  put(22, 3, time.subseconds().count());
+  return out;
 }
 
 result<timestamp> parse_rfc3339(std::string_view text) {

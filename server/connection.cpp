@@ -182,15 +182,15 @@ public:
       peer_(std::move(peer)),
       stream_(std::forward<Arguments>(arguments)...) {}
 
-  ~connection() override {
-    of_->remove(number_);
-  }
-
   /// False if there are too many.
   bool begin() {
     number_ = of_->add(this->weak_from_this());
     if (number_ == 0)
       return false;
+    listed_ = {of_, number_};
+    // One that came while the others were told.
+    if (of_->of->is_draining)
+      drain();
     asio::dispatch(stream_.get_executor(),
                    [self = this->shared_from_this()] { self->shake_hands(); });
     return true;
@@ -221,8 +221,12 @@ public:
       // It may have got on since.
       if (!self->until_.has_passed(now))
         return;
-      self->until_.never();
+      // Cancelling reaches what waits, and not what is about to go on: that is
+      // looked at once more.
+      if (self->is_late_)
+        return self->cut_off();
       self->is_late_ = true;
+      self->until_.after(std::chrono::milliseconds{1});
       self->cancel();
     });
   }
@@ -258,6 +262,7 @@ private:
   /// Whoever says nothing may take longer than whoever has begun.
   void await_request() {
     is_reading_ = false;
+    is_late_ = false;
     share_.release();
     if (is_draining_)
       return close();
@@ -278,6 +283,9 @@ private:
 
   void read_header() {
     is_reading_ = true;
+    // Nothing is left of the one before, which may be what cannot be read.
+    is_head_ = false;
+    version_ = with_keep_alive;
     parser_.emplace();
     parser_->header_limit(
       static_cast<std::uint32_t>(of_->options.header_bytes_max));
@@ -307,6 +315,7 @@ private:
     version_ = head.version();
     keeps_alive_ = head.keep_alive();
     is_head_ = head.method() == http::verb::head;
+    headers_ = std::distance(head.begin(), head.end());
     // What is not understood would be taken for the next request.
     if (head.count(http::field::transfer_encoding) > 0
         && (!parser_->chunked() || head.version() < 11))
@@ -359,6 +368,11 @@ private:
   }
 
   void on_request() {
+    const auto& whole = parser_->get();
+    // What comes behind a body was seen by nobody who stands between.
+    if (std::distance(whole.begin(), whole.end()) != headers_)
+      return refuse({errc::invalid_argument, "headers stand before the body, "
+                                             "and not behind it"});
     is_reading_ = false;
     until_.never();
     auto request = plain_request(parser_->release(), peer_);
@@ -380,7 +394,12 @@ private:
         = error{errc::overloaded, "too many requests are in flight; try again",
                 limits::overload_retry_hint};
     is_routing_ = true;
-    run_route(call, busy);
+    try {
+      run_route(call, busy);
+    } catch (...) {
+      call->fail({errc::unavailable, "the request could not be worked on; try "
+                                     "again"});
+    }
     is_routing_ = false;
     if (early_answer_)
       asio::post(stream_.get_executor(), [self = this->shared_from_this()] {
@@ -416,6 +435,7 @@ private:
   // -- writing --
 
   void write(http_response response) {
+    is_late_ = false;
     if (is_draining_)
       keeps_alive_ = false;
     share_.release();
@@ -505,6 +525,9 @@ private:
   }
 
   void close() {
+    // Nothing refers to them any more, and they are counted no longer.
+    body_ = {};
+    parser_.reset();
     share_.release();
     if constexpr (std::is_same_v<Stream, tls_stream>) {
       until_.after(of_->options.transfer_timeout);
@@ -533,13 +556,37 @@ private:
                             });
   }
 
+  /// Takes it off the list once all else of it is gone: until then the server
+  /// waits for it.
+  struct listing {
+    std::shared_ptr<connections> of;
+    std::uint64_t number = 0;
+
+    listing() = default;
+    listing(std::shared_ptr<connections> list, std::uint64_t place)
+      : of(std::move(list)), number(place) {}
+    listing(const listing&) = delete;
+    listing& operator=(listing&& other) noexcept {
+      of = std::move(other.of);
+      number = other.number;
+      return *this;
+    }
+    ~listing() {
+      if (of)
+        of->remove(number);
+    }
+  };
+
+  listing listed_;
   std::shared_ptr<connections> of_;
   std::string peer_;
   std::uint64_t number_ = 0;
   Stream stream_;
   /// For what is read or written now.
   deadline until_;
-  beast::flat_buffer buffer_;
+  /// Chunks have headers of their own, which nothing else bounds.
+  static constexpr std::size_t buffer_bytes_max = 128 * 1024;
+  beast::flat_buffer buffer_{buffer_bytes_max};
   std::optional<http::request_parser<http::string_body>> parser_;
   body_share share_;
   /// The answer that is being sent.
@@ -547,7 +594,9 @@ private:
   std::string body_;
   std::weak_ptr<stream_writer<Stream>> streaming_;
   std::size_t lingered_ = 0;
-  unsigned version_ = 11;
+  unsigned version_ = with_keep_alive;
+  /// How many the request has before its body.
+  std::ptrdiff_t headers_ = 0;
   bool keeps_alive_ = false;
   bool is_head_ = false;
   bool is_idle_ = false;
@@ -560,7 +609,13 @@ private:
   const std::shared_ptr<const completion_executor> executor_
     = std::make_shared<const completion_executor>(
       [strand = stream_.get_executor()](std::function<void()> work) {
-        asio::post(strand, std::move(work));
+        asio::post(strand, [work = std::move(work)] {
+          try {
+            work();
+          } catch (...) { // NOLINT(bugprone-empty-catch)
+            // Who asked is answered where the request ends.
+          }
+        });
       });
   /// What it did was cancelled because it took too long.
   bool is_late_ = false;

@@ -56,7 +56,7 @@ void events(const exchange_ptr& call) {
   if (!after || !check_query(call))
     return;
   call->with_client([call, after = *after](const client& bound) {
-    event_feed::open(bound, after, formatting_for(bound),
+    event_feed::open(call->lasting_client(), after, formatting_for(bound),
                      [call](const result<std::shared_ptr<event_feed>>& made) {
                        if (made.has_error())
                          return call->fail(made.error());

@@ -32,8 +32,6 @@ std::string id_of_key(std::string_view api_key) {
   return std::string{rest.substr(0, rest.find('_'))};
 }
 
-constexpr std::string_view operator_name = "operator";
-
 error no_key() {
   return {errc::unauthenticated,
           "the request has no API key; send one as `Authorization: Bearer KEY` "
@@ -83,7 +81,11 @@ exchange::exchange(std::shared_ptr<service> of, http_request request,
 }
 
 exchange::~exchange() {
-  fail({errc::unavailable, "the request was not answered; try again"});
+  try {
+    fail({errc::unavailable, "the request was not answered; try again"});
+  } catch (...) { // NOLINT(bugprone-empty-catch)
+    // There is no memory for an answer: whoever asked is cut off.
+  }
   --of_->metrics.in_flight;
 }
 
@@ -154,14 +156,29 @@ void exchange::with_client_of(const std::string& user_id,
   if (key.has_error())
     return fail(key.error());
   key_id_ = id_of_key(*key);
-  of_->clients.find(
-    *key, user_id,
-    [self = shared_from_this(), work = std::move(work)](result<client> bound) {
-      if (bound.has_error())
-        return self->fail(bound.error());
-      self->bound_ = bound->with_request_id(self->request_id_, self->executor_);
-      work(*self->bound_);
-    });
+  of_->clients.find(*key, user_id,
+                    [self = shared_from_this(), work = std::move(work),
+                     key = *key](result<client> bound) {
+                      if (bound.has_error())
+                        return self->fail(self->explained(bound.error(), key));
+                      self->found_ = *bound;
+                      self->bound_ = bound->with_request_id(self->request_id_,
+                                                            self->executor_);
+                      work(*self->bound_);
+                    });
+}
+
+client exchange::lasting_client() const {
+  return found_->with_request_id(request_id_);
+}
+
+/// Whoever has the operator's key and a tenant's takes one for the other.
+error exchange::explained(error why, const std::string& key) const {
+  if (why.code == errc::unauthenticated && of_->store.is_operator_key(key))
+    why.detail = "this is the operator's key, which is for organizations and "
+                 "the store; memories, keys and audits want an API key, as "
+                 "`cloister org create` prints one";
+  return why;
 }
 
 result<client> exchange::client_of(const std::string& user_id) const {
@@ -179,8 +196,7 @@ result<client> exchange::client_of(const std::string& user_id) const {
 }
 
 result<client> exchange::own_client_of(const scope& name) const {
-  auto opened
-    = of_->store.organization(std::string{name.organization().path()});
+  auto opened = of_->store.existing_organization(name.organization().path());
   if (opened.has_error())
     return opened.error();
   auto bound = opened->client(std::string{name.path()});
@@ -198,7 +214,8 @@ void exchange::with_operator(std::string_view wanted,
     return fail(*sealed);
   if (!of_->store.is_operator_key(*key))
     return refuse_operation(std::string{wanted});
-  key_id_ = operator_name;
+  key_id_ = "operator";
+  is_operator_ = true;
   work();
 }
 
@@ -248,8 +265,7 @@ void exchange::fail(const error& why, unsigned status,
   if (is_answered_.test())
     return;
   outcome_ = why.code;
-  auto is_operator = key_id_ == operator_name;
-  auto told = is_operator ? why : without_paths(why);
+  auto told = is_operator_ ? why : without_paths(why);
   if (told.detail != why.detail)
     of_->log.event("failure", why.detail);
   auto out = problem(told, id_, status);

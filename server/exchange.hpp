@@ -82,6 +82,9 @@ public:
   /// The same for a scope that the path names.
   void with_client_of(const std::string& user_id,
                       std::function<void(const client&)> work);
+  /// The client of `with_client`, whose handlers run on the runtime's threads:
+  /// for what may last longer than the connection.
+  client lasting_client() const;
   /// The same, waited for: on a thread that may block, after `with_client`.
   result<client> client_of(const std::string& user_id) const;
   /// The server's own client of a scope, for what is no tenant's to change;
@@ -123,6 +126,7 @@ public:
 
 private:
   void refuse_operation(std::string wanted);
+  error explained(error why, const std::string& key) const;
   void log(const http_response& response) const;
 
   std::shared_ptr<service> of_;
@@ -135,6 +139,9 @@ private:
   std::chrono::steady_clock::time_point began_;
   /// Of the key; for the log.
   std::string key_id_;
+  /// It was proven.
+  bool is_operator_ = false;
+  std::optional<client> found_;
   std::optional<client> bound_;
   errc outcome_ = errc::ok;
 };

@@ -5,7 +5,11 @@
 
 #include "server/http_client.hpp"
 
+#include <algorithm>
+
 #include <boost/asio/io_context.hpp>
+#include <openssl/err.h>
+
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/beast/core.hpp>
@@ -99,8 +103,18 @@ public:
                 (is_address ? '[' + to_.host + ']' : to_.host) + ':'
                   + to_.port);
     message.set(http::field::user_agent, "cloister");
-    for (const auto& [name, value] : sent)
+    for (const auto& [name, value] : sent) {
+      auto is_control = [](char letter) {
+        return static_cast<unsigned char>(letter) < ' ' || letter == 0x7f;
+      };
+      // It would be another header, or another request.
+      if (std::any_of(value.begin(), value.end(), is_control))
+        return error{errc::invalid_argument,
+                     "what is to be sent as " + name
+                       + " has a line break or another control character; "
+                         "see where it comes from"};
       message.set(name, value);
+    }
     message.body() = std::move(body);
     message.prepare_payload();
     // One that was kept may have been closed by the server meanwhile: nothing
@@ -236,7 +250,14 @@ private:
 
   error no_answer(const error_code& failed) const {
     auto at = to_.host + ':' + to_.port;
-    if (to_.is_secure && failed.category() == asio::error::get_ssl_category())
+    constexpr int wrong_version = 267; // SSL_R_WRONG_VERSION_NUMBER
+    auto is_tls = failed.category() == asio::error::get_ssl_category();
+    if (to_.is_secure && is_tls
+        && ERR_GET_REASON(static_cast<unsigned long>(failed.value()))
+             == wrong_version)
+      return {errc::unavailable,
+              at + " does not speak TLS; write http:// if that is meant"};
+    if (to_.is_secure && is_tls)
       return {errc::unavailable,
               at + " did not prove to be that (" + failed.message()
                 + "); name its certificate authority by SSL_CERT_FILE, or see "

@@ -9,6 +9,7 @@
 #include "core/version.hpp"
 #include "server/mcp_resources.hpp"
 #include "server/mcp_tools.hpp"
+#include "server/problem.hpp"
 
 namespace cloister::server {
 
@@ -25,7 +26,8 @@ json::value list_tools(const client& bound) {
 }
 
 /// What went wrong in a tool is for the model, which can do better.
-json::object told_to_model(const error& why) {
+json::object told_to_model(const error& failed) {
+  auto why = without_paths(failed);
   auto text = std::string{to_string(why.code)} + ": " + why.detail;
   return {
     {"content", json::array{json::object{{"type", "text"}, {"text", text}}}},

@@ -7,6 +7,7 @@
 
 #include "core/json_text.hpp"
 #include "server/http_message.hpp"
+#include "server/problem.hpp"
 #include "wire/output.hpp"
 
 namespace cloister::server {
@@ -74,7 +75,7 @@ void list_resources(const client& bound, const json::value& id,
                              done.error().code == errc::invalid_argument
                                ? rpc_invalid_params
                                : rpc_internal_error,
-                             done.error().detail));
+                             without_paths(done.error()).detail));
     json::array rows;
     for (const auto& each : done->results)
       rows.push_back(described(each));
@@ -99,7 +100,7 @@ void read_resource(const client& bound, const json::value& id,
                                done.error().code == errc::not_found
                                  ? rpc_resource_not_found
                                  : rpc_internal_error,
-                               done.error().detail));
+                               without_paths(done.error()).detail));
       json::object content{
         {"uri", uri},
         {"mimeType", type},

@@ -246,7 +246,7 @@ void stream(const exchange_ptr& call) {
   call->with_client_of(
     bound_to, [call, after, wanted = session->wanted](const client& bound) {
       event_feed::open(
-        bound, after, notifications_for(bound, wanted),
+        call->lasting_client(), after, notifications_for(bound, wanted),
         [call, wanted](const result<std::shared_ptr<event_feed>>& made) {
           if (made.has_error())
             return call->fail(made.error());

@@ -136,7 +136,8 @@ void listen(const exchange_ptr& call, const rpc_call& request,
   auto listener = mcp_listener::read(bound, request, replying(call));
   if (!listener)
     return;
-  event_feed::open(bound, std::nullopt, notifications_for(bound, *listener),
+  event_feed::open(call->lasting_client(), std::nullopt,
+                   notifications_for(bound, *listener),
                    [call](const result<std::shared_ptr<event_feed>>& made) {
                      if (made.has_error())
                        return call->fail(made.error());

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <future>
 
 #include <boost/json.hpp>
 
@@ -14,11 +15,16 @@ namespace json = boost::json;
 
 namespace {
 
+bool is_own(const scope& name) {
+  auto segments = name.segments();
+  return std::find(segments.begin(), segments.end(), own_segment)
+         != segments.end();
+}
+
 /// Documents are no memories.
 result<std::vector<scope>> without_own(result<std::vector<scope>> names) {
   if (names)
-    std::erase_if(*names,
-                  [](const auto& each) { return each.name() == own_segment; });
+    std::erase_if(*names, [](const auto& each) { return is_own(each); });
   return names;
 }
 
@@ -47,15 +53,20 @@ result<std::size_t> call::number_in_query(std::string_view name,
   return out;
 }
 
-std::optional<error> call::refused(permissions needed) const {
+std::optional<error> call::refused(permissions needed,
+                                   std::string_view operation) const {
   auto wanted = static_cast<unsigned>(needed);
   if ((static_cast<unsigned>(root_.allowed()) & wanted) == wanted)
     return std::nullopt;
-  auto name = needed == permissions::admin   ? "admin"
-              : needed == permissions::write ? "write"
-                                             : "read";
-  return error{errc::forbidden, "the key lacks the permission "
-                                  + std::string{name} + ", which this needs"};
+  error why{errc::forbidden, "the key lacks the permission \""
+                               + to_string(needed)
+                               + "\"; use one that has it, or ask for a new "
+                                 "key"};
+  std::promise<error> noted;
+  root_.refuse(operation, why, [&noted, why](const result<void>& done) {
+    noted.set_value(done ? why : done.error());
+  });
+  return noted.get_future().get();
 }
 
 result<client> call::at(std::string_view name) const {
@@ -82,7 +93,7 @@ result<call::found_memory> call::find(std::string_view text) const {
   if (holders.has_error())
     return holders.error();
   for (const auto& name : *holders) {
-    if (name.name() == own_segment)
+    if (is_own(name))
       continue;
     auto bound = at(name.path());
     if (bound.has_error())

@@ -37,8 +37,10 @@ public:
   result<std::size_t> number_in_query(std::string_view name,
                                       std::size_t otherwise) const;
 
-  /// Why the key may not do what needs a permission, if so.
-  std::optional<error> refused(permissions needed) const;
+  /// Why the key may not do what needs a permission, if so; that it was asked
+  /// for is in the audit trail then. `operation` is what it is called there.
+  std::optional<error> refused(permissions needed,
+                               std::string_view operation) const;
 
   /// A client for a scope, by its path or as a user_id.
   result<client> at(std::string_view name) const;

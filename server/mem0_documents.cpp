@@ -83,6 +83,7 @@ result<document> documents::put(const std::string& key,
   auto again = json::parse(to_json_text(content), failed);
   auto proven
     = failed || !again.is_object() ? json::object{} : again.get_object();
+  proven.erase(proof_member);
   auto with_proof = proven;
   with_proof[proof_member] = proof_of(name, proven);
   memory_draft draft;

@@ -59,7 +59,29 @@ result<std::optional<timestamp>> created_at(const json::object& row) {
 
 } // namespace
 
-result<imported_memory> read_imported(const json::object& row) {
+namespace {
+
+/// As the TypeScript client hands members on: "userId" for "user_id".
+json::object in_snake_case(const json::object& row) {
+  json::object out;
+  for (const auto& [key, value] : row) {
+    std::string name;
+    for (char letter : key) {
+      if (letter >= 'A' && letter <= 'Z') {
+        name += '_';
+        letter = static_cast<char>(letter - 'A' + 'a');
+      }
+      name += letter;
+    }
+    out[name] = value;
+  }
+  return out;
+}
+
+} // namespace
+
+result<imported_memory> read_imported(const json::object& given_row) {
+  const auto row = in_snake_case(given_row);
   auto content = text_in(row, "memory");
   if (content.has_error())
     return content.error();

@@ -63,7 +63,7 @@ result<json::value> ping(const call& of) {
 // -- feedback --
 
 result<json::value> feedback(const call& of) {
-  if (auto why = of.refused(permissions::write))
+  if (auto why = of.refused(permissions::write, "memory.create"))
     return *why;
   auto body = of.body();
   if (body.has_error())
@@ -100,7 +100,7 @@ result<json::value> feedback(const call& of) {
 
 /// What an export is of is asked when it is fetched: it is never out of date.
 result<json::value> begin_export(const call& of) {
-  if (auto why = of.refused(permissions::write))
+  if (auto why = of.refused(permissions::write, "memory.create"))
     return *why;
   auto body = of.body();
   if (body.has_error())
@@ -145,7 +145,7 @@ result<json::object> export_filters(const call& of, const json::object& body) {
 }
 
 result<json::value> fetch_export(const call& of) {
-  if (auto why = of.refused(permissions::read))
+  if (auto why = of.refused(permissions::read, "memory.list"))
     return *why;
   auto body = of.body();
   if (body.has_error())
@@ -176,7 +176,7 @@ std::optional<error> refused_at_organization(const call& of) {
   if (of.root().bound_to().parent())
     return error{errc::forbidden,
                  "this is the whole organization's; use a key of its root"};
-  return of.refused(permissions::admin);
+  return of.refused(permissions::admin, "scope.configure");
 }
 
 std::optional<error> refused_project(const call& of) {
@@ -213,7 +213,7 @@ result<json::object> project_of(const call& of) {
 }
 
 result<json::value> show_project(const call& of) {
-  if (auto why = of.refused(permissions::read))
+  if (auto why = of.refused(permissions::read, "memory.list"))
     return *why;
   if (auto why = refused_project(of))
     return *why;

@@ -14,7 +14,7 @@ namespace cloister::server {
 unsigned status_of(errc code);
 
 /// An error without the paths of this machine, which tenants have no business
-/// to know: of each only the last part is left.
+/// to know: of each only the last part is left. A path ends at a space.
 error without_paths(error why);
 
 /// An error as a problem document (RFC 9457), with Retry-After where waiting

@@ -174,7 +174,7 @@ private:
       try {
         io_.run();
         return;
-      } catch (const std::exception&) {
+      } catch (...) {
         // What it says may quote what was sent.
         of_->of->log.event("exception", "a connection was dropped");
       }
@@ -189,8 +189,8 @@ private:
         // Too many descriptors, for instance.
         if (failed)
           return accept_later();
-        serve_connection(std::move(socket), of_, tls_.get());
         accept();
+        serve_connection(std::move(socket), of_, tls_.get());
       });
   }
 
@@ -200,8 +200,9 @@ private:
     looks_.async_wait([this](const error_code& failed) {
       if (failed)
         return;
-      of_->look_at_all();
+      // First, so that nothing that goes wrong is the last look.
       look_later();
+      of_->look_at_all();
     });
   }
 

@@ -95,7 +95,7 @@ webhook_outbox::~webhook_outbox() {
 
 result<webhook_outbox::documents>
 webhook_outbox::of(const std::string& organization, std::string kind) const {
-  auto opened = store_.organization(organization);
+  auto opened = store_.existing_organization(organization);
   if (opened.has_error())
     return opened.error();
   auto bound = opened->client(mem0::own_segment);

@@ -228,12 +228,17 @@ result<search_results> parse_search_results(const json::value& from) {
   return search_results{std::move(*rows)};
 }
 
+/// Of a key whose scope was erased nothing is left.
+static result<permissions> parse_some_permissions(std::string_view text) {
+  return text.empty() ? permissions::none : parse_permissions(text);
+}
+
 result<key_info> parse_key(const json::value& from) {
   key_info out;
   members in{from};
   in.text("key_id", out.key_id)
     .text("scope", out.scope)
-    .parsed("permissions", out.permissions, parse_permissions)
+    .parsed("permissions", out.permissions, parse_some_permissions)
     .text("label", out.label)
     .time("created_at", out.created_at)
     .time("expires_at", out.expires_at)

@@ -3,6 +3,8 @@
 
 #include "core/rfc3339.hpp"
 
+#include <random>
+
 #include <catch2/catch.hpp>
 
 using cloister::parse_rfc3339;
@@ -13,6 +15,16 @@ TEST_CASE("times are written in UTC with milliseconds", "[core]") {
   CHECK(to_rfc3339(timestamp{0}) == "1970-01-01T00:00:00.000Z");
   CHECK(to_rfc3339(timestamp{1767225600123}) == "2026-01-01T00:00:00.123Z");
   CHECK(to_rfc3339(timestamp{-1}) == "1969-12-31T23:59:59.999Z");
+  CHECK(to_rfc3339(timestamp{253402300799999}) == "9999-12-31T23:59:59.999Z");
+  CHECK(to_rfc3339(timestamp{253402300800000}) == "10000-01-01T00:00:00.000Z");
+  std::mt19937_64 random{7};
+  // From the year 1 on.
+  std::uniform_int_distribution<std::int64_t> any{-62135596800000,
+                                                  253402300799999};
+  for (int i = 0; i < 10'000; ++i) {
+    timestamp at{any(random)};
+    REQUIRE(parse_rfc3339(to_rfc3339(at)).value() == at);
+  }
 }
 
 TEST_CASE("times with any offset are read", "[core]") {

@@ -225,6 +225,37 @@ class Commands(unittest.TestCase):
                 self.assertIn(said, self.command(place, "import", "--format", "mem0", str(file), code=2).stderr)
         file.write_text('{"memory": "x"}')
         self.assertIn("--format mem0", self.command(0, "import", str(file), code=2).stderr)
+        # What names nobody must not lie where everybody inherits it.
+        self.assertIn("--user-id", self.command(0, "import", "--format", "mem0", str(file), code=2).stderr)
+        # As the TypeScript client hands members on.
+        file.write_text(json.dumps({"results": [{"id": "1", "memory": "camel", "userId": "cam", "runId": "7",
+                                                 "createdAt": "2024-07-20T00:00:00Z", "expirationDate": None}]}))
+        for place in (0, 1):
+            self.command(place, "import", "--format", "mem0", str(file))
+        for listed in self.both("memory", "list", "--user-id", "user_cam/session_7"):
+            self.assertEqual([(each["content"], each["created_at"]) for each in listed["results"]],
+                             [("camel", "2024-07-20T00:00:00.000Z")])
+
+    def test_what_is_no_key_and_no_user_is_not_sent(self):
+        key = self.places[1]["CLOISTER_API_KEY"]
+        for arguments in (("--api-key", key + "\n"), ("--api-key", key + "\r\nX-User-ID: user_b"),
+                          ("--user-id", "user_a\r\nX-A: b"), ("--user-id", "user_a ")):
+            for place in (0, 1):
+                self.assertIn("line break", self.command(place, "memory", "list", *arguments, code=2).stderr)
+
+    def test_a_directory_that_is_named_is_meant(self):
+        url = self.places[1]["CLOISTER_URL"]
+        self.command(0, "memory", "create", "embedded alone", "--user-id", "user_meant")
+        data = str(self.embedded.dir / "data")
+        listed = self.command(0, "memory", "list", "--user-id", "user_meant", "--data", data, "--json", CLOISTER_URL=url)
+        self.assertEqual(len(json.loads(listed.stdout)["results"]), 1)
+        self.assertIn("one of them", self.command(0, "memory", "list", "--data", data, "--url", url, code=2).stderr)
+
+    def test_a_key_of_an_erased_scope_is_listed(self):
+        self.both("memory", "create", "x", "--user-id", "user_dead")
+        self.both("key", "create", "--scope", "user_dead", "--permissions", "read")
+        self.both("scope", "erase", "user_dead", "--yes")
+        self.both("key", "list")
 
     def test_a_person_is_erased_everywhere(self):
         for team in ("team_a", "team_b"):

@@ -7,6 +7,7 @@ serves the next one.
     hostile.py CLOISTER
 """
 
+import contextlib
 import json
 import re
 import socket
@@ -95,6 +96,37 @@ class Hostile(unittest.TestCase):
         self.assertEqual(self.statuses(head + chunk * 100), [413])
         long = self.request("POST /v1/memories HTTP/1.1", b"Content-Length: 99999999999\r\n\r\nx")
         self.assertEqual(self.statuses(long), [413])
+
+    def test_a_deadline_holds_for_whoever_sends_just_then(self):
+        """It cannot be lost: whoever was late and then is silent is gone."""
+        for head in (self.request("POST /v1/memories HTTP/1.1", b"Transfer-Encoding: chunked\r\n\r\n"),
+                     self.request("POST /v1/memories HTTP/1.1", b"Content-Length: 100000\r\n\r\n")):
+            connection = self.open()
+            connection.sendall(head)
+            time.sleep(0.8)
+            until = time.monotonic() + 0.7
+            with contextlib.suppress(OSError):
+                while time.monotonic() < until:
+                    connection.sendall(b"1\r\nx\r\n")
+                    time.sleep(0.002)
+            began = time.monotonic()
+            with contextlib.suppress(OSError):
+                while connection.recv(4096):
+                    pass
+            self.assertLess(time.monotonic() - began, 5)
+            connection.close()
+
+    def test_chunks_are_bounded_beside_what_they_carry(self):
+        head = self.request("POST /v1/memories HTTP/1.1", b"Transfer-Encoding: chunked\r\n\r\n")
+        for endless in (b"1;" + b"a" * (10 << 20), b"0\r\n" + b"X-Trailer: y\r\n" * (1 << 19)):
+            self.assertIn(self.statuses(head + endless), ([400], [413], []))
+
+    def test_headers_behind_a_body_are_refused(self):
+        head = self.request("POST /v1/memories HTTP/1.1", b"Transfer-Encoding: chunked\r\n\r\n")
+        body = b'{"content": "x"}'
+        chunks = b"%x\r\n%s\r\n0\r\n" % (len(body), body)
+        self.assertEqual(self.statuses(head + chunks + b"\r\n"), [201])
+        self.assertEqual(self.statuses(head + chunks + b"X-User-ID: user_other\r\n\r\n"), [400])
 
     def test_headers_without_end_are_refused(self):
         many = b"".join(b"X-%d: y\r\n" % i for i in range(10000))

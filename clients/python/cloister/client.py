@@ -39,7 +39,9 @@ class MemoryClient:
 
     def __init__(self, api_key: str | None = None, user_id: str | None = None,
                  base_url: str | None = None, *, timeout: float = 30.0, retries: int = 6) -> None:
-        api_key = api_key or os.environ.get("CLOISTER_API_KEY")
+        # An empty one is a mistake, and must not become the environment's.
+        if api_key is None:
+            api_key = os.environ.get("CLOISTER_API_KEY")
         if not api_key:
             raise error_of("unauthenticated",
                            "an API key is needed; give api_key or set CLOISTER_API_KEY")

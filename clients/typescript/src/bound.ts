@@ -37,7 +37,8 @@ export class BoundClient {
 
   constructor(options: ClientOptions = {}) {
     checkNames(options, ["apiKey", "userId", "baseUrl", "timeout", "retries", "fetch"]);
-    const apiKey = options.apiKey || environment("CLOISTER_API_KEY");
+    // An empty one is a mistake, and must not become the environment's.
+    const apiKey = options.apiKey ?? environment("CLOISTER_API_KEY");
     if (!apiKey) {
       throw errorOf(
         "unauthenticated",
