@@ -147,6 +147,7 @@ void print_config(const context& shared, const serve_arguments& asked) {
                  {"tls-cert", server.tls_certificate},
                  {"tls-key", server.tls_key},
                  {"threads", server.threads},
+                 {"allow-origin", json::value_from(server.allowed_origins)},
                  {"connections-max", server.connections_max},
                  {"in-flight-max", server.in_flight_max},
                  {"body-bytes-max", server.body_bytes_max},

@@ -63,6 +63,19 @@ void add_path_parameters(const known_route& known, exchange& call) {
         call.target.segments[i]);
 }
 
+/// mem0's addresses are in no description of ours.
+std::string no_such_address(const http_target& target) {
+  auto is_mem0 = !target.segments.empty()
+                 && (target.segments.front() == "mem0"
+                     || (target.ends_with_slash
+                         && target.segments.front().starts_with('v')));
+  if (is_mem0)
+    return "there is no such address; mem0's client takes the host "
+           "http://HOST:PORT/mem0, without a slash at its end, and its "
+           "addresses end with one";
+  return "there is no such address; /docs shows those there are";
+}
+
 void no_such_method(const exchange_ptr& call, const std::string& allowed) {
   constexpr unsigned method_not_allowed = 405;
   call->fail({errc::invalid_argument,
@@ -110,9 +123,7 @@ void run_route(const exchange_ptr& call, std::optional<error> busy) {
   if (found == nullptr && !allowed.empty())
     return no_such_method(call, allowed);
   if (found == nullptr)
-    return call->fail({errc::not_found,
-                       "there is no such address; /docs shows those there "
-                       "are"});
+    return call->fail({errc::not_found, no_such_address(call->target)});
   call->where = found->what;
   add_path_parameters(*found, *call);
   if (busy && found->what->needs != access::anyone)

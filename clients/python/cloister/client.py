@@ -45,6 +45,10 @@ class MemoryClient:
         if not api_key:
             raise error_of("unauthenticated",
                            "an API key is needed; give api_key or set CLOISTER_API_KEY")
+        if not api_key.isprintable():
+            # What would be told of it otherwise has the whole key.
+            raise error_of("invalid_argument", "the API key has a line break or another control "
+                                               "character in it; give it without")
         self.user_id = check_user_id(user_id) if user_id is not None else None
         self.base_url = base_url or os.environ.get("CLOISTER_URL") or DEFAULT_URL
         self._api_key = api_key

@@ -45,6 +45,13 @@ export class BoundClient {
         "an API key is needed; give apiKey or set CLOISTER_API_KEY",
       );
     }
+    // What would be told of it otherwise has the whole key.
+    if (/[^\x21-\x7e]/.test(apiKey)) {
+      throw errorOf(
+        "invalid_argument",
+        "the API key has a space, a line break or another such character in it; give it without",
+      );
+    }
     this.userId = options.userId === undefined ? null : checkUserId(options.userId);
     this.baseUrl = options.baseUrl || environment("CLOISTER_URL") || defaultUrl;
     this.#options = { ...options, apiKey, baseUrl: this.baseUrl };
