@@ -482,8 +482,8 @@ private:
   }
 
   void on_sent() {
-    if (body_.size() > small_body_bytes)
-      body_ = {};
+    // Nobody knows how long it will be idle now.
+    body_ = {};
     if (!keeps_alive_)
       return close();
     await_request();
