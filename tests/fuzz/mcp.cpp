@@ -22,6 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   if (message.has_error())
     return 0;
   auto& store = fuzz::live_store::of_process();
+  store.tidy();
   static auto bound = store.opened.client(store.key, "user_fuzz").value();
   static_cast<void>(server::mcp_operation(*message));
   auto ignore = [](const auto&) {};

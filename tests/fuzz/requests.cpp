@@ -64,6 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
   if (size == 0)
     return 0;
+  fuzz::live_store::of_process().tidy();
   auto request
     = request_in({reinterpret_cast<const char*>(data) + 1, size - 1});
   if (!request)
