@@ -15,6 +15,7 @@
 #include "server/deadline.hpp"
 #include "server/exchange.hpp"
 #include "server/problem.hpp"
+#include "server/response_head.hpp"
 #include "server/route.hpp"
 #include "server/stream_writer.hpp"
 
@@ -100,6 +101,11 @@ std::optional<std::pair<error, unsigned>> unreadable(const error_code& why) {
   return std::nullopt;
 }
 
+std::string reason_of(const http_response& of) {
+  auto text = http::obsolete_reason(static_cast<http::status>(of.status));
+  return {text.data(), text.size()};
+}
+
 /// For what was not read as far as a request; it is in the log all the same.
 http_response nameless(service& of, const std::string& peer, const error& why,
                        unsigned status = 0) {
@@ -133,40 +139,6 @@ http_response unanswerable(const http_response& answer) {
                       limits::overload_retry_hint},
                      id);
   out.headers.emplace_back("X-Request-ID", id);
-  return out;
-}
-
-/// What would end a header, or begin another, is not written.
-void append_header(std::string& to, std::string_view name,
-                   std::string_view value) {
-  if (value.find_first_of("\r\n") == std::string_view::npos)
-    to.append(name).append(": ").append(value).append("\r\n");
-}
-
-/// HTTP/1.1, as Beast numbers them.
-constexpr unsigned with_keep_alive = 11;
-
-/// The head of an answer, all but its end.
-std::string head_of(const http_response& from, unsigned version,
-                    bool keeps_alive) {
-  std::string out;
-  constexpr std::size_t usual_bytes = 384;
-  out.reserve(usual_bytes);
-  auto reason = http::obsolete_reason(static_cast<http::status>(from.status));
-  out.append(version == with_keep_alive ? "HTTP/1.1 " : "HTTP/1.0 ")
-    .append(std::to_string(from.status))
-    .append(" ")
-    .append(reason.data(), reason.size())
-    .append("\r\n");
-  for (const auto& [name, value] : from.headers)
-    append_header(out, name, value);
-  append_header(out, "Content-Type", from.content_type);
-  append_header(out, "Cache-Control", "no-store");
-  append_header(out, "X-Content-Type-Options", "nosniff");
-  if (version == with_keep_alive && !keeps_alive)
-    append_header(out, "Connection", "close");
-  if (version != with_keep_alive && keeps_alive)
-    append_header(out, "Connection", "keep-alive");
   return out;
 }
 
@@ -285,7 +257,7 @@ private:
     is_reading_ = true;
     // Nothing is left of the one before, which may be what cannot be read.
     is_head_ = false;
-    version_ = with_keep_alive;
+    version_ = http_1_1;
     parser_.emplace();
     parser_->header_limit(
       static_cast<std::uint32_t>(of_->options.header_bytes_max));
@@ -444,7 +416,7 @@ private:
       response = unanswerable(response);
     if (response.stream && !is_head_)
       return begin_stream(std::move(response));
-    head_ = head_of(response, version_, keeps_alive_);
+    head_ = head_of(response, reason_of(response), version_, keeps_alive_);
     // What a stream would have is not known.
     if (!response.stream)
       append_header(head_, "Content-Length",
@@ -495,8 +467,8 @@ private:
     parser_.reset();
     buffer_.clear();
     buffer_.shrink_to_fit();
-    auto is_chunked = version_ == with_keep_alive;
-    head_ = head_of(response, version_, keeps_alive_);
+    auto is_chunked = version_ == http_1_1;
+    head_ = head_of(response, reason_of(response), version_, keeps_alive_);
     if (is_chunked)
       append_header(head_, "Transfer-Encoding", "chunked");
     head_ += "\r\n";
@@ -594,7 +566,7 @@ private:
   std::string body_;
   std::weak_ptr<stream_writer<Stream>> streaming_;
   std::size_t lingered_ = 0;
-  unsigned version_ = with_keep_alive;
+  unsigned version_ = http_1_1;
   /// How many the request has before its body.
   std::ptrdiff_t headers_ = 0;
   bool keeps_alive_ = false;
@@ -629,7 +601,7 @@ void turn_away(tcp_socket socket, connections& of, const std::string& peer,
     = nameless(*of.of, peer,
                {errc::overloaded, "there are too many connections; try again",
                 limits::overload_retry_hint});
-  auto text = head_of(answer, with_keep_alive, false);
+  auto text = head_of(answer, reason_of(answer), http_1_1, false);
   append_header(text, "Content-Length", std::to_string(answer.body.size()));
   text += "\r\n" + answer.body;
   error_code ignored;

@@ -7,6 +7,7 @@
 #include "runtime/digest.hpp"
 #include "server/event_feed.hpp"
 #include "server/mcp.hpp"
+#include "server/mcp_answers.hpp"
 #include "server/mcp_stateless_routes.hpp"
 #include "server/origin.hpp"
 #include "server/reading.hpp"
@@ -22,32 +23,20 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr unsigned accepted = 202;
 constexpr unsigned bad_request = 400;
 constexpr unsigned not_acceptable = 406;
 constexpr std::string_view session_header = "mcp-session-id";
 
-void answer_rpc(const exchange_ptr& call, unsigned status,
-                const json::object& message,
-                const std::string& session_id = {}) {
-  http_response out;
-  out.status = status;
-  if (!session_id.empty())
-    out.headers.emplace_back("Mcp-Session-Id", session_id);
-  out.body = to_json_text(message);
-  call->note_outcome(rpc_outcome(message));
-  call->answer(std::move(out));
-}
-
 mcp_reply replying(const exchange_ptr& call, std::string session_id = {}) {
   return [call, session_id](std::optional<json::object> message) {
     // What was no request is answered as the transport has it.
-    if (message)
-      return answer_rpc(call, message->at("id").is_null() ? bad_request : 200,
-                        *message, session_id);
-    http_response out;
-    out.status = accepted;
-    call->answer(std::move(out));
+    if (!message)
+      return accept_rpc(call);
+    std::vector<std::pair<std::string, std::string>> headers;
+    if (!session_id.empty())
+      headers.emplace_back("Mcp-Session-Id", session_id);
+    answer_rpc(call, *message, message->at("id").is_null() ? bad_request : 200,
+               std::move(headers));
   };
 }
 
@@ -179,8 +168,8 @@ void post(const exchange_ptr& call) {
   auto message = wire::parse_json(call->request().body);
   if (message.has_error())
     return answer_rpc(
-      call, bad_request,
-      rpc_error(nullptr, rpc_parse_error, message.error().detail));
+      call, rpc_error(nullptr, rpc_parse_error, message.error().detail),
+      bad_request);
   call->operation = mcp_operation(*message);
   if (is_stateless_request(*call, *message))
     return answer_stateless(call, *message);

@@ -8,6 +8,7 @@
 #include "core/json_text.hpp"
 #include "server/base64.hpp"
 #include "server/event_feed.hpp"
+#include "server/mcp_answers.hpp"
 #include "server/mcp_listener.hpp"
 #include "server/mcp_stateless.hpp"
 
@@ -17,7 +18,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr unsigned accepted = 202;
 constexpr unsigned bad_request = 400;
 constexpr unsigned not_found = 404;
 constexpr std::string_view version_header = "mcp-protocol-version";
@@ -35,22 +35,11 @@ unsigned status_of(const json::object& answer) {
   }
 }
 
-void answer_rpc(const exchange_ptr& call, const json::object& message,
-                unsigned status) {
-  http_response out;
-  out.status = status;
-  out.body = to_json_text(message);
-  call->note_outcome(rpc_outcome(message));
-  call->answer(std::move(out));
-}
-
 mcp_reply replying(const exchange_ptr& call) {
   return [call](std::optional<json::object> message) {
     if (message)
       return answer_rpc(call, *message, status_of(*message));
-    http_response out;
-    out.status = accepted;
-    call->answer(std::move(out));
+    accept_rpc(call);
   };
 }
 
