@@ -313,10 +313,14 @@ result<void> key_slots::write(std::span<const slot_write> writes) {
   // the first copies are safe before the second ones are touched.
   for (int i = 0; i < 2; ++i) {
     for (const auto& [slot, image] : images)
-      if (auto done = write_copy(slot, i, image); done.has_error())
-        return count_again(), done;
-    if (auto done = file_->sync(); done.has_error())
-      return count_again(), done;
+      if (auto done = write_copy(slot, i, image); done.has_error()) {
+        count_again();
+        return done;
+      }
+    if (auto done = file_->sync(); done.has_error()) {
+      count_again();
+      return done;
+    }
   }
   for (const auto& [slot, image] : images) {
     if (!is_counted(slot))

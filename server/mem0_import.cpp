@@ -88,12 +88,7 @@ result<imported_memory> read_imported(const json::object& given_row) {
   auto ids = ids_of(row);
   if (ids.has_error())
     return ids.error();
-  auto own = own_members(row);
-  if (own.has_error())
-    return own.error();
-  auto given = row.if_contains("metadata");
-  auto metadata
-    = stored_metadata(given != nullptr ? *given : json::value(nullptr), *own);
+  auto metadata = metadata_in(row);
   if (metadata.has_error())
     return metadata.error();
   auto created = created_at(row);

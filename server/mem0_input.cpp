@@ -18,7 +18,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t page_size_default = 100;
 constexpr std::size_t page_size_max = 200;
 
 error invalid(std::string what) {
@@ -125,16 +124,20 @@ result<json::object> own_members(const json::object& body) {
   return own;
 }
 
-result<std::vector<memory_draft>> drafts_in(const json::object& body) {
-  auto contents = contents_in(body);
-  if (contents.has_error())
-    return contents.error();
+result<std::string> metadata_in(const json::object& body) {
   auto own = own_members(body);
   if (own.has_error())
     return own.error();
   auto given = body.if_contains("metadata");
-  auto metadata
-    = stored_metadata(given != nullptr ? *given : json::value(nullptr), *own);
+  return stored_metadata(given != nullptr ? *given : json::value(nullptr),
+                         *own);
+}
+
+result<std::vector<memory_draft>> drafts_in(const json::object& body) {
+  auto contents = contents_in(body);
+  if (contents.has_error())
+    return contents.error();
+  auto metadata = metadata_in(body);
   if (metadata.has_error())
     return metadata.error();
   auto at = time_in(body, "timestamp");

@@ -28,6 +28,9 @@ bool flag_in(const boost::json::object& from, std::string_view name);
 /// What mem0 knows of a memory and we do not.
 result<boost::json::object> own_members(const boost::json::object& body);
 
+/// Metadata as it is stored, with what mem0 alone knows.
+result<std::string> metadata_in(const boost::json::object& body);
+
 /// What of a conversation is kept.
 result<std::vector<memory_draft>> drafts_in(const boost::json::object& body);
 
