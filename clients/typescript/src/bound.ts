@@ -20,7 +20,7 @@ export interface ClientOptions {
   baseUrl?: string | undefined;
   /** Milliseconds that each try may take; 30 seconds if absent, 0 for no limit. */
   timeout?: number | undefined;
-  /** How often a request that failed is sent again, where that does nothing twice; 3 if absent. */
+  /** How often a request that failed is sent again, where that does nothing twice; 6 if absent. */
   retries?: number | undefined;
   /** Used instead of the global one, for example to go through a proxy. */
   fetch?: typeof fetch | undefined;

@@ -136,7 +136,8 @@ test("what answers may be no Cloister server", async () => {
 
 test("a header that cannot be is no server that is away", async () => {
   const { url, seen } = await serve();
-  const broken = client(url, { apiKey: "a\nb" });
-  await assert.rejects(broken.listMemories(), { code: "invalid_argument" });
+  assert.throws(() => client(url, { apiKey: "a\nb" }), { code: "invalid_argument" });
+  const named = client(url).createMemory({ content: "x", idempotencyKey: "a\nb" });
+  await assert.rejects(named, { code: "invalid_argument" });
   assert.equal(seen.length, 0);
 });
