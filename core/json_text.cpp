@@ -34,6 +34,39 @@ bool all_finite(const json::value& value) {
 
 void write(const json::value& value, std::string& out);
 
+/// RFC 8259, section 7: without what must be escaped; DEL is left to the
+/// library, too.
+bool is_plain(std::string_view text) {
+  // All are looked at, which is faster than to ask after each.
+  unsigned special = 0;
+  for (auto each : text) {
+    auto code = static_cast<unsigned char>(each);
+    special |= static_cast<unsigned>(code < 0x20)
+               | static_cast<unsigned>(code == 0x7f)
+               | static_cast<unsigned>(code == '"')
+               | static_cast<unsigned>(code == '\\');
+  }
+  return special == 0;
+}
+
+void write_text(std::string_view text, std::string& out) {
+  // Most have nothing to escape, and are copied as they are.
+  if (!is_plain(text)) {
+    out.append(json::serialize(json::string_view{text.data(), text.size()}));
+    return;
+  }
+  out.push_back('"');
+  out.append(text);
+  out.push_back('"');
+}
+
+template <class Integer>
+void write_integer(Integer number, std::string& out) {
+  char buffer[24];
+  auto end = std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
+  out.append(buffer, end);
+}
+
 template <class Range, class Write>
 void write_list(char open, const Range& range, char close, std::string& out,
                 Write write_one) {
@@ -48,7 +81,7 @@ void write_list(char open, const Range& range, char close, std::string& out,
 }
 
 /// The shortest text that reads as the same number. Boost writes 0.1 as 1E-1.
-void write(double number, std::string& out) {
+void write_double(double number, std::string& out) {
   char buffer[32];
   auto end = std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
   std::string_view text{buffer, static_cast<std::size_t>(end - buffer)};
@@ -59,19 +92,32 @@ void write(double number, std::string& out) {
 }
 
 void write(const json::value& value, std::string& out) {
-  if (auto object = value.if_object())
-    write_list('{', *object, '}', out, [&out](const auto& member) {
-      out.append(json::serialize(json::value(member.key())));
-      out.push_back(':');
-      write(member.value(), out);
-    });
-  else if (auto array = value.if_array())
-    write_list('[', *array, ']', out,
-               [&out](const json::value& each) { write(each, out); });
-  else if (auto number = value.if_double())
-    write(*number, out);
-  else
-    out.append(json::serialize(value));
+  switch (value.kind()) {
+    case json::kind::object:
+      return write_list('{', value.get_object(), '}', out,
+                        [&out](const auto& member) {
+                          write_text(member.key(), out);
+                          out.push_back(':');
+                          write(member.value(), out);
+                        });
+    case json::kind::array:
+      return write_list('[', value.get_array(), ']', out,
+                        [&out](const auto& each) { write(each, out); });
+    case json::kind::string:
+      return write_text(value.get_string(), out);
+    case json::kind::double_:
+      return write_double(value.get_double(), out);
+    case json::kind::int64:
+      return write_integer(value.get_int64(), out);
+    case json::kind::uint64:
+      return write_integer(value.get_uint64(), out);
+    case json::kind::bool_:
+      out.append(value.get_bool() ? "true" : "false");
+      return;
+    case json::kind::null:
+      out.append("null");
+      return;
+  }
 }
 
 result<json::object> parse_object(std::string_view text) {

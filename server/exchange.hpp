@@ -9,7 +9,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/value.hpp>
 
 #include "runtime/runtime.hpp"
@@ -115,13 +117,19 @@ public:
   void fail(const error& why, unsigned status = 0,
             std::vector<std::pair<std::string, std::string>> headers = {});
 
-  /// Answers `show(value)`, or the error.
+  /// Answers `show(value)`, or the error. What has many parts takes the
+  /// storage of them all as well, which is given back in one go.
   template <class T, class Show>
   void answer_with(const result<T>& outcome, Show show, unsigned status = 200) {
-    if (outcome)
+    if (outcome.has_error())
+      return fail(outcome.error());
+    if constexpr (std::is_invocable_v<Show, const T&,
+                                      boost::json::storage_ptr>) {
+      boost::json::monotonic_resource parts;
+      answer(status, show(*outcome, &parts));
+    } else {
       answer(status, show(*outcome));
-    else
-      fail(outcome.error());
+    }
   }
 
 private:

@@ -33,8 +33,19 @@ void answer_memory(const exchange_ptr& call, const client& bound,
   if (status == created)
     out.headers.emplace_back("Location",
                              "/v1/memories/" + done->id.to_string());
-  out.body = to_json_text(wire::to_json(*done, bound.bound_to()));
+  json::monotonic_resource parts;
+  out.body = to_json_text(wire::to_json(*done, bound.bound_to(), &parts));
   call->answer(std::move(out));
+}
+
+json::object results_of(const std::vector<memory>& all, const scope& where,
+                        const json::storage_ptr& storage) {
+  json::object out(storage);
+  auto& rows = out["results"].emplace_array();
+  rows.reserve(all.size());
+  for (const auto& each : all)
+    rows.push_back(wire::to_json(each, where, storage));
+  return out;
 }
 
 /// Where a condition would be passed over without a word. False if it answered
@@ -135,11 +146,8 @@ void create(const exchange_ptr& call) {
         [call, bound](const result<std::vector<memory>>& done) {
           call->answer_with(
             done,
-            [&](const auto& all) {
-              json::array rows;
-              for (const auto& each : all)
-                rows.push_back(wire::to_json(each, bound.bound_to()));
-              return json::object{{"results", std::move(rows)}};
+            [&](const auto& all, json::storage_ptr storage) {
+              return results_of(all, bound.bound_to(), storage);
             },
             created);
         });
@@ -188,8 +196,9 @@ void list(const exchange_ptr& call) {
   options.reach = *reach;
   call->with_client([call, options](const client& bound) {
     bound.list_memories(options, [call](const result<memory_list>& done) {
-      call->answer_with(done,
-                        [](const auto& page) { return wire::to_json(page); });
+      call->answer_with(done, [](const auto& page, json::storage_ptr storage) {
+        return wire::to_json(page, storage);
+      });
     });
   });
 }
@@ -208,12 +217,13 @@ void search(const exchange_ptr& call) {
     return;
   call->with_client(
     [call, options = std::move(what->options)](const client& bound) {
-      bound.search_memories(options,
-                            [call](const result<search_results>& done) {
-                              call->answer_with(done, [](const auto& found) {
-                                return wire::to_json(found);
-                              });
+      bound.search_memories(
+        options, [call](const result<search_results>& done) {
+          call->answer_with(done,
+                            [](const auto& found, json::storage_ptr storage) {
+                              return wire::to_json(found, storage);
                             });
+        });
     },
     std::move(what->user_id));
 }
@@ -225,12 +235,10 @@ void history(const exchange_ptr& call) {
   call->with_client([call, id = *id](const client& bound) {
     bound.memory_history(
       id, [call, bound](const result<std::vector<memory>>& done) {
-        call->answer_with(done, [&](const auto& revisions) {
-          json::array rows;
-          for (const auto& each : revisions)
-            rows.push_back(wire::to_json(each, bound.bound_to()));
-          return json::object{{"results", std::move(rows)}};
-        });
+        call->answer_with(
+          done, [&](const auto& revisions, json::storage_ptr storage) {
+            return results_of(revisions, bound.bound_to(), storage);
+          });
       });
   });
 }

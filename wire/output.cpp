@@ -13,12 +13,24 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::size_t memory_members_max = 14;
+
 json::value optional_time(const std::optional<timestamp>& at) {
   return at ? json::value(to_rfc3339(*at)) : json::value(nullptr);
 }
 
-json::value optional_text(const std::optional<std::string>& text) {
-  return text ? json::value(*text) : json::value(nullptr);
+json::value optional_text(const std::optional<std::string>& text,
+                          const json::storage_ptr& storage = {}) {
+  return text ? json::value(*text, storage) : json::value(nullptr, storage);
+}
+
+json::value parsed_metadata(const std::string& text,
+                            const json::storage_ptr& storage) {
+  // Most have none.
+  if (text == "{}")
+    return json::value(json::object_kind, storage);
+  boost::system::error_code code;
+  return json::parse(text, code, storage);
 }
 
 /// Nothing is `null`.
@@ -39,48 +51,60 @@ json::array rows_of(const Values& values) {
   return out;
 }
 
+template <class Values>
+json::object results_of(const Values& values, json::storage_ptr storage) {
+  json::object out(storage);
+  auto& rows = out["results"].emplace_array();
+  rows.reserve(values.size());
+  for (const auto& each : values)
+    rows.push_back(to_json(each, storage));
+  return out;
+}
+
 } // namespace
 
-json::object to_json(const memory& value, const scope& where) {
-  json::object out;
-  out.reserve(13);
+json::object to_json(const memory& value, const scope& where,
+                     json::storage_ptr storage) {
+  json::object out(storage);
+  out.reserve(memory_members_max);
   out["id"] = value.id.to_string();
   out["scope"] = where.path();
   out["content"] = value.content;
   out["memory_type"] = value.type;
-  boost::system::error_code code;
-  out["metadata"] = json::parse(value.metadata, code);
-  out["key"] = optional_text(value.key);
+  out["metadata"] = parsed_metadata(value.metadata, storage);
+  out["key"] = optional_text(value.key, storage);
   out["author"] = value.author;
   out["revision"] = value.revision;
   out["created_at"] = to_rfc3339(value.created_at);
   out["updated_at"] = to_rfc3339(value.updated_at);
   out["expires_at"] = optional_time(value.expires_at);
   if (!value.embedding.empty())
-    out["embedding"] = json::value_from(value.embedding);
+    out["embedding"] = json::value_from(value.embedding, storage);
   if (value.origin)
-    out["origin"] = json::object{{"id", value.origin->id.to_string()},
-                                 {"revision", value.origin->revision}};
+    out["origin"] = json::object({{"id", value.origin->id.to_string()},
+                                  {"revision", value.origin->revision}},
+                                 storage);
   return out;
 }
 
-json::object to_json(const located_memory& found) {
-  return to_json(found.memory, found.where);
+json::object to_json(const located_memory& found, json::storage_ptr storage) {
+  return to_json(found.memory, found.where, std::move(storage));
 }
 
-json::object to_json(const search_hit& hit) {
-  auto out = to_json(hit.memory, hit.where);
+json::object to_json(const search_hit& hit, json::storage_ptr storage) {
+  auto out = to_json(hit.memory, hit.where, std::move(storage));
   out["score"] = hit.score;
   return out;
 }
 
-json::object to_json(const memory_list& page) {
-  return {{"results", rows_of(page.results)},
-          {"cursor", optional_text(page.cursor)}};
+json::object to_json(const memory_list& page, json::storage_ptr storage) {
+  auto out = results_of(page.results, storage);
+  out["cursor"] = optional_text(page.cursor, storage);
+  return out;
 }
 
-json::object to_json(const search_results& found) {
-  return {{"results", rows_of(found.results)}};
+json::object to_json(const search_results& found, json::storage_ptr storage) {
+  return results_of(found.results, std::move(storage));
 }
 
 json::object to_json(const key_info& key) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <boost/json/fwd.hpp>
+#include <boost/json/storage_ptr.hpp>
 
 #include "core/memory_event.hpp"
 #include "runtime/backup.hpp"
@@ -17,14 +18,24 @@
 /// network. Names and shapes are part of the public contract.
 namespace cloister::wire {
 
-boost::json::object to_json(const memory& value, const scope& where);
-boost::json::object to_json(const located_memory& found);
+// -- what an answer has many of: all in `storage`, which must outlive them --
+
+boost::json::object to_json(const memory& value, const scope& where,
+                            boost::json::storage_ptr storage = {});
+boost::json::object to_json(const located_memory& found,
+                            boost::json::storage_ptr storage = {});
 /// The memory with its score.
-boost::json::object to_json(const search_hit& hit);
+boost::json::object to_json(const search_hit& hit,
+                            boost::json::storage_ptr storage = {});
 /// `{"results", "cursor"}`.
-boost::json::object to_json(const memory_list& page);
+boost::json::object to_json(const memory_list& page,
+                            boost::json::storage_ptr storage = {});
 /// `{"results"}`.
-boost::json::object to_json(const search_results& found);
+boost::json::object to_json(const search_results& found,
+                            boost::json::storage_ptr storage = {});
+
+// -- and the rest --
+
 boost::json::object to_json(const key_info& key);
 boost::json::object to_json(const scope_summary& summary);
 /// The same with what it holds and may not exceed, as it is shown alone.
