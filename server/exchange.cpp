@@ -11,6 +11,7 @@
 #include "core/json_text.hpp"
 #include "server/problem.hpp"
 #include "server/route.hpp"
+#include "server/text_stream.hpp"
 #include "wire/object_reader.hpp"
 
 namespace cloister::server {
@@ -161,11 +162,47 @@ void exchange::with_client_of(const std::string& user_id,
                      key = *key](result<client> bound) {
                       if (bound.has_error())
                         return self->fail(self->explained(bound.error(), key));
+                      if (!self->take_turn(*bound))
+                        return;
                       self->found_ = *bound;
                       self->bound_ = bound->with_request_id(self->request_id_,
                                                             self->executor_);
                       work(*self->bound_);
                     });
+}
+
+/// False if it answered that the organization has too many.
+bool exchange::take_turn(const client& bound) {
+  if (turn_)
+    return true;
+  turn_ = of_->requests.take(bound.bound_to());
+  if (turn_)
+    return true;
+  fail({errc::overloaded,
+        "too many of your organization's requests are in flight; try again",
+        limits::overload_retry_hint});
+  return false;
+}
+
+/// The organization's turn lasts as long as the stream. False if it answered
+/// that there is none.
+bool exchange::share_stream(http_response& response) {
+  struct counted {
+    tenant_shares::turn turn;
+    std::shared_ptr<text_stream> stream;
+  };
+  auto turn = of_->streams.take(found_->bound_to());
+  if (!turn) {
+    fail({errc::overloaded,
+          "your organization has too many streams open; end some, and try "
+          "again",
+          limits::overload_retry_hint});
+    return false;
+  }
+  auto both = std::make_shared<counted>(
+    counted{std::move(turn), std::move(response.stream)});
+  response.stream = {both, both->stream.get()};
+  return true;
 }
 
 client exchange::lasting_client() const {
@@ -246,6 +283,8 @@ result<json::object> exchange::body() const {
 }
 
 void exchange::answer(http_response response) {
+  if (response.stream && found_ && !share_stream(response))
+    return;
   if (is_answered_.test_and_set())
     return;
   response.headers.emplace_back("X-Request-ID", id_);

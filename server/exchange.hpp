@@ -17,6 +17,7 @@
 #include "runtime/runtime.hpp"
 #include "server/http_message.hpp"
 #include "server/service.hpp"
+#include "server/tenant_shares.hpp"
 
 namespace cloister::server {
 
@@ -134,6 +135,8 @@ public:
 
 private:
   void refuse_operation(std::string wanted);
+  bool take_turn(const client& bound);
+  bool share_stream(http_response& response);
   error explained(error why, const std::string& key) const;
   void log(const http_response& response) const;
 
@@ -150,6 +153,8 @@ private:
   /// It was proven.
   bool is_operator_ = false;
   std::optional<client> found_;
+  /// Of the organization's requests.
+  tenant_shares::turn turn_;
   std::optional<client> bound_;
   errc outcome_ = errc::ok;
 };

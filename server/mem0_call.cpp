@@ -110,7 +110,14 @@ result<call::found_memory> call::find(std::string_view text) const {
 
 void run(const exchange_ptr& http, handler work, unsigned status) {
   http->with_client_of("", [http, work, status](const client& root) {
-    auto begun = http->of().mem0_threads.run([http, work, status, root] {
+    auto busy = [&http] {
+      http->fail({errc::overloaded, "too many such requests wait; try again",
+                  limits::overload_retry_hint});
+    };
+    auto turn = http->of().mem0_requests.take(root.bound_to());
+    if (!turn)
+      return busy();
+    auto begun = http->of().mem0_threads.run([http, work, status, root, turn] {
       auto done = work(call{http, root});
       if (done)
         http->answer(status, *done);
@@ -118,8 +125,7 @@ void run(const exchange_ptr& http, handler work, unsigned status) {
         http->fail(done.error());
     });
     if (!begun)
-      http->fail({errc::overloaded, "too many such requests wait; try again",
-                  limits::overload_retry_hint});
+      busy();
   });
 }
 

@@ -76,9 +76,7 @@ public:
   impl(runtime store, const server_options& options,
        std::unique_ptr<asio::ssl::context> tls)
     : of_(std::make_shared<connections>(
-      std::make_shared<service>(std::move(store), request_log{options.log},
-                                options.allow_private_webhooks),
-      options)),
+      std::make_shared<service>(std::move(store), options), options)),
       tls_(std::move(tls)),
       threads_wanted_(options.threads != 0
                         ? options.threads

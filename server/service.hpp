@@ -14,6 +14,8 @@
 #include "server/mcp_sessions.hpp"
 #include "server/request_log.hpp"
 #include "server/request_metrics.hpp"
+#include "server/server.hpp"
+#include "server/tenant_shares.hpp"
 #include "server/webhook_outbox.hpp"
 
 namespace cloister::server {
@@ -27,6 +29,13 @@ struct service {
   background blocking;
   /// Requests of mem0's clients, which may look at many scopes.
   background mem0_threads{8, 256};
+  /// Exports of memories at a time, whoever they are for.
+  static constexpr int memory_exports_max = 16;
+  // What an organization may have of it all.
+  tenant_shares requests;
+  tenant_shares streams;
+  tenant_shares mem0_requests{8 + 256};
+  tenant_shares memory_export_turns{memory_exports_max};
   /// Exports that are gathered, each of them large.
   std::atomic<int> exports{0};
   /// The same of memories, which are sent as they are read.
@@ -40,11 +49,13 @@ struct service {
   /// It ends: nothing new is begun, and load balancers are told.
   std::atomic<bool> is_draining{false};
 
-  service(runtime opened, request_log logs, bool allows_private_webhooks)
+  service(runtime opened, const server_options& options)
     : store(std::move(opened)),
       clients(store),
-      log(std::move(logs)),
-      webhooks(store, {allows_private_webhooks}) {}
+      log(options.log),
+      requests(options.in_flight_max),
+      streams(options.connections_max),
+      webhooks(store, {options.allow_private_webhooks}) {}
 };
 
 } // namespace cloister::server

@@ -22,8 +22,6 @@ namespace json = boost::json;
 constexpr std::chrono::hours remembered{24 * 365 * 20};
 /// Memories of one piece of an export.
 constexpr std::size_t rows_at_once = 25;
-/// Exports at a time, whoever they are for.
-constexpr int exports_max = 16;
 
 struct import_wish {
   std::vector<memory_draft> drafts;
@@ -144,8 +142,10 @@ void export_memories(const exchange_ptr& call) {
   options.limit = rows_at_once;
   call->with_client([call, options](const client& bound) {
     auto of = &call->of();
-    std::shared_ptr<void> turn(nullptr, [of](void*) { --of->memory_exports; });
-    if (++of->memory_exports > exports_max)
+    auto share = of->memory_export_turns.take(bound.bound_to());
+    std::shared_ptr<void> turn(nullptr,
+                               [of, share](void*) { --of->memory_exports; });
+    if (++of->memory_exports > service::memory_exports_max || !share)
       return call->fail({errc::overloaded,
                          "other exports are running; try again",
                          std::chrono::seconds{1}});

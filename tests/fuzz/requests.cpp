@@ -22,8 +22,12 @@ using namespace cloister;
 namespace http = boost::beast::http;
 
 std::shared_ptr<server::service> shared_service() {
-  static auto out = std::make_shared<server::service>(
-    fuzz::live_store::of_process().opened, server::request_log{{"off"}}, false);
+  static auto out = [] {
+    server::server_options options;
+    options.log = {"off"};
+    return std::make_shared<server::service>(
+      fuzz::live_store::of_process().opened, options);
+  }();
   return out;
 }
 

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: The Cloister authors
+# SPDX-License-Identifier: Apache-2.0
+"""What one organization may have of what all of them share: it never has so much that
+nothing is left for the others, and has it again once it gave some back.
+
+    shares.py CLOISTER
+"""
+
+import concurrent.futures
+import os
+import sys
+import unittest
+
+from served import Served, ask_on, eventually
+
+CLOISTER = os.path.abspath(sys.argv.pop(1))
+CONNECTIONS, IN_FLIGHT = 40, 4
+# Three quarters.
+STREAMS = 30
+
+
+class Shares(unittest.TestCase):
+    def setUp(self):
+        self.server = Served(CLOISTER, "--connections-max", str(CONNECTIONS), "--in-flight-max", str(IN_FLIGHT),
+                             "--log-level", "off")
+        self.addCleanup(self.server.__exit__)
+        self.server.start()
+        self.acme = self.server.organization("org_acme")
+        self.globex = self.server.organization("org_globex")
+
+    def opened(self, key, path="/v1/events", accept="text/event-stream", headers=None):
+        """A stream that stays open; its status, and what ends it."""
+        connection = self.server.connect()
+        self.addCleanup(connection.close)
+        sent = {"Authorization": "Bearer " + key, "Accept": accept, **(headers or {})}
+        connection.request("GET", path, headers=sent)
+        answer = connection.getresponse()
+        self.addCleanup(answer.close)
+        return answer, connection
+
+    def close(self, stream):
+        for each in stream:
+            each.close()
+
+    def test_streams_of_one_leave_room_for_others(self):
+        open_ones = [self.opened(self.acme) for _ in range(STREAMS)]
+        self.assertEqual({answer.status for answer, _ in open_ones}, {200})
+        # Nobody gets around it by another kind of stream, or another scope.
+        for path in "/v1/events", "/v1/events?user_id=user_other":
+            refused, connection = self.opened(self.acme, path)
+            self.assertEqual(refused.status, 503)
+            self.assertTrue(refused.getheader("Retry-After"))
+            self.assertIn(b"your organization has too many streams", refused.read())
+            connection.close()
+        begun = self.begin_mcp(self.acme)
+        headers = {"Mcp-Session-Id": begun.headers["mcp-session-id"]}
+        refused, connection = self.opened(self.acme, "/mcp", headers=headers)
+        self.assertEqual(refused.status, 503)
+        connection.close()
+
+        others = [self.opened(self.globex) for _ in range(5)]
+        self.assertEqual({answer.status for answer, _ in others}, {200})
+        # Whatever else it asks for is answered.
+        self.assertEqual(self.server.ask("GET", "/v1/memories", key=self.acme).status, 200)
+
+        self.close(open_ones[0])
+        again = []
+
+        def may_open():
+            again.append(self.opened(self.acme))
+            return again[-1][0].status == 200
+        self.assertTrue(eventually(may_open))
+
+    def begin_mcp(self, key):
+        begin = {"jsonrpc": "2.0", "id": 1, "method": "initialize",
+                 "params": {"protocolVersion": "2025-11-25", "capabilities": {},
+                            "clientInfo": {"name": "t", "version": "1"}}}
+        begun = self.server.ask("POST", "/mcp", begin, key,
+                                {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"})
+        self.assertEqual(begun.status, 200, begun.text)
+        return begun
+
+    def test_requests_of_one_are_bounded_and_given_back(self):
+        def load(number):
+            connection = self.server.connect()
+            rows = {"memories": [{"content": f"window seat {number} {i}"} for i in range(1000)]}
+            try:
+                return [ask_on(connection, "POST", "/v1/memories", rows, self.acme) for _ in range(5)]
+            finally:
+                connection.close()
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            answers = [answer for done in pool.map(load, range(16)) for answer in done]
+        self.assertLessEqual({answer.status for answer in answers}, {201, 503})
+        told = {answer.json["detail"] for answer in answers if answer.status == 503}
+        self.assertTrue(any("your organization's requests" in detail for detail in told), told)
+        self.assertTrue(all("retry-after" in answer.headers for answer in answers if answer.status == 503))
+        connection = self.server.connect()
+        for key in (self.acme, self.globex) * 50:
+            self.assertEqual(ask_on(connection, "GET", "/v1/memories?limit=1", key=key).status, 200)
+        connection.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
