@@ -23,8 +23,7 @@ void client_cache::find(const std::string& api_key, const std::string& user_id,
     auto found = places_.find(name);
     // One that has ended is proven again, and refused as any other.
     if (found != places_.end() && found->second->bound.ended()) {
-      entries_.erase(found->second);
-      places_.erase(found);
+      remove(found->second);
     } else if (found != places_.end()) {
       entries_.splice(entries_.begin(), entries_, found->second);
       known = found->second->bound;
@@ -33,23 +32,37 @@ void client_cache::find(const std::string& api_key, const std::string& user_id,
   if (known)
     return done(std::move(*known));
   store_.client(api_key, user_id,
-                [this, name, done = std::move(done)](result<client> bound) {
+                [this, name, key_digest = text_digest(api_key),
+                 done = std::move(done)](result<client> bound) {
                   if (bound)
-                    add(name, *bound);
+                    add({name, key_digest, *bound});
                   done(std::move(bound));
                 });
 }
 
-void client_cache::add(const std::string& name, const client& bound) {
+bool client_cache::knows(const std::string& api_key) {
+  auto digest = text_digest(api_key);
   std::lock_guard guard{mutex_};
-  if (places_.contains(name))
+  return keys_.contains(digest);
+}
+
+void client_cache::add(entry one) {
+  std::lock_guard guard{mutex_};
+  if (places_.contains(one.name))
     return;
-  entries_.push_front({name, bound});
-  places_.emplace(name, entries_.begin());
-  if (entries_.size() > clients_max) {
-    places_.erase(entries_.back().name);
-    entries_.pop_back();
-  }
+  entries_.push_front(std::move(one));
+  places_.emplace(entries_.front().name, entries_.begin());
+  ++keys_[entries_.front().key_digest];
+  if (entries_.size() > clients_max)
+    remove(std::prev(entries_.end()));
+}
+
+void client_cache::remove(std::list<entry>::iterator one) {
+  auto key = keys_.find(one->key_digest);
+  if (--key->second == 0)
+    keys_.erase(key);
+  places_.erase(one->name);
+  entries_.erase(one);
 }
 
 } // namespace cloister::server

@@ -24,19 +24,27 @@ public:
   void find(const std::string& api_key, const std::string& user_id,
             completion_handler<client> done);
 
+  /// Whether a key is among them, with any user_id. It may have ended since.
+  bool knows(const std::string& api_key);
+
 private:
   struct entry {
     std::string name;
+    std::string key_digest;
     client bound;
   };
 
-  void add(const std::string& name, const client& bound);
+  void add(entry one);
+  /// With the mutex.
+  void remove(std::list<entry>::iterator one);
 
   runtime store_;
   std::mutex mutex_;
   /// The last used comes first.
   std::list<entry> entries_;
   std::unordered_map<std::string, std::list<entry>::iterator> places_;
+  /// How many entries each key has.
+  std::unordered_map<std::string, std::size_t> keys_;
 };
 
 } // namespace cloister::server

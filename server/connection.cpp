@@ -81,6 +81,15 @@ http_request plain_request(http::request<http::string_body>&& from,
   return out;
 }
 
+std::optional<std::string> key_in(const http::fields& head) {
+  auto own = head["X-API-Key"];
+  if (!own.empty())
+    return std::string{own};
+  auto authorization = head[http::field::authorization];
+  auto given = credentials_of({authorization.data(), authorization.size()});
+  return given ? std::optional{std::string{*given}} : std::nullopt;
+}
+
 /// What a request that cannot be read is answered with; nothing where nobody
 /// listens any more.
 std::optional<std::pair<error, unsigned>> unreadable(const error_code& why) {
@@ -298,15 +307,19 @@ private:
     // What does not say how long it is may be as long as any.
     auto size = parser_->content_length().value_or(
       parser_->chunked() ? of_->options.body_bytes_max : 0);
-    // Nobody keeps others from sending without at least naming a key.
-    if (size > small_body_bytes && head.count(http::field::authorization) == 0
-        && head.count("X-API-Key") == 0)
-      return refuse(
-        {errc::unauthenticated, "the request has no API key, and a long body"});
-    if (size > small_body_bytes && !share_.reserve(of_->requests, size))
-      return refuse({errc::overloaded,
-                     "too much is being sent at a time; try again",
-                     limits::overload_retry_hint});
+    if (size > small_body_bytes) {
+      // Nobody keeps others from sending without a key, nor with a wrong one.
+      auto key = key_in(head);
+      if (!key)
+        return refuse({errc::unauthenticated,
+                       "the request has no API key, and a long body"});
+      auto& room = of_->of->clients.knows(*key) ? of_->requests
+                                                : of_->requests_of_strangers;
+      if (!share_.reserve(room, size))
+        return refuse({errc::overloaded,
+                       "too much is being sent at a time; try again",
+                       limits::overload_retry_hint});
+    }
     if (!parser_->is_done()
         && beast::iequals(head[http::field::expect], "100-continue"))
       return invite_body();

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -52,6 +53,8 @@ public:
     : of(std::move(shared)),
       options(std::move(given)),
       requests(options.bodies_bytes_max),
+      requests_of_strangers(
+        std::max(options.bodies_bytes_max / 4, options.body_bytes_max)),
       answers(options.bodies_bytes_max) {}
 
   const std::shared_ptr<service> of;
@@ -59,6 +62,8 @@ public:
   /// Bodies that are read, and those that are answered: whoever sends much must
   /// not keep others from being answered.
   byte_budget requests;
+  /// Bodies that come with keys which nobody used lately, and may be none.
+  byte_budget requests_of_strangers;
   byte_budget answers;
 
   /// Counts one. Answers its number, or 0 if there are too many.

@@ -104,8 +104,20 @@ std::string error_table() {
         errc::corrupted}) {
     auto name = std::string{to_string(code)};
     out += "<tr id=\"" + name + "\"><td><code>" + name + "</code><td>"
-           + std::to_string(status_of(code));
+           + std::to_string(status_of(code)) + "<td>" + escaped(title_of(code));
   }
+  return out + "</table>";
+}
+
+std::string mem0_table() {
+  std::string out
+    = "<h2>mem0's own client</h2><p>Its host is this one's address with "
+      "<code>/mem0</code> behind it. Bodies and answers are those of mem0.</p>"
+      "<table>";
+  for (auto each : all_routes())
+    if (each->tag == mem0_tag)
+      out += "<tr><td><code>" + std::string{to_string(each->method)}
+             + "</code><td><code>" + escaped(each->pattern) + "</code>";
   return out + "</table>";
 }
 
@@ -129,7 +141,7 @@ std::string documentation_page() {
     tag = each->tag;
     out += shown(*each, schemas);
   }
-  return out + error_table() + "</body></html>\n";
+  return out + mem0_table() + error_table() + "</body></html>\n";
 }
 
 } // namespace cloister::server

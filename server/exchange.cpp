@@ -39,22 +39,6 @@ error no_key() {
           "or `X-API-Key: KEY`"};
 }
 
-/// Behind "Bearer" or "Token", which may be written anyhow.
-std::optional<std::string_view> credentials_of(std::string_view header) {
-  auto space = header.find(' ');
-  if (space == std::string_view::npos)
-    return std::nullopt;
-  std::string scheme{header.substr(0, space)};
-  for (auto& letter : scheme)
-    letter
-      = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  if (scheme != "bearer" && scheme != "token")
-    return std::nullopt;
-  auto rest = header.substr(space);
-  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-  return rest;
-}
-
 } // namespace
 
 std::array<std::uint8_t, 16> new_request_id() {

@@ -4,6 +4,7 @@
 #include "server/http_message.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 namespace cloister::server {
 
@@ -144,6 +145,21 @@ std::optional<std::string> http_target::parameter(std::string_view name) const {
     if (known == name)
       return value;
   return std::nullopt;
+}
+
+std::optional<std::string_view> credentials_of(std::string_view header) {
+  auto space = header.find(' ');
+  if (space == std::string_view::npos)
+    return std::nullopt;
+  std::string scheme{header.substr(0, space)};
+  for (auto& letter : scheme)
+    letter
+      = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  if (scheme != "bearer" && scheme != "token")
+    return std::nullopt;
+  auto rest = header.substr(space);
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  return rest;
 }
 
 std::string percent_encoded(std::string_view text) {

@@ -63,6 +63,10 @@ struct http_target {
   std::optional<std::string> parameter(std::string_view name) const;
 };
 
+/// The key in an Authorization header, behind "Bearer" or "Token", which may be
+/// written anyhow.
+std::optional<std::string_view> credentials_of(std::string_view authorization);
+
 /// A text as one segment of a path, or one value of a query.
 std::string percent_encoded(std::string_view text);
 

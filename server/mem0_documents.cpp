@@ -76,7 +76,8 @@ result<documents> documents::of(const call& from, std::string kind) {
 }
 
 result<document> documents::put(const std::string& key,
-                                const json::object& content) const {
+                                const json::object& content,
+                                std::optional<timestamp> expires_at) const {
   auto name = kind_ + '.' + key;
   // As it will be read: one that is proven before it was parsed may differ.
   boost::system::error_code failed;
@@ -90,6 +91,7 @@ result<document> documents::put(const std::string& key,
   draft.content = to_json_text(with_proof);
   draft.memory_type = kind_;
   draft.key = name;
+  draft.expires_at = expires_at;
   auto done = where_.create_memory(std::move(draft));
   if (done.has_error())
     return done.error();

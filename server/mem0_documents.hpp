@@ -42,9 +42,11 @@ public:
   /// have none.
   static result<documents> of(const call& from, std::string kind);
 
-  /// Replaces what is there.
+  /// Replaces what is there. It is gone by itself at `expires_at`, if that is
+  /// given.
   result<document> put(const std::string& key,
-                       const boost::json::object& content) const;
+                       const boost::json::object& content,
+                       std::optional<timestamp> expires_at = {}) const;
   /// Nothing if there is none.
   result<std::optional<document>> get(const std::string& key) const;
   /// The oldest first.

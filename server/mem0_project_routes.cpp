@@ -98,6 +98,10 @@ result<json::value> feedback(const call& of) {
 
 // -- exports --
 
+/// For whoever began one to fetch it.
+constexpr std::chrono::milliseconds export_lifetime
+  = std::chrono::hours{24 * 30};
+
 /// What an export is of is asked when it is fetched: it is never out of date.
 result<json::value> begin_export(const call& of) {
   if (auto why = of.refused(permissions::write, "memory.create"))
@@ -114,7 +118,8 @@ result<json::value> begin_export(const call& of) {
   if (kept.has_error())
     return kept.error();
   auto id = secret_name();
-  if (auto done = kept->put(id, *body); done.has_error())
+  auto until = timestamp{of.now().milliseconds + export_lifetime.count()};
+  if (auto done = kept->put(id, *body, until); done.has_error())
     return done.error();
   json::object out;
   out["message"] = "Memory export request received. The export will be ready "

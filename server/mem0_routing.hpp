@@ -17,7 +17,7 @@ route made(http_method method, std::string_view pattern,
   out.method = method;
   out.pattern = pattern;
   out.operation = operation;
-  out.tag = "mem0";
+  out.tag = mem0_tag;
   out.run = [](const exchange_ptr& http) { run(http, Work, Status); };
   out.status = Status;
   out.has_user_id = false;

@@ -20,6 +20,8 @@ constexpr unsigned too_many_requests = 429;
 constexpr unsigned internal_error = 500;
 constexpr unsigned service_unavailable = 503;
 
+} // namespace
+
 std::string_view title_of(errc code) {
   switch (code) {
     case errc::invalid_argument:
@@ -43,7 +45,7 @@ std::string_view title_of(errc code) {
     case errc::overloaded:
       return "Too many requests for this server";
     case errc::unavailable:
-      return "The outcome is not known";
+      return "It could not be done, or it is not known whether it was";
     case errc::sealed:
       return "The store is sealed";
     case errc::quarantined:
@@ -54,8 +56,6 @@ std::string_view title_of(errc code) {
       return "Something is damaged";
   }
 }
-
-} // namespace
 
 unsigned status_of(errc code) {
   switch (code) {

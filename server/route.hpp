@@ -59,6 +59,8 @@ std::span<const route> event_routes();
 std::span<const route> transfer_routes();
 std::span<const route> store_routes();
 std::span<const route> mcp_routes();
+/// The tag of those below.
+constexpr std::string_view mem0_tag = "mem0";
 std::span<const route> mem0_memory_routes();
 std::span<const route> mem0_entity_routes();
 std::span<const route> mem0_project_routes();

@@ -9,6 +9,8 @@ nothing is left for the others, and has it again once it gave some back.
 
 import concurrent.futures
 import os
+import select
+import socket
 import sys
 import unittest
 
@@ -16,6 +18,7 @@ from served import Served, ask_on, eventually
 
 CLOISTER = os.path.abspath(sys.argv.pop(1))
 CONNECTIONS, IN_FLIGHT = 40, 4
+BODY, BODIES = 1 << 20, 2 << 20
 # Three quarters.
 STREAMS = 30
 
@@ -23,7 +26,7 @@ STREAMS = 30
 class Shares(unittest.TestCase):
     def setUp(self):
         self.server = Served(CLOISTER, "--connections-max", str(CONNECTIONS), "--in-flight-max", str(IN_FLIGHT),
-                             "--log-level", "off")
+                             "--body-bytes-max", str(BODY), "--bodies-bytes-max", str(BODIES), "--log-level", "off")
         self.addCleanup(self.server.__exit__)
         self.server.start()
         self.acme = self.server.organization("org_acme")
@@ -80,6 +83,31 @@ class Shares(unittest.TestCase):
                                 {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"})
         self.assertEqual(begun.status, 200, begun.text)
         return begun
+
+    def sending(self, key):
+        """Half a request with a body of unknown length."""
+        connection = socket.create_connection(("127.0.0.1", self.server.port), timeout=30)
+        self.addCleanup(connection.close)
+        connection.sendall(f"POST /v1/memories HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\n"
+                           "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n".encode())
+        return connection
+
+    def test_bodies_of_strangers_leave_room_for_who_is_known(self):
+        self.assertEqual(self.server.ask("GET", "/v1/memories", key=self.acme).status, 200)
+        room = BODY
+        held = [self.sending("cloister_wrong_key") for _ in range(2 * BODIES // room)]
+        answers = [each for each in held if select.select([each], [], [], 0.5)[0]]
+        # One of them has the room, until it is late; the others were told at once.
+        self.assertEqual(len(answers), len(held) - 1)
+        for each in answers:
+            self.assertIn(b"HTTP/1.1 503", each.recv(4096))
+        long = {"memories": [{"content": "x" * 60_000}] * 10}
+        self.assertEqual(self.server.ask("POST", "/v1/memories", long, self.acme).status, 201)
+        # Who was not here yet is a stranger, too, until it has been here.
+        refused = self.server.ask("POST", "/v1/memories", long, self.globex)
+        self.assertEqual((refused.status, refused.code), (503, "overloaded"))
+        self.assertEqual(self.server.ask("GET", "/v1/memories", key=self.globex).status, 200)
+        self.assertEqual(self.server.ask("POST", "/v1/memories", long, self.globex).status, 201)
 
     def test_requests_of_one_are_bounded_and_given_back(self):
         def load(number):
