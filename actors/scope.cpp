@@ -44,7 +44,7 @@ struct scope_state : driver_state<engine::scope_engine, engine::request> {
   /// not keep others from being awake.
   void add_memory(std::int64_t bytes) {
     if (session)
-      sessions->add_memory(bytes);
+      sessions->add_memory(session->name(), bytes);
     else
       node->memory_bytes += bytes;
   }

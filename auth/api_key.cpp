@@ -22,7 +22,15 @@ constexpr std::uint8_t record_version = 1;
 /// With revoked narrowings and a maker.
 constexpr std::uint8_t record_version_2 = 2;
 
-error not_a_key() {
+/// Whoever has both takes one for the other.
+constexpr std::string_view operator_prefix = "cloister_operator_";
+
+error not_a_key(std::string_view text) {
+  if (text.starts_with(operator_prefix))
+    return {errc::unauthenticated,
+            "this is the operator's key, which is for organizations and the "
+            "store; memories, keys and audits want an API key, as `cloister "
+            "org create` and `cloister key create` print one"};
   return {errc::unauthenticated,
           "this is not a Cloister API key; give the whole text that `cloister "
           "key create` printed"};
@@ -34,18 +42,19 @@ std::string checksum_of(std::string_view text) {
   return to_base32(sum);
 }
 
-result<presented_key> decode_secret(const key_id& id, bytes_view data) {
+result<presented_key> decode_secret(std::string_view text, const key_id& id,
+                                    bytes_view data) {
   byte_reader reader{data};
   presented_key key;
   key.id = id;
   auto count = reader.u8();
   if (count > limits::restrictions_max)
-    return not_a_key();
+    return not_a_key(text);
   for (int i = 0; i < count; ++i)
     key.restrictions.emplace_back(reader.raw(reader.u16()));
   key.tail = reader.array<32>();
   if (!reader.complete())
-    return not_a_key();
+    return not_a_key(text);
   return key;
 }
 
@@ -139,16 +148,16 @@ result<presented_key> parse_api_key(std::string_view text) {
   if (text.size() <= shortest || text.size() > limits::api_key_characters_max
       || !text.starts_with(key_prefix)
       || text[key_prefix.size() + id_characters] != '_')
-    return not_a_key();
+    return not_a_key(text);
   auto body = text.substr(0, text.size() - checksum_characters);
   if (checksum_of(body) != text.substr(body.size()))
-    return not_a_key();
+    return not_a_key(text);
   auto id = from_base32(text.substr(key_prefix.size(), id_characters));
   auto secret = from_base32(body.substr(key_prefix.size() + id_characters + 1));
   if (!id || id->size() != key_id{}.size() || !secret
       || static_cast<std::uint8_t>((*id)[0]) != id_version)
-    return not_a_key();
-  return decode_secret(byte_reader{*id}.array<15>(), *secret);
+    return not_a_key(text);
+  return decode_secret(text, byte_reader{*id}.array<15>(), *secret);
 }
 
 bool key_record::has_revoked(

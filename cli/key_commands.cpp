@@ -39,16 +39,24 @@ exit_code show_key(const context& shared, const new_key& made) {
   return exit_code::done;
 }
 
-/// Whoever can open the store can give an organization a key that lost its own.
-result<new_key> create_as_operator(const context& shared, key_options options) {
-  auto opened = shared.open_runtime();
-  if (opened.has_error())
-    return opened.error();
+/// Whoever can open the store, or has the operator's key of a server, can give
+/// an organization a key that lost its own.
+bool is_asked_by_operator(const context& shared, const create_options& asked) {
+  if (!asked.scope.starts_with("org_"))
+    return false;
+  return shared.url.empty() ? shared.api_key.empty()
+                            : shared.api_key.starts_with("cloister_operator_");
+}
+
+template <class Print>
+exit_code create_as_operator(const context& shared, const key_options& options,
+                             Print print) {
   auto name = options.root.substr(0, options.root.find('/'));
-  auto organization = opened->existing_organization(name);
-  if (organization.has_error())
-    return organization.error();
-  return organization->create_key(std::move(options));
+  return shared.with_operator([&](const auto& opened) {
+    return show(opened.existing_organization(name), [&](const auto& found) {
+      return show(found.create_key(options), print);
+    });
+  });
 }
 
 exit_code run_create(context& shared, const create_options& asked) {
@@ -71,9 +79,8 @@ exit_code run_create(context& shared, const create_options& asked) {
   if (auto known = shared.check_identity(); known.has_error())
     return fail(known.error());
   auto print = [&](const new_key& made) { return show_key(shared, made); };
-  if (shared.api_key.empty() && shared.url.empty()
-      && asked.scope.starts_with("org_"))
-    return show(create_as_operator(shared, std::move(options)), print);
+  if (is_asked_by_operator(shared, asked))
+    return create_as_operator(shared, options, print);
   return shared.with_client([&](const auto& bound) {
     return show(bound.create_key(std::move(options)), print);
   });
@@ -234,7 +241,8 @@ void add_key_commands(CLI::App& app, context& shared) {
   create->footer("Example:\n  cloister key create --scope team_eng "
                  "--permissions read,write --expires 30d --label planner\n"
                  "For an organization that lost its keys, without "
-                 "CLOISTER_API_KEY:\n  cloister key create --scope org_acme "
+                 "CLOISTER_API_KEY, or at a server with the operator key in "
+                 "it:\n  cloister key create --scope org_acme "
                  "--permissions all");
   auto options = std::make_shared<create_options>();
   create->add_option("--scope", options->scope,

@@ -12,6 +12,7 @@
 #include "core/rfc3339.hpp"
 #include "wire/answers.hpp"
 #include "wire/object_reader.hpp"
+#include "wire/output.hpp"
 
 namespace cloister::cli {
 
@@ -334,25 +335,8 @@ remote_client::promote_memories(const std::vector<memory_id>& ids,
 // -- keys --
 
 result<new_key> remote_client::create_key(const key_options& options) const {
-  json::object body{{"permissions", to_string(options.permissions)},
-                    {"label", options.label},
-                    {"ancestors", options.ancestors}};
-  if (!options.root.empty())
-    body["scope"] = options.root;
-  if (options.expires_at)
-    body["expires_at"] = to_rfc3339(*options.expires_at);
-  if (options.promote_to)
-    body["promote_to"] = *options.promote_to;
-  return to_->get(
-    [](const json::value& from) -> result<new_key> {
-      auto info = wire::parse_key(from);
-      auto object = from.if_object();
-      auto key = object != nullptr ? object->if_contains("api_key") : nullptr;
-      if (info.has_error() || key == nullptr || !key->is_string())
-        return error{errc::unavailable, "the server answered no key"};
-      return new_key{std::move(*info), std::string{key->get_string()}};
-    },
-    http_method::post, "/v1/keys", body);
+  return to_->get(wire::parse_new_key, http_method::post, "/v1/keys",
+                  wire::to_json(options));
 }
 
 result<std::vector<key_info>> remote_client::list_keys() const {

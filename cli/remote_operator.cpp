@@ -8,6 +8,7 @@
 #include "cli/server_connection.hpp"
 #include "core/rfc3339.hpp"
 #include "wire/answers.hpp"
+#include "wire/output.hpp"
 
 namespace cloister::cli {
 
@@ -141,6 +142,12 @@ remote_organization::configure(organization_changes changes) const {
     if (const auto& change = changes.limits.*field.change)
       body[field.name] = *change ? json::value(**change) : json::value(nullptr);
   return to_->get(settings_of, http_method::patch, path_of(name_), body);
+}
+
+result<new_key>
+remote_organization::create_key(const key_options& options) const {
+  return to_->get(wire::parse_new_key, http_method::post,
+                  path_of(name_, "/keys"), wire::to_json(options));
 }
 
 result<made_organization>

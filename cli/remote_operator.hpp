@@ -27,6 +27,7 @@ public:
 
   result<organization_settings> settings() const;
   result<organization_settings> configure(organization_changes changes) const;
+  result<new_key> create_key(const key_options& options) const;
 
 private:
   std::shared_ptr<server_connection> to_;

@@ -143,6 +143,8 @@ void print_config(const context& shared, const serve_arguments& asked) {
   const auto& server = asked.server;
   print_json(
     json::object{{"data", shared.data_dir},
+                 {"allow-personal-ids", shared.allow_personal_ids},
+                 {"master-key-file", shared.key.file.value_or("")},
                  {"listen", asked.listen},
                  {"tls-cert", server.tls_certificate},
                  {"tls-key", server.tls_key},

@@ -201,6 +201,10 @@ result<void> find_erased(const services& with, const identity_ptr& parent,
     return entry.error();
   if (entry && !*entry && with.catalog.is_minted_session(parent, name.name()))
     return persistence::ended_session_error();
+  if (entry && !*entry && name.kind() == scope_kind::session)
+    return error{errc::not_found, "there is no such session here; give its "
+                                  "whole name, as `cloister session list` has "
+                                  "it, or whose it is"};
   if (entry && !*entry)
     return error{errc::not_found, "nothing was ever written to this scope; "
                                   "`cloister scope list` has those there are"};

@@ -203,7 +203,8 @@ step node_engine::create(const create_organization& what) {
       auth::operation::create_organization,
       {errc::invalid_argument,
        "the organization's name looks like " + std::string{*kind}
-         + "; use an opaque id instead, or give --allow-personal-ids"});
+         + "; use an opaque id instead, or give --allow-personal-ids, to "
+           "`cloister serve` where there is one"});
   // One at a time, from the look-up to the commit: else a second one could find
   // it absent, and replace what the first one made.
   if (!organizations_in_flight_.insert(std::string{name.path()}).second)

@@ -137,7 +137,8 @@ step scope_engine::create_child(const std::shared_ptr<request>& asked,
     return refuse(*asked, {errc::invalid_argument,
                            "the scope's name looks like " + std::string{*kind}
                              + "; use an opaque id instead, or give "
-                               "--allow-personal-ids"});
+                               "--allow-personal-ids, to `cloister serve` "
+                               "where there is one"});
   // One at a time, from the look-up to the commit: else a second one could
   // replace what the first one made.
   if (children_in_flight_.contains(std::string{name.path()}))

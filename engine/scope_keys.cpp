@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "auth/api_key.hpp"
 #include "core/assert.hpp"
 #include "core/limits.hpp"
 #include "core/utf8.hpp"
@@ -42,6 +43,10 @@ bool is_label(std::string_view label) {
     c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
   if (lower == "operator" || lower == "system" || lower == "anonymous")
     return false;
+  // Nor for another key, nor for one of those with a space that is not seen.
+  if (auth::parse_key_id(label)
+      || (!label.empty() && (label.front() == ' ' || label.back() == ' ')))
+    return false;
   return std::none_of(label.begin(), label.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
@@ -57,11 +62,12 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
     return refuse(*asked, {errc::invalid_argument,
                            "a label has at most 256 bytes of UTF-8"});
   if (!is_label(what.label))
-    return refuse(*asked,
-                  {errc::invalid_argument,
-                   "a label is not operator, system or anonymous, which the "
-                   "audit trail has for others, and has no control "
-                   "characters; choose another"});
+    return refuse(
+      *asked, {errc::invalid_argument,
+               "a label is not operator, system or anonymous, which the "
+               "audit trail has for others, nor the id of a key, and has no "
+               "control characters and no space around it; choose "
+               "another"});
   for (const auto* each :
        {&what.root, what.promote_to ? &*what.promote_to : nullptr})
     if (each != nullptr && is_ephemeral_session(*each))
@@ -69,11 +75,16 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
                     {errc::invalid_argument,
                      "an ephemeral session has no keys of its own; narrow one "
                      "that reaches it (`cloister key narrow`)"});
-  if (keys_.live(with_.time->now()) >= limits::keys_per_organization_max)
+  // Whoever administers a part of the organization leaves room for the whole.
+  auto room_of = [&](std::size_t most) {
+    return who.root == identity_->name ? most : most - most / 4;
+  };
+  if (keys_.live(with_.time->now())
+      >= room_of(limits::keys_per_organization_max))
     return refuse(*asked,
                   {errc::quota_exceeded, "the organization has too many keys; "
                                          "revoke some"});
-  if (keys_.size() >= limits::keys_ever_per_organization_max)
+  if (keys_.size() >= room_of(limits::keys_ever_per_organization_max))
     return refuse(*asked, {errc::quota_exceeded,
                            "the organization has made too many keys; let them "
                            "live longer"});

@@ -69,7 +69,7 @@ result<session_remains> read_remains(const services& with,
 step scope_engine::open_below(const std::shared_ptr<request>& asked) {
   auto& what = std::get<open_session>(asked->what);
   const auto& terms = what.terms;
-  if (with_.sessions->memory_bytes() > limits::sessions_memory_bytes_max)
+  if (!terms.resumable && with_.sessions->is_full_for(identity_->name))
     return refuse(*asked, full_error());
   auto name = identity_->name.child(with_.catalog.mint_session_name(identity_));
   if (name.has_error())
@@ -177,8 +177,7 @@ step scope_engine::sessions(const std::shared_ptr<request>& asked) {
 std::optional<error> scope_engine::session_refusal(const request& asked) const {
   if (identity_->name.kind() != scope_kind::session || !is_growth(asked.what))
     return std::nullopt;
-  if (own_records_
-      && with_.sessions->memory_bytes() > limits::sessions_memory_bytes_max)
+  if (own_records_ && with_.sessions->is_full_for(identity_->name))
     return full_error();
   auto bytes = ledger_.head().content_bytes + carried_bytes(asked.what);
   // Old revisions count, too, where there is nothing else to bound them.

@@ -323,6 +323,27 @@ void session_table::remove(live_session& ended) {
   }
 }
 
+void session_table::add_memory(const scope& session, std::int64_t bytes) {
+  memory_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  std::lock_guard guard{memory_mutex_};
+  auto own = memory_of_organizations_
+               .try_emplace(std::string{session.organization().path()}, 0)
+               .first;
+  own->second += bytes;
+  if (own->second == 0)
+    memory_of_organizations_.erase(own);
+}
+
+bool session_table::is_full_for(const scope& any) const {
+  constexpr auto most = limits::sessions_memory_bytes_max;
+  if (memory_bytes() > most)
+    return true;
+  std::lock_guard guard{memory_mutex_};
+  auto own
+    = memory_of_organizations_.find(std::string{any.organization().path()});
+  return own != memory_of_organizations_.end() && own->second > most - most / 4;
+}
+
 live_session_ptr session_table::find(const scope& name) const {
   std::lock_guard guard{mutex_};
   auto at = open_.find(name.path());

@@ -204,13 +204,15 @@ public:
   live_session_ptr take_uncertain(const scope& name);
   std::vector<live_session_ptr> take_all_uncertain();
 
-  /// What the engines of ephemeral sessions hold in memory.
-  void add_memory(std::int64_t bytes) {
-    memory_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  }
+  /// What the engines of ephemeral sessions hold in memory, by organization.
+  void add_memory(const scope& session, std::int64_t bytes);
   std::int64_t memory_bytes() const {
     return memory_bytes_.load(std::memory_order_relaxed);
   }
+  /// Whether they hold too much for a scope's organization to hold more: all of
+  /// them together, or its own three quarters of that, which leaves others
+  /// some.
+  bool is_full_for(const scope& any) const;
 
   live_session_ptr find(const scope& name) const;
   /// Why a session ended, if that is remembered.
@@ -263,6 +265,8 @@ private:
   bool is_read_ = false;
   std::uint64_t next_place_ = 0;
   std::atomic<std::int64_t> memory_bytes_{0};
+  mutable std::mutex memory_mutex_;
+  std::unordered_map<std::string, std::int64_t> memory_of_organizations_;
   std::map<std::string, live_session_ptr, std::less<>> uncertain_;
   std::unordered_map<std::string, session_end> reasons_;
   std::deque<std::string> reasons_in_order_;

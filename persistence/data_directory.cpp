@@ -58,10 +58,11 @@ result<std::string> data_directory::read_id(file_system& files,
                      + "/FORMAT is missing, where the rest of a store is; "
                        "restore it from a backup (if `cloister init` was "
                        "interrupted here, remove the directory)"};
-    if (files.exists(path) && files.list(path).has_error())
-      return error{errc::not_found, path
-                                      + " is no directory that can be read; "
-                                        "name another"};
+    auto listed = files.list(path);
+    if (listed.has_error() && listed.error().code != errc::not_found)
+      return listed.error();
+    if (listed.has_error() && files.exists(path))
+      return error{errc::not_found, path + " is no directory; name another"};
     if (text.error().code == errc::not_found)
       return error{errc::not_found, "there is no store in " + path
                                       + "; make one with `cloister init "

@@ -56,8 +56,33 @@ std::uint64_t session_record_room(std::uint64_t size) {
 }
 
 session_files::session_files(std::shared_ptr<file_system> files,
-                             std::string directory)
-  : files_(std::move(files)), directory_(std::move(directory)) {}
+                             std::string directory, session_room room)
+  : room_(room), files_(std::move(files)), directory_(std::move(directory)) {}
+
+std::shared_ptr<session_files::share>
+session_files::share_of(bytes_view partition) {
+  std::lock_guard guard{mutex_};
+  auto& known = shares_[bytes{partition}];
+  auto out = known.lock();
+  if (!out) {
+    std::erase_if(shares_, [&](const auto& each) {
+      return each.first != partition && each.second.expired();
+    });
+    out = std::make_shared<share>();
+    known = out;
+  }
+  return out;
+}
+
+bool session_files::has_memory(const share& own) const {
+  return memory_bytes() < room_.memory_bytes
+         && own.memory_bytes < room_.memory_bytes - room_.memory_bytes / 4;
+}
+
+bool session_files::has_files(const share& own) const {
+  return open_files() < room_.files
+         && own.files < room_.files - room_.files / 4;
+}
 
 result<void> session_files::remove_all() {
   if (!files_->exists(directory_))
@@ -73,16 +98,26 @@ result<void> session_files::remove_all() {
 
 session_store::session_store(std::shared_ptr<session_files> among,
                              key_space space, std::size_t memory_max)
-  : among_(std::move(among)), space_(space), memory_max_(memory_max) {}
+  : among_(std::move(among)),
+    space_(space),
+    share_(
+      among_->share_of(space_.everything().substr(0, sizeof(partition_id)))),
+    memory_max_(memory_max) {}
 
 session_store::~session_store() {
-  among_->memory_bytes_ -= static_cast<std::int64_t>(memory_bytes_);
+  count_memory(-static_cast<std::int64_t>(memory_bytes_));
   if (!file_)
     return;
   file_.reset();
   // What stays is removed at the next start; no key opens it.
   static_cast<void>(among_->files_->remove(path_));
   --among_->open_files_;
+  --share_->files;
+}
+
+void session_store::count_memory(std::int64_t bytes) {
+  among_->memory_bytes_ += bytes;
+  share_->memory_bytes += bytes;
 }
 
 result<void> session_store::open_file() {
@@ -98,6 +133,7 @@ result<void> session_store::open_file() {
     return file.error();
   file_ = std::move(*file);
   ++among_->open_files_;
+  ++share_->files;
   return {};
 }
 
@@ -107,8 +143,8 @@ result<session_store::place> session_store::make_place(bytes_view key,
                                                        const bytes& value,
                                                        std::size_t memory) {
   place out;
-  auto is_full = among_->memory_bytes() >= limits::sessions_memory_bytes_max;
-  auto too_many = !file_ && among_->open_files() >= limits::session_files_max;
+  auto is_full = !among_->has_memory(*share_);
+  auto too_many = !file_ && !among_->has_files(*share_);
   if (is_full && too_many)
     return error{errc::overloaded,
                  "open sessions hold too much; end some of them, or try again",
@@ -166,8 +202,8 @@ result<void> session_store::write(const write_batch& batch,
     else
       put(own_part(change.key.view()), std::move(*next++));
   }
-  among_->memory_bytes_ += static_cast<std::int64_t>(memory_bytes_)
-                           - static_cast<std::int64_t>(former);
+  count_memory(static_cast<std::int64_t>(memory_bytes_)
+               - static_cast<std::int64_t>(former));
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/limits.hpp"
 #include "persistence/file_system.hpp"
 #include "persistence/free_space.hpp"
 #include "persistence/record_source.hpp"
@@ -43,10 +44,18 @@ std::optional<session_file_record> decode_session_record(bytes_view data);
 /// How much of a file a record of this size takes.
 std::uint64_t session_record_room(std::uint64_t bytes);
 
-/// What the sessions of one node share. Thread-safe.
+/// How many files there may be, and bytes of records in memory.
+struct session_room {
+  std::size_t files = limits::session_files_max;
+  std::int64_t memory_bytes = limits::sessions_memory_bytes_max;
+};
+
+/// What the sessions of one node share. No partition, which is an
+/// organization's, has more than three quarters of the room. Thread-safe.
 class session_files {
 public:
-  session_files(std::shared_ptr<file_system> files, std::string directory);
+  session_files(std::shared_ptr<file_system> files, std::string directory,
+                session_room room = {});
 
   /// Removes what a dead process left.
   result<void> remove_all();
@@ -65,11 +74,24 @@ public:
 
 private:
   friend class session_store;
+  /// What one partition has of it.
+  struct share {
+    std::atomic<std::size_t> files{0};
+    std::atomic<std::int64_t> memory_bytes{0};
+  };
+
+  std::shared_ptr<share> share_of(bytes_view partition);
+  bool has_memory(const share& own) const;
+  bool has_files(const share& own) const;
+
+  const session_room room_;
   std::shared_ptr<file_system> files_;
   std::string directory_;
   std::atomic<std::size_t> open_files_{0};
   std::atomic<std::int64_t> memory_bytes_{0};
   std::atomic<std::uint64_t> last_{0};
+  std::mutex mutex_;
+  std::map<bytes, std::weak_ptr<share>, std::less<>> shares_;
 };
 
 /// The sealed records of one ephemeral session. Reads are thread-safe, also
@@ -118,6 +140,7 @@ private:
   result<place> make_place(bytes_view key, const bytes& value,
                            std::size_t memory);
   result<void> open_file();
+  void count_memory(std::int64_t bytes);
   void give_back(const place& old);
   void put(bytes_view key, place made);
   void remove(bytes_view key);
@@ -125,6 +148,7 @@ private:
 
   std::shared_ptr<session_files> among_;
   key_space space_;
+  std::shared_ptr<session_files::share> share_;
   std::size_t memory_max_;
   mutable std::mutex mutex_;
   place_map places_;

@@ -108,6 +108,8 @@ call<memory_list> client::impl::list(list_options options) const {
   if (at.has_error())
     co_return at.error();
   memory_list out;
+  // As it is written in an answer.
+  constexpr std::size_t number_bytes = 16;
   std::size_t carried = 0;
   auto after = at->after;
   auto how = actors::counted::call;
@@ -132,7 +134,8 @@ call<memory_list> client::impl::list(list_options options) const {
     if (*page) {
       after = (*page)->next;
       for (auto& value : (*page)->memories) {
-        carried += value.content.size() + value.metadata.size();
+        carried += value.content.size() + value.metadata.size()
+                   + value.embedding.size() * number_bytes;
         out.results.push_back({std::move(value), where->name()});
       }
     }

@@ -86,8 +86,10 @@ call<session_info> client::impl::renew(std::string name) const {
   if (done.has_error())
     co_return done.error();
   if (!*done)
-    co_return error{errc::not_found, "there is no such session; `cloister "
-                                     "session list` has those there are"};
+    co_return error{errc::not_found,
+                    "there is no such session here; "
+                    "give its whole name, as `cloister session "
+                    "list` has it, or whose it is"};
   co_return to_session_info(*(*done)->sessions.front());
 }
 

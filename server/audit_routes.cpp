@@ -44,10 +44,8 @@ void export_trail(const exchange_ptr& call) {
   if (!check_query(call))
     return;
   call->with_client([call](const client& bound) {
-    constexpr int exports_max = 2;
-    auto turn
-      = std::shared_ptr<void>(nullptr, [call](void*) { --call->of().exports; });
-    if (++call->of().exports > exports_max)
+    auto turn = call->of().audit_exports.take(bound.bound_to());
+    if (!turn)
       return call->fail({errc::overloaded,
                          "other trails are being exported; try again",
                          std::chrono::seconds{1}});

@@ -298,8 +298,11 @@ private:
     is_head_ = head.method() == http::verb::head;
     headers_ = std::distance(head.begin(), head.end());
     // What is not understood would be taken for the next request.
-    if (head.count(http::field::transfer_encoding) > 0
-        && (!parser_->chunked() || head.version() < 11))
+    auto encodings = head.count(http::field::transfer_encoding);
+    if (encodings > 0
+        && (encodings > 1 || head.version() < 11
+            || !beast::iequals(head[http::field::transfer_encoding],
+                               "chunked")))
       return refuse(
         {errc::invalid_argument, "this Transfer-Encoding is not understood"});
     if (head.count(http::field::host) > 1)

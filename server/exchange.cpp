@@ -30,7 +30,10 @@ std::string id_of_key(std::string_view api_key) {
   if (!api_key.starts_with(prefix))
     return {};
   auto rest = api_key.substr(prefix.size());
-  return std::string{rest.substr(0, rest.find('_'))};
+  auto id = rest.substr(0, rest.find('_'));
+  // What is no id may be a secret.
+  constexpr std::size_t id_characters = 24;
+  return id.size() == id_characters ? std::string{id} : std::string{};
 }
 
 error no_key() {
@@ -145,7 +148,7 @@ void exchange::with_client_of(const std::string& user_id,
                     [self = shared_from_this(), work = std::move(work),
                      key = *key](result<client> bound) {
                       if (bound.has_error())
-                        return self->fail(self->explained(bound.error(), key));
+                        return self->fail(bound.error());
                       if (!self->take_turn(*bound))
                         return;
                       self->found_ = *bound;
@@ -153,6 +156,24 @@ void exchange::with_client_of(const std::string& user_id,
                                                             self->executor_);
                       work(*self->bound_);
                     });
+}
+
+void exchange::with_client_within(const std::string& user_id,
+                                  std::function<void(const client&)> work) {
+  std::string outer{request_.header("x-user-id")};
+  if (outer.empty())
+    return with_client_of(user_id, std::move(work));
+  with_client_of(outer, [self = shared_from_this(), user_id,
+                         work = std::move(work)](const client& bound) {
+    auto around = bound.bound_to();
+    self->with_client_of(user_id, [self, around, work](const client& named) {
+      if (around.contains(named.bound_to()))
+        return work(named);
+      self->fail({errc::invalid_argument,
+                  "the header X-User-ID means another scope than the address; "
+                  "leave it away, or name one around it"});
+    });
+  });
 }
 
 /// False if it answered that the organization has too many.
@@ -191,15 +212,6 @@ bool exchange::share_stream(http_response& response) {
 
 client exchange::lasting_client() const {
   return found_->with_request_id(request_id_);
-}
-
-/// Whoever has the operator's key and a tenant's takes one for the other.
-error exchange::explained(error why, const std::string& key) const {
-  if (why.code == errc::unauthenticated && of_->store.is_operator_key(key))
-    why.detail = "this is the operator's key, which is for organizations and "
-                 "the store; memories, keys and audits want an API key, as "
-                 "`cloister org create` prints one";
-  return why;
 }
 
 result<client> exchange::client_of(const std::string& user_id) const {

@@ -85,6 +85,9 @@ public:
   /// The same for a scope that the path names.
   void with_client_of(const std::string& user_id,
                       std::function<void(const client&)> work);
+  /// The same, where a header that names a user_id must not mean another one.
+  void with_client_within(const std::string& user_id,
+                          std::function<void(const client&)> work);
   /// The client of `with_client`, whose handlers run on the runtime's threads:
   /// for what may last longer than the connection.
   client lasting_client() const;
@@ -137,7 +140,6 @@ private:
   void refuse_operation(std::string wanted);
   bool take_turn(const client& bound);
   bool share_stream(http_response& response);
-  error explained(error why, const std::string& key) const;
   void log(const http_response& response) const;
 
   std::shared_ptr<service> of_;

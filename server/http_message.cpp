@@ -61,6 +61,9 @@ result<void> add_parameter(std::string_view pair, http_target& out) {
   return {};
 }
 
+/// They are compared with each other before it is known who asks.
+constexpr std::size_t parameters_max = 64;
+
 /// Calls `visit` for each part between two separators.
 template <class Visit>
 result<void> for_each_part(std::string_view text, char separator, Visit visit) {
@@ -134,7 +137,12 @@ result<http_target> http_target::parse(std::string_view text) {
   if (question == std::string_view::npos)
     return out;
   done = for_each_part(text.substr(question + 1), '&',
-                       [&](auto part) { return add_parameter(part, out); });
+                       [&](auto part) -> result<void> {
+                         if (out.query.size() == parameters_max)
+                           return error{errc::invalid_argument,
+                                        "the address has too many parameters"};
+                         return add_parameter(part, out);
+                       });
   if (done.has_error())
     return done.error();
   return out;

@@ -55,8 +55,8 @@ struct http_target {
   bool ends_with_slash = false;
   std::vector<std::pair<std::string, std::string>> query;
 
-  /// Fails with `invalid_argument` for escapes that are none, for NUL, and for
-  /// what is no path.
+  /// Fails with `invalid_argument` for escapes that are none, for NUL, for what
+  /// is no path, and for more than 64 parameters.
   static result<http_target> parse(std::string_view text);
 
   /// The first of a name.

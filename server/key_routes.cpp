@@ -32,13 +32,7 @@ void create(const exchange_ptr& call) {
     [call, options = std::move(what->options)](const client& bound) {
       bound.create_key(options, [call](const result<new_key>& done) {
         call->answer_with(
-          done,
-          [](const auto& made) {
-            auto out = wire::to_json(made.info);
-            out["api_key"] = made.api_key;
-            return out;
-          },
-          created);
+          done, [](const auto& made) { return wire::to_json(made); }, created);
       });
     },
     std::move(what->user_id));

@@ -18,6 +18,13 @@ void answer_rpc(const exchange_ptr& call, const boost::json::object& message,
   call->answer(std::move(out));
 }
 
+mcp_reply holding(std::shared_ptr<void> what, mcp_reply reply) {
+  return [what = std::move(what),
+          reply = std::move(reply)](std::optional<boost::json::object> answer) {
+    reply(std::move(answer));
+  };
+}
+
 void accept_rpc(const exchange_ptr& call) {
   constexpr unsigned accepted = 202;
   http_response out;

@@ -13,6 +13,9 @@ void answer_rpc(const exchange_ptr& call, const boost::json::object& message,
                 unsigned status,
                 std::vector<std::pair<std::string, std::string>> headers = {});
 
+/// Keeps something until it is answered.
+mcp_reply holding(std::shared_ptr<void> what, mcp_reply reply);
+
 /// To what has no answer.
 void accept_rpc(const exchange_ptr& call);
 

@@ -56,26 +56,41 @@ mcp_session made_session(const exchange& call, const client& bound,
           std::string{bound.bound_to().organization().path()}};
 }
 
+/// Keeps the session once it has begun: what is refused leaves nothing behind.
+mcp_reply beginning(const exchange_ptr& call, const mcp_session& session,
+                    std::shared_ptr<cloister::session> opened = nullptr) {
+  return [call, session, opened](std::optional<json::object> answer) {
+    if (!answer || !answer->contains("result"))
+      return replying(call)(std::move(answer));
+    if (opened)
+      opened->detach();
+    replying(call, call->of().agents.add(session))(std::move(answer));
+  };
+}
+
 /// With a session of Cloister for it, if that was asked for.
 void begin_session(const exchange_ptr& call, const client& bound,
                    const json::value& message, const std::string& user_id) {
   auto kind = call->request().header("cloister-session");
   auto session = made_session(*call, bound, user_id);
   if (kind.empty())
-    return handle_mcp(bound, message, session.wanted,
-                      replying(call, call->of().agents.add(session)));
+    return handle_mcp(bound, message, session.wanted, beginning(call, session));
   if (kind != "ephemeral" && kind != "resumable")
     return call->fail(
       {errc::invalid_argument, "Cloister-Session is ephemeral or resumable"});
+  if (!read_rpc_call(message, replying(call)))
+    return;
   bound.open_session(
     {.resumable = kind == "resumable"},
     [call, message, session](result<cloister::session> opened) mutable {
       if (opened.has_error())
         return call->fail(opened.error());
-      opened->detach();
       session.scope = std::string{opened->scope().path()};
-      handle_mcp(opened->memories(), message, session.wanted,
-                 replying(call, call->of().agents.add(session)));
+      auto memories = opened->memories();
+      handle_mcp(
+        memories, message, session.wanted,
+        beginning(call, session,
+                  std::make_shared<cloister::session>(std::move(*opened))));
     });
 }
 
@@ -182,11 +197,13 @@ void post(const exchange_ptr& call) {
     return;
   const auto& bound_to
     = session->scope.empty() ? session->user_id : session->scope;
-  call->with_client_of(bound_to,
-                       [call, message = std::move(*message),
-                        wanted = session->wanted](const client& bound) {
-                         handle_mcp(bound, message, wanted, replying(call));
-                       });
+  call->with_client_of(
+    bound_to, [call, message = std::move(*message),
+               wanted = session->wanted](const client& bound) {
+      auto room = take_room_for(call, bound, results_wanted(message));
+      if (room)
+        handle_mcp(bound, message, wanted, holding(room, replying(call)));
+    });
 }
 
 event_feed::formatting notifications_for(const client& bound,

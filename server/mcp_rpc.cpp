@@ -3,7 +3,11 @@
 
 #include "server/mcp_rpc.hpp"
 
+#include <algorithm>
+
 #include <boost/json.hpp>
+
+#include "core/limits.hpp"
 
 namespace cloister::server {
 
@@ -70,6 +74,23 @@ errc rpc_outcome(const json::object& answer) {
   return told_code(*object);
 }
 
+std::size_t results_wanted(const json::value& message) {
+  auto member
+    = [](const json::value* of, std::string_view name) -> const json::value* {
+    auto object = of != nullptr ? of->if_object() : nullptr;
+    return object != nullptr ? object->if_contains(name) : nullptr;
+  };
+  auto method = member(&message, "method");
+  if (method == nullptr || *method != "tools/call")
+    return 0;
+  auto limit = member(member(member(&message, "params"), "arguments"), "limit");
+  if (limit == nullptr || !limit->is_int64())
+    return limits::page_results_default;
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(
+    limit->get_int64(), 1,
+    static_cast<std::int64_t>(limits::page_results_max)));
+}
+
 std::optional<rpc_call> read_rpc_call(const json::value& message,
                                       const mcp_reply& reply) {
   auto refuse
@@ -98,6 +119,10 @@ std::optional<rpc_call> read_rpc_call(const json::value& message,
                   "number");
   if (id == nullptr)
     return pass_over();
+  // A stream keeps it as long as it is open.
+  constexpr std::size_t id_bytes_max = 256;
+  if (id->is_string() && id->get_string().size() > id_bytes_max)
+    return refuse(nullptr, rpc_invalid_request, "an id has at most 256 bytes");
   rpc_call out{*id, std::string{method->get_string()}, {}};
   if (auto params = object->if_contains("params")) {
     if (!params->is_object())

@@ -47,6 +47,9 @@ int rpc_error_code(const boost::json::object& answer);
 /// tool tells the model of a failure.
 errc rpc_outcome(const boost::json::object& answer);
 
+/// How many results a message asks for at most: those of a tool's `limit`.
+std::size_t results_wanted(const boost::json::value& message);
+
 /// Called once with the answer; with nothing for what has none.
 using mcp_reply = std::function<void(std::optional<boost::json::object>)>;
 

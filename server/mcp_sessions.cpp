@@ -20,8 +20,14 @@ std::string mcp_sessions::add(mcp_session session) {
   std::lock_guard guard{mutex_};
   auto& count = of_organizations_[session.organization];
   if (count >= sessions_of_organization_max) {
+    // Its own make place first, so that a key does not end others' sessions.
     auto oldest
       = std::find_if(entries_.rbegin(), entries_.rend(), [&](const auto& each) {
+          return each.session.key_digest == session.key_digest;
+        });
+    if (oldest == entries_.rend())
+      oldest = std::find_if(
+        entries_.rbegin(), entries_.rend(), [&](const auto& each) {
           return each.session.organization == session.organization;
         });
     oldest->session.wanted->end_stream();

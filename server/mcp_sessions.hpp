@@ -29,7 +29,7 @@ struct mcp_session {
 };
 
 /// Those that are open; of an organization that has too many, the one that was
-/// used longest ago makes place.
+/// used longest ago makes place, of the same key if it has any.
 /// Thread-safe.
 class mcp_sessions {
 public:

@@ -11,6 +11,7 @@
 #include "server/mcp_answers.hpp"
 #include "server/mcp_listener.hpp"
 #include "server/mcp_stateless.hpp"
+#include "server/reading.hpp"
 
 namespace cloister::server {
 
@@ -155,10 +156,13 @@ void answer_stateless(const exchange_ptr& call, const json::value& message) {
   if (user_id.has_error())
     return call->fail(user_id.error());
   call->with_client_of(
-    *user_id, [call, request = std::move(*request)](const client& bound) {
+    *user_id, [call, request = std::move(*request),
+               results = results_wanted(message)](const client& bound) {
       if (request.method == "subscriptions/listen")
         return listen(call, request, bound);
-      handle_stateless(bound, request, true, replying(call));
+      auto room = take_room_for(call, bound, results);
+      if (room)
+        handle_stateless(bound, request, true, holding(room, replying(call)));
     });
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <future>
+#include <set>
 
 #include <boost/json.hpp>
 
@@ -33,6 +34,17 @@ result<std::vector<scope>> without_own(result<std::vector<scope>> names) {
 timestamp call::now() const {
   auto since = std::chrono::system_clock::now().time_since_epoch();
   return {std::chrono::duration_cast<std::chrono::milliseconds>(since).count()};
+}
+
+std::optional<error> call::interrupted() const {
+  constexpr std::chrono::seconds longest{60};
+  if (http_->of().is_draining)
+    return error{errc::overloaded, "the server is stopping",
+                 std::chrono::seconds{1}};
+  if (std::chrono::steady_clock::now() - began_ > longest)
+    return error{errc::timeout,
+                 "this took longer than a minute; narrow the filters"};
+  return std::nullopt;
 }
 
 result<json::object> call::body() const {
@@ -108,7 +120,25 @@ result<call::found_memory> call::find(std::string_view text) const {
   return none;
 }
 
+/// Why a request cannot be taken for what it says.
+std::optional<error> ambiguous(const exchange& http) {
+  std::set<std::string_view> seen;
+  for (const auto& [name, value] : http.target.query)
+    if (!seen.insert(name).second)
+      return error{errc::invalid_argument,
+                   "a parameter of the address was given twice"};
+  // Whoever stands between and sets it must not be passed over.
+  if (http.request().count("x-user-id") > 0)
+    return error{
+      errc::invalid_argument,
+      "mem0's addresses do not take X-User-ID: who is meant stands "
+      "in the address and the body; give a key that is rooted there"};
+  return std::nullopt;
+}
+
 void run(const exchange_ptr& http, handler work, unsigned status) {
+  if (auto why = ambiguous(*http))
+    return http->fail(*why);
   http->with_client_of("", [http, work, status](const client& root) {
     auto busy = [&http] {
       http->fail({errc::overloaded, "too many such requests wait; try again",
@@ -117,13 +147,15 @@ void run(const exchange_ptr& http, handler work, unsigned status) {
     auto turn = http->of().mem0_requests.take(root.bound_to());
     if (!turn)
       return busy();
-    auto begun = http->of().mem0_threads.run([http, work, status, root, turn] {
-      auto done = work(call{http, root});
-      if (done)
-        http->answer(status, *done);
-      else
-        http->fail(done.error());
-    });
+    auto begun = http->of().mem0_threads.run(
+      [http, work, status, root, turn] {
+        auto done = work(call{http, root});
+        if (done)
+          http->answer(status, *done);
+        else
+          http->fail(done.error());
+      },
+      std::string{root.bound_to().organization().path()});
     if (!begun)
       busy();
   });

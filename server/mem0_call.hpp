@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -42,6 +44,9 @@ public:
   std::optional<error> refused(permissions needed,
                                std::string_view operation) const;
 
+  /// Why it must not go on, if so: the server ends, or it has taken too long.
+  std::optional<error> interrupted() const;
+
   /// A client for a scope, by its path or as a user_id.
   result<client> at(std::string_view name) const;
 
@@ -62,6 +67,8 @@ public:
 private:
   exchange_ptr http_;
   client root_;
+  std::chrono::steady_clock::time_point began_
+    = std::chrono::steady_clock::now();
 };
 
 /// A handler of a route: what it answers, with 200.

@@ -4,6 +4,7 @@
 #include "server/mem0_filter.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include <boost/json.hpp>
@@ -89,6 +90,14 @@ verdict none(std::vector<verdict> parts) {
   return out;
 }
 
+bool is_written_as(const json::value& integer, std::string_view text) {
+  char buffer[24];
+  auto end = integer.is_int64()
+               ? std::to_chars(buffer, std::end(buffer), integer.get_int64())
+               : std::to_chars(buffer, std::end(buffer), integer.get_uint64());
+  return text == std::string_view{buffer, end.ptr};
+}
+
 class reader {
 public:
   explicit reader(const entity_ids& of) : of_(of) {}
@@ -152,7 +161,7 @@ private:
     if (value.is_null())
       return !id;
     if (value.is_int64() || value.is_uint64())
-      return id && json::serialize(value) == *id;
+      return id && is_written_as(value, *id);
     if (!value.is_string())
       return false;
     return id && (value == "*" || value.get_string() == *id);

@@ -22,6 +22,7 @@ namespace json = boost::json;
 constexpr std::size_t gathered_max = 10'000;
 /// Of contents and metadata, for one request.
 constexpr std::size_t gathered_bytes_max = 32 * 1024 * 1024;
+constexpr std::size_t filters_bytes_max = 64 * 1024;
 /// Filters that differ by scope.
 constexpr std::size_t groups_max = 64;
 /// Scopes that are looked into for what fills up an answer.
@@ -101,6 +102,9 @@ result<std::vector<scope_group>> groups_of(const call& of,
     return error{errc::invalid_argument,
                  "filters must have at least one of user_id, agent_id, app_id "
                  "and run_id"};
+  // They are looked at once for each scope.
+  if (to_json_text(filters).size() > filters_bytes_max)
+    return error{errc::too_large, "filters have at most 64 KiB; ask in parts"};
   // What is wrong with them is told whatever there is.
   if (auto valid = filter_for(filters, {}); valid.has_error())
     return valid.error();
@@ -115,6 +119,8 @@ result<std::vector<scope_group>> groups_of(const call& of,
     return names.error();
   std::map<std::string, std::vector<scope>> by_filter;
   for (const auto& name : *names) {
+    if (auto why = of.interrupted())
+      return *why;
     auto filter = filter_for(filters, ids_in(name));
     if (filter.has_error())
       return filter.error();
@@ -143,6 +149,8 @@ gather(const call& of, std::span<const scope_group> groups, bool shows_hidden) {
     options.limit = limits::page_results_max;
     options.found_scopes = group.scopes;
     do {
+      if (auto why = of.interrupted())
+        return *why;
       auto page = of.root().list_memories(options);
       if (page.has_error())
         return page.error();

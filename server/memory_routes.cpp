@@ -23,16 +23,24 @@ std::string etag_of(const memory& value) {
   return '"' + std::to_string(value.revision) + '"';
 }
 
+/// Where it is found with the same key.
+std::string location_of(const memory& made, const std::string& user_id) {
+  auto out = "/v1/memories/" + made.id.to_string();
+  if (!user_id.empty())
+    out += "?user_id=" + percent_encoded(user_id);
+  return out;
+}
+
 void answer_memory(const exchange_ptr& call, const client& bound,
-                   const result<memory>& done, unsigned status = 200) {
+                   const result<memory>& done, unsigned status = 200,
+                   const std::string& user_id = {}) {
   if (done.has_error())
     return call->fail(done.error());
   http_response out;
   out.status = status;
   out.headers.emplace_back("ETag", etag_of(*done));
   if (status == created)
-    out.headers.emplace_back("Location",
-                             "/v1/memories/" + done->id.to_string());
+    out.headers.emplace_back("Location", location_of(*done, user_id));
   json::monotonic_resource parts;
   out.body = to_json_text(wire::to_json(*done, bound.bound_to(), &parts));
   call->answer(std::move(out));
@@ -135,12 +143,13 @@ void create(const exchange_ptr& call) {
   call->with_client(
     [call, shared](const client& bound) {
       if (!shared->is_batch)
-        return bound.create_memory(std::move(shared->drafts.front()),
-                                   [call, bound](const result<memory>& done) {
-                                     auto is_new = done && done->revision == 1;
-                                     answer_memory(call, bound, done,
-                                                   is_new ? created : 200);
-                                   });
+        return bound.create_memory(
+          std::move(shared->drafts.front()),
+          [call, bound, shared](const result<memory>& done) {
+            auto is_new = done && done->revision == 1;
+            answer_memory(call, bound, done, is_new ? created : 200,
+                          call->user_id(shared->user_id).value());
+          });
       bound.create_memories(
         std::move(shared->drafts),
         [call, bound](const result<std::vector<memory>>& done) {
@@ -195,7 +204,10 @@ void list(const exchange_ptr& call) {
     return call->fail(reach.error());
   options.reach = *reach;
   call->with_client([call, options](const client& bound) {
-    bound.list_memories(options, [call](const result<memory_list>& done) {
+    auto room = take_room_for(call, bound, options.limit);
+    if (!room)
+      return;
+    bound.list_memories(options, [call, room](const result<memory_list>& done) {
       call->answer_with(done, [](const auto& page, json::storage_ptr storage) {
         return wire::to_json(page, storage);
       });
@@ -217,8 +229,11 @@ void search(const exchange_ptr& call) {
     return;
   call->with_client(
     [call, options = std::move(what->options)](const client& bound) {
+      auto room = take_room_for(call, bound, options.limit);
+      if (!room)
+        return;
       bound.search_memories(
-        options, [call](const result<search_results>& done) {
+        options, [call, room](const result<search_results>& done) {
           call->answer_with(done,
                             [](const auto& found, json::storage_ptr storage) {
                               return wire::to_json(found, storage);
@@ -388,7 +403,7 @@ const std::vector<route> routes{
    create,
    {},
    "NewMemory",
-   "Memory",
+   "CreatedMemories",
    created},
   {http_method::get, "/v1/memories", "list_memories", "memories",
    "List memories, a page at a time", access::api_key, list, list_parameters,

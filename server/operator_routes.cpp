@@ -143,6 +143,30 @@ void configure_organization(const exchange_ptr& call) {
   });
 }
 
+/// For an organization that lost its own.
+void create_organization_key(const exchange_ptr& call) {
+  if (!check_query(call))
+    return;
+  auto wanted = read_body(call, wire::read_key);
+  if (!wanted)
+    return;
+  auto name = call->path_parameter("org");
+  if (wanted->root.empty())
+    wanted->root = name;
+  call->with_operator("key.create", [call, name, wanted = *wanted] {
+    call->of().store.existing_organization(
+      name, [call, wanted](const result<organization>& found) {
+        if (found.has_error())
+          return call->fail(found.error());
+        found->create_key(wanted, [call](const result<new_key>& done) {
+          call->answer_with(
+            done, [](const auto& made) { return wire::to_json(made); },
+            created);
+        });
+      });
+  });
+}
+
 void back_up(const exchange_ptr& call) {
   if (!check_query(call))
     return;
@@ -236,6 +260,19 @@ const std::vector<route> routes{
    "",
    "OrganizationErasure",
    200,
+   "application/json",
+   false},
+  {http_method::post,
+   "/v1/orgs/{org}/keys",
+   "create_organization_key",
+   "operator",
+   "Make an API key of an organization, which is shown once",
+   access::operator_key,
+   create_organization_key,
+   {},
+   "NewKey",
+   "CreatedKey",
+   created,
    "application/json",
    false},
   {http_method::post,

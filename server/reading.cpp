@@ -117,6 +117,20 @@ std::vector<std::string> read_names(const exchange_ptr& call,
   return out;
 }
 
+tenant_shares::turn take_room_for(const exchange_ptr& call, const client& bound,
+                                  std::size_t results) {
+  // More than most memories have, and less than they may have.
+  constexpr std::size_t bytes_of_each = 16 * 1024;
+  auto room = call->of().reads.take(
+    bound.bound_to(),
+    std::min(std::min(results, limits::page_results_max) * bytes_of_each,
+             limits::answer_bytes_max));
+  if (!room)
+    call->fail({errc::overloaded, "too much is being read at a time; try again",
+                limits::overload_retry_hint});
+  return room;
+}
+
 bool check_query(const exchange_ptr& call) {
   for (const auto& given : call->target.query) {
     const auto& name = given.first;

@@ -60,6 +60,12 @@ std::optional<audit_options> read_audit_options(const exchange_ptr& call);
 std::vector<std::string> read_names(const exchange_ptr& call,
                                     std::string_view name);
 
+/// Room for so many results, from before they are read until they are written.
+/// What they really take shows only then. Nothing if it answered that there is
+/// none.
+tenant_shares::turn take_room_for(const exchange_ptr& call, const client& bound,
+                                  std::size_t results);
+
 /// Refuses parameters of the query that the route does not have: a misspelt
 /// filter must not be none. False if it answered that.
 bool check_query(const exchange_ptr& call);

@@ -34,7 +34,7 @@ void list(const exchange_ptr& call) {
 void show(const exchange_ptr& call) {
   if (!check_query(call))
     return;
-  call->with_client_of(
+  call->with_client_within(
     call->path_parameter("scope"), [call](const client& bound) {
       bound.show_scope([call](const result<scope_summary>& done) {
         call->answer_with(done, [](const auto& shown) {
@@ -50,7 +50,7 @@ void configure(const exchange_ptr& call) {
   auto changes = read_body(call, wire::read_quota);
   if (!changes)
     return;
-  call->with_client_of(
+  call->with_client_within(
     call->path_parameter("scope"),
     [call, changes = *changes](const client& bound) {
       bound.configure_scope(changes, [call, bound](const result<quota>& done) {
@@ -72,20 +72,20 @@ void erase(const exchange_ptr& call) {
   auto with_copies = read_flag(call, "with_shared_copies");
   if (!with_copies || !check_query(call))
     return;
-  call->with_client_of(call->path_parameter("scope"),
-                       [call, with_copies = *with_copies](const client& bound) {
-                         bound.erase_scope(
-                           {.with_shared_copies = with_copies},
-                           [call](const result<erasure_receipt>& done) {
-                             answer_receipt(call, done);
-                           });
-                       });
+  call->with_client_within(
+    call->path_parameter("scope"),
+    [call, with_copies = *with_copies](const client& bound) {
+      bound.erase_scope({.with_shared_copies = with_copies},
+                        [call](const result<erasure_receipt>& done) {
+                          answer_receipt(call, done);
+                        });
+    });
 }
 
 void receipt(const exchange_ptr& call) {
   if (!check_query(call))
     return;
-  call->with_client_of(
+  call->with_client_within(
     call->path_parameter("scope"), [call](const client& bound) {
       bound.find_receipt("", [call](const result<erasure_receipt>& done) {
         answer_receipt(call, done);
@@ -96,7 +96,7 @@ void receipt(const exchange_ptr& call) {
 void reinstate(const exchange_ptr& call) {
   if (!check_query(call))
     return;
-  call->with_client_of(
+  call->with_client_within(
     call->path_parameter("scope"), [call](const client& bound) {
       bound.reinstate_scope([call, bound](const result<void>& done) {
         if (done.has_error())

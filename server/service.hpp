@@ -27,19 +27,20 @@ struct service {
   request_log log;
   request_metrics metrics;
   background blocking;
+  static constexpr std::size_t mem0_threads_max = 8;
+  static constexpr std::size_t mem0_waiting_max = 256;
   /// Requests of mem0's clients, which may look at many scopes.
-  background mem0_threads{8, 256};
-  /// Exports of memories at a time, whoever they are for.
-  static constexpr int memory_exports_max = 16;
+  background mem0_threads{mem0_threads_max, mem0_waiting_max};
   // What an organization may have of it all.
   tenant_shares requests;
   tenant_shares streams;
-  tenant_shares mem0_requests{8 + 256};
-  tenant_shares memory_export_turns{memory_exports_max};
-  /// Exports that are gathered, each of them large.
-  std::atomic<int> exports{0};
-  /// The same of memories, which are sent as they are read.
-  std::atomic<int> memory_exports{0};
+  tenant_shares mem0_requests{mem0_waiting_max};
+  /// Exports of memories, which are sent as they are read.
+  tenant_shares memory_exports{16};
+  /// Those of trails, which are gathered, and large: one each.
+  tenant_shares audit_exports{4, 1};
+  /// Bytes that are read for answers and not yet written, roughly.
+  tenant_shares reads{512ul * 1024 * 1024};
   mcp_sessions agents;
   webhook_outbox webhooks;
   /// Web pages from there may use it, besides those of its own address.

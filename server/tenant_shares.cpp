@@ -10,35 +10,45 @@ namespace cloister::server {
 struct tenant_shares::one {
   const std::shared_ptr<counts> of;
   const std::string organization;
-  bool is_counted = false;
+  std::size_t counted = 0;
 
   one(std::shared_ptr<counts> all, std::string whose)
     : of(std::move(all)), organization(std::move(whose)) {}
   one(const one&) = delete;
   one& operator=(const one&) = delete;
   ~one() {
-    if (!is_counted)
+    if (counted == 0)
       return;
     std::lock_guard guard{of->mutex};
+    of->all -= counted;
     auto found = of->taken.find(organization);
+    found->second -= counted;
     // Who has none is not remembered.
-    if (--found->second == 0)
+    if (found->second == 0)
       of->taken.erase(found);
   }
 };
 
 tenant_shares::tenant_shares(std::size_t of_all)
-  : max_(std::max<std::size_t>(1, of_all - of_all / 4)) {}
+  : tenant_shares(of_all, std::max<std::size_t>(1, of_all - of_all / 4)) {}
 
-tenant_shares::turn tenant_shares::take(const scope& of) {
+tenant_shares::turn tenant_shares::take(const scope& of, std::size_t amount) {
   auto out
     = std::make_shared<one>(counts_, std::string{of.organization().path()});
+  if (amount == 0)
+    return out;
   std::lock_guard guard{counts_->mutex};
-  auto& taken = counts_->taken[out->organization];
-  if (taken == max_)
+  if (counts_->all + amount > all_max_)
     return nullptr;
-  ++taken;
-  out->is_counted = true;
+  auto own = counts_->taken.try_emplace(out->organization, 0).first;
+  if (own->second + amount > max_) {
+    if (own->second == 0)
+      counts_->taken.erase(own);
+    return nullptr;
+  }
+  own->second += amount;
+  counts_->all += amount;
+  out->counted = amount;
   return out;
 }
 

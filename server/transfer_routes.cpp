@@ -141,11 +141,8 @@ void export_memories(const exchange_ptr& call) {
   options.oldest_first = true;
   options.limit = rows_at_once;
   call->with_client([call, options](const client& bound) {
-    auto of = &call->of();
-    auto share = of->memory_export_turns.take(bound.bound_to());
-    std::shared_ptr<void> turn(nullptr,
-                               [of, share](void*) { --of->memory_exports; });
-    if (++of->memory_exports > service::memory_exports_max || !share)
+    auto turn = call->of().memory_exports.take(bound.bound_to());
+    if (!turn)
       return call->fail({errc::overloaded,
                          "other exports are running; try again",
                          std::chrono::seconds{1}});

@@ -251,6 +251,15 @@ result<key_info> parse_key(const json::value& from) {
   return out;
 }
 
+result<new_key> parse_new_key(const json::value& from) {
+  auto info = parse_key(from);
+  auto object = from.if_object();
+  auto text = object != nullptr ? object->if_contains("api_key") : nullptr;
+  if (info.has_error() || text == nullptr || !text->is_string())
+    return no_answer();
+  return new_key{std::move(*info), std::string{text->get_string()}};
+}
+
 result<quota> parse_quota(const json::value& from) {
   quota out;
   members in{from};

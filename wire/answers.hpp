@@ -18,6 +18,7 @@ result<located_memory> parse_memory(const boost::json::value& from);
 result<memory_list> parse_memory_list(const boost::json::value& from);
 result<search_results> parse_search_results(const boost::json::value& from);
 result<key_info> parse_key(const boost::json::value& from);
+result<new_key> parse_new_key(const boost::json::value& from);
 result<scope_summary> parse_scope(const boost::json::value& from);
 result<scope_listing> parse_scope_listing(const boost::json::value& from);
 result<quota> parse_quota(const boost::json::value& from);

@@ -36,7 +36,7 @@ memory_draft read_draft(object_reader& from) {
   if (auto content = from.text("content"))
     out.content = std::move(*content);
   else
-    from.fail({errc::invalid_argument, "\"content\" is missing"});
+    from.miss("content");
   if (auto type = from.text("memory_type"))
     out.memory_type = std::move(*type);
   if (auto metadata = from.object("metadata"))
@@ -123,8 +123,7 @@ key_options read_key(object_reader& from) {
     else
       from.fail(parsed.error());
   } else {
-    from.fail({errc::invalid_argument,
-               "\"permissions\" is missing; name some, like \"read,write\""});
+    from.miss("permissions", "name some, like \"read,write\"");
   }
   out.expires_at = from.time("expires_at");
   if (auto label = from.text("label"))

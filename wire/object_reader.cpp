@@ -88,6 +88,15 @@ void object_reader::fail(error why) {
     failure_ = std::move(why);
 }
 
+void object_reader::miss(std::string_view name, std::string_view hint) {
+  if (missing_)
+    return;
+  missing_
+    = error{errc::invalid_argument, '"' + std::string{name} + "\" is missing"};
+  if (!hint.empty())
+    missing_->detail += "; " + std::string{hint};
+}
+
 void object_reader::wrong_type(std::string_view name, std::string_view wanted) {
   fail({errc::invalid_argument,
         "\"" + std::string{name} + "\" is " + std::string{wanted}});
@@ -205,7 +214,7 @@ result<void> object_reader::finish() const {
                  "\"" + std::string{name.substr(0, shown_name_max)}
                    + "\" is not known here; known are " + known};
   }
-  return {};
+  return missing_ ? result<void>{*missing_} : result<void>{};
 }
 
 } // namespace cloister::wire

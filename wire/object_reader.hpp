@@ -42,6 +42,10 @@ public:
   /// Remembers a mistake, unless there was one before.
   void fail(error why);
 
+  /// The same of a member that has to be there: one that is misspelt is what is
+  /// told rather.
+  void miss(std::string_view name, std::string_view hint = {});
+
   /// Fails with `invalid_argument`, naming what is wrong or unknown.
   result<void> finish() const;
 
@@ -52,6 +56,7 @@ private:
   const boost::json::object& from_;
   std::vector<std::string_view> known_;
   std::optional<error> failure_;
+  std::optional<error> missing_;
 };
 
 } // namespace cloister::wire

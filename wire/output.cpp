@@ -120,6 +120,25 @@ json::object to_json(const key_info& key) {
           {"revoked_narrowings", key.revoked_narrowings}};
 }
 
+json::object to_json(const new_key& made) {
+  auto out = to_json(made.info);
+  out["api_key"] = made.api_key;
+  return out;
+}
+
+json::object to_json(const key_options& wanted) {
+  json::object out{{"permissions", to_string(wanted.permissions)},
+                   {"label", wanted.label},
+                   {"ancestors", wanted.ancestors}};
+  if (!wanted.root.empty())
+    out["scope"] = wanted.root;
+  if (wanted.expires_at)
+    out["expires_at"] = to_rfc3339(*wanted.expires_at);
+  if (wanted.promote_to)
+    out["promote_to"] = *wanted.promote_to;
+  return out;
+}
+
 json::object to_json(const scope_summary& summary) {
   return {{"scope", summary.name.path()},
           {"tag", summary.tag},

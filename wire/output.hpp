@@ -37,6 +37,10 @@ boost::json::object to_json(const search_results& found,
 // -- and the rest --
 
 boost::json::object to_json(const key_info& key);
+/// What is known of it, with its text.
+boost::json::object to_json(const new_key& made);
+/// As a server is asked for one.
+boost::json::object to_json(const key_options& wanted);
 boost::json::object to_json(const scope_summary& summary);
 /// The same with what it holds and may not exceed, as it is shown alone.
 boost::json::object to_json_with_limits(const scope_summary& shown);

@@ -125,6 +125,7 @@ ROUTES = (
     operators("POST", "/v1/orgs", body={"org": "org_new"}, status=201),
     operators("GET", "/v1/orgs"),
     operators("PATCH", "/v1/orgs/{org}", "organization", {"language": "german"}),
+    operators("POST", "/v1/orgs/{org}/keys", "organization", {"permissions": "read"}, status=201),
     operators("DELETE", "/v1/orgs/{org}?now=true", "organization"),
     operators("POST", "/v1/orgs/{org}/keep", "disabled organization"),
     operators("POST", "/v1/orgs/{org}/reinstate", "erased organization"),

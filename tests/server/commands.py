@@ -161,6 +161,12 @@ class Commands(unittest.TestCase):
         self.operator("org", "receipt", "org_new")
         self.operator("org", "reinstate", "org_new")
         self.operator("org", "create", "org_new")
+        # One that lost its keys.
+        made = self.command(1, "key", "create", "--scope", "org_new", "--permissions", "all", "--json",
+                            CLOISTER_API_KEY=self.server.operator_key)
+        self.command(1, "memory", "list", CLOISTER_API_KEY=json.loads(made.stdout)["api_key"])
+        told = self.command(1, "memory", "list", code=1, CLOISTER_API_KEY=self.server.operator_key)
+        self.assertIn("this is the operator's key", told.stderr)
         # A tenant's key is not the operator's.
         self.assertIn("forbidden", self.command(1, "org", "list", code=1).stderr)
 

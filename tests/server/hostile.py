@@ -148,7 +148,8 @@ class Hostile(unittest.TestCase):
                         b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
                         b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
                         b"Transfer-Encoding : chunked\r\n", b"Transfer-Encoding: xchunked\r\n",
-                        b"Transfer-Encoding: chunked, identity\r\n"):
+                        b"Transfer-Encoding: chunked, identity\r\n", b"Transfer-Encoding: gzip, chunked\r\n",
+                        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"):
             data = self.request("POST /v1/memories HTTP/1.1", headers + b"\r\n" + b"0\r\n\r\n" + inner)
             found = self.statuses(data)
             # Never is what follows taken for a request of its own.

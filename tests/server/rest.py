@@ -53,8 +53,9 @@ class Rest(unittest.TestCase):
         made = answer.json
         self.assertEqual(made["scope"], "org_acme/user_life")
         self.assertEqual(answer.headers["etag"], '"1"')
-        path = answer.headers["location"]
-        self.assertEqual(path, "/v1/memories/" + made["id"])
+        # It leads to the memory without knowing more than it says.
+        self.assertEqual(self.ask("GET", answer.headers["location"]).json, made)
+        path = "/v1/memories/" + made["id"]
         here = {"X-User-ID": "user_life"}
         self.assertEqual(self.ask("GET", path, headers=here).json, made)
         found = self.ask("POST", "/v1/memories/search",
@@ -161,6 +162,11 @@ class Rest(unittest.TestCase):
                 self.ask("POST", "/v1/memories", {"content": "x", "user_id": "user_a"}, headers={"X-User-ID": "user_b"}),
                 self.ask("POST", "/v1/memories", {"content": "x", "user_id": "nobody"})):
             self.refused(answer, 400, "invalid_argument")
+        # Not that the one is missing which was misspelt.
+        for body in {"contnet": "x"}, {"memories": [{"contnet": "x"}]}:
+            self.assertIn('"contnet" is not known', self.ask("POST", "/v1/memories", body).text.replace("\\", ""))
+        many = "/v1/memories?" + "&".join(["scopes=user_a"] * 65)
+        self.refused(self.ask("GET", many), 400, "invalid_argument")
         self.refused(self.ask("GET", "/v1/nothing"), 404, "not_found")
         wrong = self.ask("PUT", "/v1/memories")
         self.refused(wrong, 405, "invalid_argument")
@@ -206,6 +212,20 @@ class Rest(unittest.TestCase):
         self.assertEqual(self.ask("GET", "/v1/scopes/user_gone/receipt").json, receipt)
         self.assertEqual(self.ask("POST", "/v1/scopes/user_gone/reinstate").status, 200)
         self.assertEqual(self.ask("GET", "/v1/memories?user_id=user_gone").json["results"], [])
+
+    def test_a_header_that_names_a_scope_bounds_what_the_address_names(self):
+        self.made(user="user_within")
+        for outer, status in (("user_within", 200), ("user_other", 400)):
+            answer = self.ask("GET", "/v1/scopes/user_within", headers={"X-User-ID": outer})
+            self.assertEqual(answer.status, status, answer.text)
+        refused = self.ask("DELETE", "/v1/scopes/user_within", headers={"X-User-ID": "user_other"})
+        self.refused(refused, 400, "invalid_argument")
+        self.assertEqual(self.ask("GET", "/v1/scopes/user_within").status, 200)
+        # mem0's clients send none: whoever stands between and does must not be passed over.
+        listed = self.ask("POST", "/mem0/v3/memories/", {"filters": {"user_id": "a"}}, headers={"X-User-ID": "user_b"})
+        self.assertEqual(listed.status, 400, listed.text)
+        twice = self.ask("DELETE", "/mem0/v1/memories/?user_id=a&user_id=b")
+        self.assertEqual(twice.status, 400, twice.text)
 
     def test_keys_are_made_listed_and_revoked(self):
         made = self.ask("POST", "/v1/keys", {"scope": "user_keyed", "permissions": "read,write", "label": "agent"})
@@ -266,7 +286,10 @@ class Rest(unittest.TestCase):
                                    ("PATCH", "/v1/orgs/org_acme", {}), ("DELETE", "/v1/orgs/org_other", None),
                                    ("POST", "/v1/backup", {"file": "/tmp/x"}), ("POST", "/v1/master-key/rotate", {})):
             self.refused(self.ask(method, path, body), 403, "forbidden")
-        self.refused(self.ask("GET", "/v1/memories", key=self.server.operator_key), 401, "unauthenticated")
+        for path in "/v1/memories", "/v1/whoami":
+            told = self.ask("GET", path, key=self.server.operator_key)
+            self.refused(told, 401, "unauthenticated")
+            self.assertIn("this is the operator's key", told.json["detail"])
 
     def test_the_operator_makes_configures_and_erases_organizations(self):
         operator = self.server.operator_key
@@ -274,6 +297,16 @@ class Rest(unittest.TestCase):
         own = self.server.organization("org_brief")
         settings = self.ask("PATCH", "/v1/orgs/org_brief", {"language": "german", "sessions_max": 2}, operator).json
         self.assertEqual((settings["language"], settings["limits"]["sessions_max"]), ("german", 2))
+        # One that lost its key.
+        wanted = {"permissions": "read", "scope": "org_brief/user_a"}
+        made = self.ask("POST", "/v1/orgs/org_brief/keys", wanted, operator)
+        self.assertEqual((made.status, made.json["scope"]), (201, "org_brief/user_a"))
+        self.assertEqual(self.ask("GET", "/v1/whoami", key=made.json["api_key"]).json,
+                         {"scope": "org_brief/user_a", "permissions": "read"})
+        self.assertEqual(self.ask("POST", "/v1/orgs/org_brief/keys", {"permissions": "all"}, operator).json["scope"],
+                         "org_brief")
+        other = self.ask("POST", "/v1/orgs/org_brief/keys", {"permissions": "all", "scope": "org_acme"}, operator)
+        self.assertIn(other.status, (400, 403), other.text)
         gone = self.ask("DELETE", "/v1/orgs/org_brief?now=true", key=operator).json
         self.assertEqual((gone["state"], gone["receipt"]["scope"]), ("erased", "org_brief"))
         self.assertIn(self.ask("GET", "/v1/memories", key=own).status, (401, 410))

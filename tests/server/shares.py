@@ -21,6 +21,9 @@ CONNECTIONS, IN_FLIGHT = 40, 4
 BODY, BODIES = 1 << 20, 2 << 20
 # Three quarters.
 STREAMS = 30
+INITIALIZE = {"id": 1, "method": "initialize",
+              "params": {"protocolVersion": "2025-11-25", "capabilities": {},
+                         "clientInfo": {"name": "t", "version": "1"}}}
 
 
 class Shares(unittest.TestCase):
@@ -75,14 +78,57 @@ class Shares(unittest.TestCase):
             return again[-1][0].status == 200
         self.assertTrue(eventually(may_open))
 
+    def ask_mcp(self, key, message, **headers):
+        return self.server.ask("POST", "/mcp", {"jsonrpc": "2.0", **message}, key,
+                               {"Accept": "application/json, text/event-stream",
+                                **{name.replace("_", "-"): value for name, value in headers.items()}})
+
     def begin_mcp(self, key):
-        begin = {"jsonrpc": "2.0", "id": 1, "method": "initialize",
-                 "params": {"protocolVersion": "2025-11-25", "capabilities": {},
-                            "clientInfo": {"name": "t", "version": "1"}}}
-        begun = self.server.ask("POST", "/mcp", begin, key,
-                                {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"})
+        begun = self.ask_mcp(key, INITIALIZE)
         self.assertEqual(begun.status, 200, begun.text)
         return begun
+
+    def test_connections_of_one_key_end_its_own_first(self):
+        made = self.server.ask("POST", "/v1/keys", {"permissions": "read", "scope": "user_many"}, self.acme).json
+        kept = self.begin_mcp(self.acme).headers["mcp-session-id"]
+        first = self.begin_mcp(made["api_key"]).headers["mcp-session-id"]
+        connection = self.server.connect()
+        for _ in range(1000):
+            begun = ask_on(connection, "POST", "/mcp", {"jsonrpc": "2.0", **INITIALIZE}, made["api_key"])
+            self.assertEqual(begun.status, 200)
+        connection.close()
+        ping = {"id": 2, "method": "ping"}
+        self.assertEqual(self.ask_mcp(made["api_key"], ping, Mcp_Session_Id=first).status, 404)
+        self.assertEqual(self.ask_mcp(self.acme, ping, Mcp_Session_Id=kept).status, 200)
+
+    def test_what_is_refused_leaves_no_session_behind(self):
+        for kind in "ephemeral", "resumable":
+            for wrong in ({**INITIALIZE, "params": 7}, {"method": "initialize"}, {**INITIALIZE, "id": "x" * 300}):
+                answer = self.ask_mcp(self.acme, wrong, Cloister_Session=kind)
+                self.assertNotIn("mcp-session-id", answer.headers)
+        self.assertEqual(self.server.ask("GET", "/v1/sessions", key=self.acme).json["results"], [])
+        begun = self.ask_mcp(self.acme, INITIALIZE, Cloister_Session="ephemeral")
+        self.assertEqual(len(self.server.ask("GET", "/v1/sessions", key=self.acme).json["results"]), 1)
+        ended = self.server.ask("DELETE", "/mcp", key=self.acme,
+                                headers={"Mcp-Session-Id": begun.headers["mcp-session-id"]})
+        self.assertIn(ended.status, (200, 204))
+        self.assertEqual(self.server.ask("GET", "/v1/sessions", key=self.acme).json["results"], [])
+
+    def test_keys_of_a_part_leave_room_for_the_whole(self):
+        wanted = {"permissions": "read,admin", "scope": "user_many"}
+        made = self.server.ask("POST", "/v1/keys", wanted, self.acme).json
+        connection = self.server.connect()
+        count = 0
+        while (answer := ask_on(connection, "POST", "/v1/keys", {"permissions": "read"}, made["api_key"])).status == 201:
+            count += 1
+        connection.close()
+        self.assertEqual((answer.status, answer.code), (413, "quota_exceeded"))
+        self.assertGreater(count, 7000)
+        self.assertEqual(self.server.ask("POST", "/v1/keys", {"permissions": "read"}, self.acme).status, 201)
+
+    def test_a_filter_of_mem0s_is_bounded(self):
+        wanted = {"filters": {"user_id": {"in": list(range(20_000))}}}
+        self.assertEqual(self.server.ask("POST", "/mem0/v3/memories/", wanted, self.acme).status, 413)
 
     def sending(self, key):
         """Half a request with a body of unknown length."""

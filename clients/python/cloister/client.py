@@ -22,6 +22,8 @@ DEFAULT_URL = "http://127.0.0.1:7077"
 
 
 def _segment(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"an id is a text, and not {type(text).__name__}; give a memory's \"id\"")
     return quote(text, safe="")
 
 

@@ -5,8 +5,9 @@
 from cloister import MemoryClient
 
 with MemoryClient(user_id="user_alice") as alice, MemoryClient(user_id="user_bob") as bob:
-    alice.create_memory(content="Prefers dark mode", memory_type="preference")
-    bob.create_memory(content="Prefers light mode", memory_type="preference")
+    # With a key of its own a memory replaces the one that was there.
+    alice.create_memory(content="Prefers dark mode", memory_type="preference", key="mode")
+    bob.create_memory(content="Prefers light mode", memory_type="preference", key="mode")
 
     for name, client in (("alice", alice), ("bob", bob)):
         found = client.search_memories(query="which mode")["results"]

@@ -26,6 +26,10 @@ try:
 except ForbiddenError as refused:
     print("refused:", refused.detail)
 
+# A customer leaves.
 receipt = admin.erase_scope("customer_acme")
 print("erased", receipt["scope"], "with", receipt["memories"], "memory, signed",
       receipt["signature"][:16])
+
+# The name stays erased, unless it is to be used again.
+admin.reinstate_scope("customer_acme")

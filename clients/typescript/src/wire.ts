@@ -96,6 +96,9 @@ function timeOf(date: Date, name: string): string {
 
 /** Code without types could misspell what bounds a memory, such as when it expires. */
 export function checkNames(options: object, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null) {
+    throw errorOf("invalid_argument", `this takes an object with ${known.join(", ")}`);
+  }
   for (const name of Object.keys(options)) {
     if (!known.includes(name) && !callOptions.has(name)) {
       throw errorOf(

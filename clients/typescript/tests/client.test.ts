@@ -92,6 +92,7 @@ test("an option that is not known is told before anything is sent", async () => 
   const memory = client("user_options", { baseUrl: "http://127.0.0.1:1" });
   const late = { content: "x", expires_at: "2030-01-01T00:00:00Z" };
   await assert.rejects(memory.createMemory(late), cloister.InvalidArgumentError);
+  await assert.rejects(memory.createMemory("x" as never), /takes an object with content/);
   const broken = { content: "x", expiresAt: new Date(NaN) };
   await assert.rejects(memory.createMemory(broken), cloister.InvalidArgumentError);
   const misspelt = { apiKey: "k", user_id: "user_a" };
