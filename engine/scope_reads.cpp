@@ -43,11 +43,16 @@ std::optional<step>
 scope_engine::fetch_for_answer(const std::shared_ptr<request>& asked,
                                std::vector<std::uint32_t>& rows) {
   constexpr std::size_t fetched_at_once_max = 128;
+  constexpr std::size_t number_text_bytes = 16;
+  std::size_t dimensions = memories_.dimensions().value_or(0);
   std::vector<std::uint64_t> missing;
   std::size_t bytes_at_hand = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (auto record = record_for(*asked, rows[i])) {
       bytes_at_hand += record->size();
+      // An embedding takes more as text than as it is kept.
+      if (record->size() > dimensions * sizeof(float))
+        bytes_at_hand += dimensions * (number_text_bytes - sizeof(float));
       if (bytes_at_hand <= limits::answer_bytes_max)
         continue;
       if (missing.empty())

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <future>
-#include <set>
 
 #include <boost/json.hpp>
 
@@ -122,11 +121,13 @@ result<call::found_memory> call::find(std::string_view text) const {
 
 /// Why a request cannot be taken for what it says.
 std::optional<error> ambiguous(const exchange& http) {
-  std::set<std::string_view> seen;
-  for (const auto& [name, value] : http.target.query)
-    if (!seen.insert(name).second)
+  for (const auto& kind : entity_kinds)
+    if (std::count_if(
+          http.target.query.begin(), http.target.query.end(),
+          [&](const auto& each) { return each.first == kind.field; })
+        > 1)
       return error{errc::invalid_argument,
-                   "a parameter of the address was given twice"};
+                   std::string{kind.field} + " was given twice"};
   // Whoever stands between and sets it must not be passed over.
   if (http.request().count("x-user-id") > 0)
     return error{
