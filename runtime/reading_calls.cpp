@@ -116,7 +116,8 @@ call<memory_list> client::impl::list(list_options options) const {
   for (auto i = at->scope; i < scopes->size();) {
     auto room = options.limit - out.results.size();
     auto where = (*scopes)[i];
-    if (room == 0 || carried > limits::answer_bytes_max) {
+    // The next page may be as large as an answer.
+    if (room == 0 || carried > limits::answer_bytes_max / 2) {
       out.cursor = make_cursor(where->name(), asked, after);
       co_return out;
     }
