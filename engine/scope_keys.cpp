@@ -38,14 +38,15 @@ namespace {
 /// Whether a label can neither be taken for somebody who has no key, nor
 /// confuse whoever reads it.
 bool is_label(std::string_view label) {
-  std::string lower{label};
-  for (auto& c : lower)
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  // Spaces, seen or not, make no other name of it.
+  std::string lower;
+  for (auto c : label)
+    if (static_cast<unsigned char>(c) < 0x80 && c != ' ')
+      lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
   if (lower == "operator" || lower == "system" || lower == "anonymous")
     return false;
-  // Nor for another key, nor for one of those with a space that is not seen.
-  if (auth::parse_key_id(label)
-      || (!label.empty() && (label.front() == ' ' || label.back() == ' ')))
+  // Nor for another key.
+  if (auth::parse_key_id(label))
     return false;
   return std::none_of(label.begin(), label.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
@@ -66,8 +67,7 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
       *asked, {errc::invalid_argument,
                "a label is not operator, system or anonymous, which the "
                "audit trail has for others, nor the id of a key, and has no "
-               "control characters and no space around it; choose "
-               "another"});
+               "control characters; choose another"});
   for (const auto* each :
        {&what.root, what.promote_to ? &*what.promote_to : nullptr})
     if (each != nullptr && is_ephemeral_session(*each))
@@ -83,7 +83,8 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
       >= room_of(limits::keys_per_organization_max))
     return refuse(*asked,
                   {errc::quota_exceeded, "the organization has too many keys; "
-                                         "revoke some"});
+                                         "revoke some, or ask its own "
+                                         "administrator, who may make more"});
   if (keys_.size() >= room_of(limits::keys_ever_per_organization_max))
     return refuse(*asked, {errc::quota_exceeded,
                            "the organization has made too many keys; let them "

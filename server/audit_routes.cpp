@@ -47,7 +47,8 @@ void export_trail(const exchange_ptr& call) {
     auto turn = call->of().audit_exports.take(bound.bound_to());
     if (!turn)
       return call->fail({errc::overloaded,
-                         "other trails are being exported; try again",
+                         "your organization's trail or several others are "
+                         "being exported; try again",
                          std::chrono::seconds{1}});
     auto lines = std::make_shared<std::string>();
     auto too_large = std::make_shared<bool>(false);

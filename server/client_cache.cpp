@@ -40,26 +40,33 @@ void client_cache::find(const std::string& api_key, const std::string& user_id,
                 });
 }
 
-bool client_cache::knows(const std::string& api_key) {
+std::optional<std::string>
+client_cache::organization_of(const std::string& api_key) {
   auto digest = text_digest(api_key);
   std::lock_guard guard{mutex_};
-  return keys_.contains(digest);
+  auto known = keys_.find(digest);
+  if (known == keys_.end() || known->second.bound.ended())
+    return std::nullopt;
+  return std::string{known->second.bound.bound_to().organization().path()};
 }
 
 void client_cache::add(entry one) {
   std::lock_guard guard{mutex_};
   if (places_.contains(one.name))
     return;
+  auto key = keys_.try_emplace(one.key_digest, known_key{one.bound}).first;
+  // One that had ended may be good again.
+  key->second.bound = one.bound;
+  ++key->second.entries;
   entries_.push_front(std::move(one));
   places_.emplace(entries_.front().name, entries_.begin());
-  ++keys_[entries_.front().key_digest];
   if (entries_.size() > clients_max)
     remove(std::prev(entries_.end()));
 }
 
 void client_cache::remove(std::list<entry>::iterator one) {
   auto key = keys_.find(one->key_digest);
-  if (--key->second == 0)
+  if (--key->second.entries == 0)
     keys_.erase(key);
   places_.erase(one->name);
   entries_.erase(one);

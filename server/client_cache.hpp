@@ -5,6 +5,7 @@
 
 #include <list>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -24,8 +25,8 @@ public:
   void find(const std::string& api_key, const std::string& user_id,
             completion_handler<client> done);
 
-  /// Whether a key is among them, with any user_id. It may have ended since.
-  bool knows(const std::string& api_key);
+  /// Whose a key is that was used lately and has not ended.
+  std::optional<std::string> organization_of(const std::string& api_key);
 
 private:
   struct entry {
@@ -43,8 +44,12 @@ private:
   /// The last used comes first.
   std::list<entry> entries_;
   std::unordered_map<std::string, std::list<entry>::iterator> places_;
-  /// How many entries each key has.
-  std::unordered_map<std::string, std::size_t> keys_;
+  /// Of each key one of its clients, and how many entries it has.
+  struct known_key {
+    client bound;
+    std::size_t entries = 0;
+  };
+  std::unordered_map<std::string, known_key> keys_;
 };
 
 } // namespace cloister::server

@@ -244,7 +244,7 @@ private:
   void await_request() {
     is_reading_ = false;
     is_late_ = false;
-    share_.release();
+    room_.reset();
     if (is_draining_)
       return close();
     if (buffer_.size() > 0)
@@ -316,9 +316,13 @@ private:
       if (!key)
         return refuse({errc::unauthenticated,
                        "the request has no API key, and a long body"});
-      auto& room = of_->of->clients.knows(*key) ? of_->requests
-                                                : of_->requests_of_strangers;
-      if (!share_.reserve(room, size))
+      auto known = of_->of->clients.organization_of(*key);
+      room_ = known ? of_->requests.take(*known, size)
+                    : of_->requests_of_strangers.take({}, size);
+      // So that it is known when it comes again.
+      if (!room_ && !known)
+        of_->of->clients.find(*key, "", [](const result<client>&) {});
+      if (!room_)
         return refuse({errc::overloaded,
                        "too much is being sent at a time; try again",
                        limits::overload_retry_hint});
@@ -426,9 +430,10 @@ private:
     is_late_ = false;
     if (is_draining_)
       keeps_alive_ = false;
-    share_.release();
-    if (response.body.size() > small_body_bytes
-        && !share_.reserve(of_->answers, response.body.size()))
+    room_.reset();
+    if (response.body.size() > small_body_bytes)
+      room_ = of_->answers.take(response.organization, response.body.size());
+    if (response.body.size() > small_body_bytes && !room_)
       response = unanswerable(response);
     if (response.stream && !is_head_)
       return begin_stream(std::move(response));
@@ -516,7 +521,7 @@ private:
     // Nothing refers to them any more, and they are counted no longer.
     body_ = {};
     parser_.reset();
-    share_.release();
+    room_.reset();
     if constexpr (std::is_same_v<Stream, tls_stream>) {
       until_.after(of_->options.transfer_timeout);
       stream_.async_shutdown([self = this->shared_from_this()](
@@ -576,7 +581,8 @@ private:
   static constexpr std::size_t buffer_bytes_max = 128 * 1024;
   beast::flat_buffer buffer_{buffer_bytes_max};
   std::optional<http::request_parser<http::string_body>> parser_;
-  body_share share_;
+  /// For a body that is read or answered.
+  tenant_shares::turn room_;
   /// The answer that is being sent.
   std::string head_;
   std::string body_;

@@ -58,13 +58,4 @@ bool connections::wait_for_none(std::chrono::milliseconds time) {
   return changed_.wait_for(guard, time, [this] { return open_.empty(); });
 }
 
-bool byte_budget::reserve(std::size_t bytes) {
-  auto held = held_.load();
-  do {
-    if (held + bytes > max_)
-      return false;
-  } while (!held_.compare_exchange_weak(held, held + bytes));
-  return true;
-}
-
 } // namespace cloister::server

@@ -30,41 +30,26 @@ public:
   virtual void look(std::chrono::steady_clock::time_point now) = 0;
 };
 
-/// So many bytes that may be held at a time. Thread-safe.
-class byte_budget {
-public:
-  explicit byte_budget(std::size_t max) : max_(max) {}
-
-  /// False if that is too much.
-  bool reserve(std::size_t bytes);
-  void give_back(std::size_t bytes) {
-    held_ -= bytes;
-  }
-
-private:
-  const std::size_t max_;
-  std::atomic<std::size_t> held_{0};
-};
-
 /// The connections there are, and what they share. Thread-safe.
 class connections {
 public:
   connections(std::shared_ptr<service> shared, server_options given)
     : of(std::move(shared)),
       options(std::move(given)),
-      requests(options.bodies_bytes_max),
+      requests(bodies(options)),
       requests_of_strangers(
+        std::max(options.bodies_bytes_max / 4, options.body_bytes_max),
         std::max(options.bodies_bytes_max / 4, options.body_bytes_max)),
-      answers(options.bodies_bytes_max) {}
+      answers(bodies(options)) {}
 
   const std::shared_ptr<service> of;
   const server_options options;
-  /// Bodies that are read, and those that are answered: whoever sends much must
-  /// not keep others from being answered.
-  byte_budget requests;
-  /// Bodies that come with keys which nobody used lately, and may be none.
-  byte_budget requests_of_strangers;
-  byte_budget answers;
+  /// Bytes of bodies that are read, and of those that are answered: whoever
+  /// sends much must not keep others from being answered.
+  tenant_shares requests;
+  /// Of those that come with keys which nobody used lately, and may be none.
+  tenant_shares requests_of_strangers;
+  tenant_shares answers;
 
   /// Counts one. Answers its number, or 0 if there are too many.
   std::uint64_t add(const std::weak_ptr<open_connection>& one);
@@ -76,41 +61,19 @@ public:
   bool wait_for_none(std::chrono::milliseconds time);
 
 private:
+  /// One body must be possible, whatever a share is.
+  static tenant_shares bodies(const server_options& options) {
+    auto all = options.bodies_bytes_max;
+    return {all,
+            std::min(all, std::max(all - all / 4, options.body_bytes_max))};
+  }
+
   std::vector<std::shared_ptr<open_connection>> all();
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, std::weak_ptr<open_connection>> open_;
-};
-
-/// A part of a budget, as long as it lives.
-class body_share {
-public:
-  body_share() = default;
-  body_share(const body_share&) = delete;
-  body_share& operator=(const body_share&) = delete;
-  ~body_share() {
-    release();
-  }
-
-  bool reserve(byte_budget& of, std::size_t bytes) {
-    release();
-    if (!of.reserve(bytes))
-      return false;
-    of_ = &of;
-    bytes_ = bytes;
-    return true;
-  }
-  void release() {
-    if (of_ != nullptr)
-      of_->give_back(bytes_);
-    of_ = nullptr;
-  }
-
-private:
-  byte_budget* of_ = nullptr;
-  std::size_t bytes_ = 0;
 };
 
 } // namespace cloister::server

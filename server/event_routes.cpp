@@ -56,6 +56,8 @@ void events(const exchange_ptr& call) {
   if (!after || !check_query(call))
     return;
   call->with_client([call, after = *after](const client& bound) {
+    if (!call->take_stream_turn())
+      return;
     event_feed::open(call->lasting_client(), after, formatting_for(bound),
                      [call](const result<std::shared_ptr<event_feed>>& made) {
                        if (made.has_error())

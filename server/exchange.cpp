@@ -160,11 +160,13 @@ void exchange::with_client_of(const std::string& user_id,
 
 void exchange::with_client_within(const std::string& user_id,
                                   std::function<void(const client&)> work) {
-  std::string outer{request_.header("x-user-id")};
-  if (outer.empty())
+  auto outer = this->user_id();
+  if (outer.has_error())
+    return fail(outer.error());
+  if (outer->empty())
     return with_client_of(user_id, std::move(work));
-  with_client_of(outer, [self = shared_from_this(), user_id,
-                         work = std::move(work)](const client& bound) {
+  with_client_of(*outer, [self = shared_from_this(), user_id,
+                          work = std::move(work)](const client& bound) {
     auto around = bound.bound_to();
     self->with_client_of(user_id, [self, around, work](const client& named) {
       if (around.contains(named.bound_to()))
@@ -189,6 +191,18 @@ bool exchange::take_turn(const client& bound) {
   return false;
 }
 
+bool exchange::take_stream_turn() {
+  if (stream_turn_)
+    return true;
+  stream_turn_ = of_->streams.take(found_->bound_to());
+  if (!stream_turn_)
+    fail({errc::overloaded,
+          "too many streams of your organization are open; end some, and try "
+          "again",
+          limits::overload_retry_hint});
+  return stream_turn_ != nullptr;
+}
+
 /// The organization's turn lasts as long as the stream. False if it answered
 /// that there is none.
 bool exchange::share_stream(http_response& response) {
@@ -196,16 +210,10 @@ bool exchange::share_stream(http_response& response) {
     tenant_shares::turn turn;
     std::shared_ptr<text_stream> stream;
   };
-  auto turn = of_->streams.take(found_->bound_to());
-  if (!turn) {
-    fail({errc::overloaded,
-          "your organization has too many streams open; end some, and try "
-          "again",
-          limits::overload_retry_hint});
+  if (!take_stream_turn())
     return false;
-  }
   auto both = std::make_shared<counted>(
-    counted{std::move(turn), std::move(response.stream)});
+    counted{std::exchange(stream_turn_, nullptr), std::move(response.stream)});
   response.stream = {both, both->stream.get()};
   return true;
 }
@@ -246,7 +254,11 @@ void exchange::with_operator(std::string_view wanted,
   if (auto sealed = of_->store.sealed())
     return fail(*sealed);
   if (!of_->store.is_operator_key(*key))
-    return refuse_operation(std::string{wanted});
+    return key->starts_with("cloister_operator_")
+             ? fail({errc::unauthenticated,
+                     "this is no operator key of this store; give the one that "
+                     "`cloister init` showed for it"})
+             : refuse_operation(std::string{wanted});
   key_id_ = "operator";
   is_operator_ = true;
   work();
@@ -279,6 +291,9 @@ result<json::object> exchange::body() const {
 }
 
 void exchange::answer(http_response response) {
+  if (found_)
+    response.organization
+      = std::string{found_->bound_to().organization().path()};
   if (response.stream && found_ && !share_stream(response))
     return;
   if (is_answered_.test_and_set())

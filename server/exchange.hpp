@@ -88,6 +88,13 @@ public:
   /// The same, where a header that names a user_id must not mean another one.
   void with_client_within(const std::string& user_id,
                           std::function<void(const client&)> work);
+  /// Counts a stream of the organization, before it is read for the first time;
+  /// after `with_client`. False if it answered that there are too many.
+  bool take_stream_turn();
+  /// The id of the key, which is no secret; empty for what is none.
+  const std::string& key_id() const {
+    return key_id_;
+  }
   /// The client of `with_client`, whose handlers run on the runtime's threads:
   /// for what may last longer than the connection.
   client lasting_client() const;
@@ -157,6 +164,7 @@ private:
   std::optional<client> found_;
   /// Of the organization's requests.
   tenant_shares::turn turn_;
+  tenant_shares::turn stream_turn_;
   std::optional<client> bound_;
   errc outcome_ = errc::ok;
 };

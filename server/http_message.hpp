@@ -43,6 +43,8 @@ struct http_response {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string body = {};
+  /// Whose it is; empty for nobody's.
+  std::string organization = {};
   /// What follows as long as the client listens, instead of a body.
   std::shared_ptr<text_stream> stream = {};
 };

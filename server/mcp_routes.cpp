@@ -50,6 +50,7 @@ bool is_initialize(const json::value& message) {
 mcp_session made_session(const exchange& call, const client& bound,
                          const std::string& user_id) {
   return {text_digest(*call.api_key()),
+          call.key_id(),
           user_id,
           std::string{mcp_version},
           {},
@@ -251,6 +252,9 @@ void stream(const exchange_ptr& call) {
     = session->scope.empty() ? session->user_id : session->scope;
   call->with_client_of(
     bound_to, [call, after, wanted = session->wanted](const client& bound) {
+      // The one that there is must not end for one that cannot be.
+      if (!call->take_stream_turn())
+        return;
       event_feed::open(
         call->lasting_client(), after, notifications_for(bound, wanted),
         [call, wanted](const result<std::shared_ptr<event_feed>>& made) {

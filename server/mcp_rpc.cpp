@@ -81,14 +81,24 @@ std::size_t results_wanted(const json::value& message) {
     return object != nullptr ? object->if_contains(name) : nullptr;
   };
   auto method = member(&message, "method");
+  if (method != nullptr && *method == "resources/list")
+    return limits::page_results_default;
   if (method == nullptr || *method != "tools/call")
     return 0;
-  auto limit = member(member(member(&message, "params"), "arguments"), "limit");
-  if (limit == nullptr || !limit->is_int64())
-    return limits::page_results_default;
-  return static_cast<std::size_t>(std::clamp<std::int64_t>(
-    limit->get_int64(), 1,
-    static_cast<std::int64_t>(limits::page_results_max)));
+  auto params = member(&message, "params");
+  auto tool = member(params, "name");
+  if (tool != nullptr && *tool == "memory_history")
+    return limits::page_results_max;
+  if (tool == nullptr
+      || (*tool != "list_memories" && *tool != "search_memories"))
+    return 0;
+  auto limit = member(member(params, "arguments"), "limit");
+  boost::system::error_code failed;
+  auto number = limit != nullptr && limit->is_number()
+                  ? limit->to_number<std::uint64_t>(failed)
+                  : limits::page_results_default;
+  // What cannot be is refused before anything is read.
+  return failed ? 0 : std::min<std::size_t>(number, limits::page_results_max);
 }
 
 std::optional<rpc_call> read_rpc_call(const json::value& message,

@@ -47,7 +47,7 @@ int rpc_error_code(const boost::json::object& answer);
 /// tool tells the model of a failure.
 errc rpc_outcome(const boost::json::object& answer);
 
-/// How many results a message asks for at most: those of a tool's `limit`.
+/// How many results a message asks for at most.
 std::size_t results_wanted(const boost::json::value& message);
 
 /// Called once with the answer; with nothing for what has none.

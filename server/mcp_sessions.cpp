@@ -23,7 +23,7 @@ std::string mcp_sessions::add(mcp_session session) {
     // Its own make place first, so that a key does not end others' sessions.
     auto oldest
       = std::find_if(entries_.rbegin(), entries_.rend(), [&](const auto& each) {
-          return each.session.key_digest == session.key_digest;
+          return each.session.key_id == session.key_id;
         });
     if (oldest == entries_.rend())
       oldest = std::find_if(

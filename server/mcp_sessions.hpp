@@ -17,6 +17,8 @@ namespace cloister::server {
 struct mcp_session {
   /// Digest of the key that it was begun with: nobody else may go on with it.
   std::string key_digest;
+  /// Of that key; those that were narrowed from it have the same.
+  std::string key_id;
   /// What it is bound to; empty for the key's root.
   std::string user_id;
   std::string version;

@@ -124,7 +124,7 @@ event_feed::formatting notifications_for(const client& bound,
 void listen(const exchange_ptr& call, const rpc_call& request,
             const client& bound) {
   auto listener = mcp_listener::read(bound, request, replying(call));
-  if (!listener)
+  if (!listener || !call->take_stream_turn())
     return;
   event_feed::open(call->lasting_client(), std::nullopt,
                    notifications_for(bound, *listener),

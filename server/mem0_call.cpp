@@ -37,7 +37,7 @@ timestamp call::now() const {
 
 std::optional<error> call::interrupted() const {
   constexpr std::chrono::seconds longest{60};
-  if (http_->of().is_draining)
+  if (http_->of().must_end)
     return error{errc::overloaded, "the server is stopping",
                  std::chrono::seconds{1}};
   if (std::chrono::steady_clock::now() - began_ > longest)

@@ -79,6 +79,8 @@ result<std::vector<search_hit>> hits_of(const call& of,
                 out.end());
   };
   for (const auto& group : groups) {
+    if (auto why = of.interrupted())
+      return *why;
     search_options options;
     options.query = wish.query;
     options.limit = std::min(wish.top_k + spare_hits, limits::page_results_max);
@@ -157,6 +159,8 @@ gather(const call& of, std::span<const scope_group> groups, bool shows_hidden) {
       for (auto& each : page->results)
         if (shows_hidden || !is_hidden(each.memory, date)) {
           bytes += each.memory.content.size() + each.memory.metadata.size();
+          // mem0 shows none.
+          each.memory.embedding = {};
           out.push_back(std::move(each));
         }
       options.cursor = page->cursor;

@@ -248,8 +248,12 @@ void history(const exchange_ptr& call) {
   if (!id || !check_query(call))
     return;
   call->with_client([call, id = *id](const client& bound) {
+    // Each of its revisions may be as large as a memory.
+    auto room = take_room_for(call, bound, limits::page_results_max);
+    if (!room)
+      return;
     bound.memory_history(
-      id, [call, bound](const result<std::vector<memory>>& done) {
+      id, [call, bound, room](const result<std::vector<memory>>& done) {
         call->answer_with(
           done, [&](const auto& revisions, json::storage_ptr storage) {
             return results_of(revisions, bound.bound_to(), storage);

@@ -120,7 +120,7 @@ std::vector<std::string> read_names(const exchange_ptr& call,
 tenant_shares::turn take_room_for(const exchange_ptr& call, const client& bound,
                                   std::size_t results) {
   // More than most memories have, and less than they may have.
-  constexpr std::size_t bytes_of_each = 16 * 1024;
+  constexpr std::size_t bytes_of_each = 8 * 1024;
   auto room = call->of().reads.take(
     bound.bound_to(),
     std::min(std::min(results, limits::page_results_max) * bytes_of_each,

@@ -147,6 +147,7 @@ public:
 
   void hurry() {
     deadline_ = std::chrono::steady_clock::now();
+    of_->of->must_end = true;
     of_->abort_all();
   }
 
@@ -154,8 +155,10 @@ public:
     auto until = std::chrono::steady_clock::now() + time;
     while (!of_->wait_for_none(answer_poll) || of_->of->metrics.in_flight > 0) {
       auto now = std::chrono::steady_clock::now();
-      if (of_->of->is_draining && now >= deadline_.load())
+      if (of_->of->is_draining && now >= deadline_.load()) {
+        of_->of->must_end = true;
         of_->abort_all();
+      }
       if (now >= until)
         return false;
       // What nobody waits for any more comes to its end.

@@ -49,6 +49,8 @@ struct service {
   bool is_loopback = false;
   /// It ends: nothing new is begun, and load balancers are told.
   std::atomic<bool> is_draining{false};
+  /// It has waited long enough for what is in flight.
+  std::atomic<bool> must_end{false};
 
   service(runtime opened, const server_options& options)
     : store(std::move(opened)),

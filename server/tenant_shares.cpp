@@ -33,8 +33,12 @@ tenant_shares::tenant_shares(std::size_t of_all)
   : tenant_shares(of_all, std::max<std::size_t>(1, of_all - of_all / 4)) {}
 
 tenant_shares::turn tenant_shares::take(const scope& of, std::size_t amount) {
-  auto out
-    = std::make_shared<one>(counts_, std::string{of.organization().path()});
+  return take(std::string{of.organization().path()}, amount);
+}
+
+tenant_shares::turn tenant_shares::take(std::string organization,
+                                        std::size_t amount) {
+  auto out = std::make_shared<one>(counts_, std::move(organization));
   if (amount == 0)
     return out;
   std::lock_guard guard{counts_->mutex};

@@ -29,6 +29,8 @@ public:
 
   /// For the organization of a scope; nothing if that would be too much.
   turn take(const scope& of, std::size_t amount = 1);
+  /// The same by the organization's name; an empty one is whoever is not known.
+  turn take(std::string organization, std::size_t amount = 1);
 
 private:
   struct one;
