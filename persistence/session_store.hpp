@@ -50,8 +50,8 @@ struct session_room {
   std::int64_t memory_bytes = limits::sessions_memory_bytes_max;
 };
 
-/// What the sessions of one node share. No partition, which is an
-/// organization's, has more than three quarters of the room. Thread-safe.
+/// What the sessions of one node share. No partition has more than three
+/// quarters of the room; organizations that share one share that. Thread-safe.
 class session_files {
 public:
   session_files(std::shared_ptr<file_system> files, std::string directory,

@@ -57,7 +57,7 @@ class Shares(unittest.TestCase):
             refused, connection = self.opened(self.acme, path)
             self.assertEqual(refused.status, 503)
             self.assertTrue(refused.getheader("Retry-After"))
-            self.assertIn(b"your organization has too many streams", refused.read())
+            self.assertIn(b"too many streams of your organization", refused.read())
             connection.close()
         begun = self.begin_mcp(self.acme)
         headers = {"Mcp-Session-Id": begun.headers["mcp-session-id"]}
