@@ -116,6 +116,9 @@ public:
 
   // -- answers --
 
+  /// What the parts of a memory's answer take, and of some more.
+  static constexpr std::size_t first_parts_bytes = 4096;
+
   /// For logs and metrics, where an answer says by its body that something was
   /// refused.
   void note_outcome(errc code) {
@@ -136,7 +139,9 @@ public:
       return fail(outcome.error());
     if constexpr (std::is_invocable_v<Show, const T&,
                                       boost::json::storage_ptr>) {
-      boost::json::monotonic_resource parts;
+      // Most fit without an allocation.
+      std::array<unsigned char, first_parts_bytes> first;
+      boost::json::monotonic_resource parts{first.data(), first.size()};
       answer(status, show(*outcome, &parts));
     } else {
       answer(status, show(*outcome));

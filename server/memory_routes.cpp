@@ -41,7 +41,8 @@ void answer_memory(const exchange_ptr& call, const client& bound,
   out.headers.emplace_back("ETag", etag_of(*done));
   if (status == created)
     out.headers.emplace_back("Location", location_of(*done, user_id));
-  json::monotonic_resource parts;
+  std::array<unsigned char, exchange::first_parts_bytes> first;
+  json::monotonic_resource parts{first.data(), first.size()};
   out.body = to_json_text(wire::to_json(*done, bound.bound_to(), &parts));
   call->answer(std::move(out));
 }
