@@ -8,6 +8,7 @@
 #include "core/assert.hpp"
 #include "core/encoding.hpp"
 #include "core/limits.hpp"
+#include "core/operator_key.hpp"
 #include "crypto/random.hpp"
 
 namespace cloister::auth {
@@ -22,11 +23,9 @@ constexpr std::uint8_t record_version = 1;
 /// With revoked narrowings and a maker.
 constexpr std::uint8_t record_version_2 = 2;
 
-/// Whoever has both takes one for the other.
-constexpr std::string_view operator_prefix = "cloister_operator_";
-
 error not_a_key(std::string_view text) {
-  if (text.starts_with(operator_prefix))
+  // Whoever has both takes one for the other.
+  if (text.starts_with(operator_key_prefix))
     return {errc::unauthenticated,
             "this is the operator's key, which is for organizations and the "
             "store; memories, keys and audits want an API key, as `cloister "

@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "cli/context.hpp"
+#include "core/operator_key.hpp"
 #include "core/rfc3339.hpp"
 
 namespace cloister::cli {
@@ -45,7 +46,7 @@ bool is_asked_by_operator(const context& shared, const create_options& asked) {
   if (!asked.scope.starts_with("org_"))
     return false;
   return shared.url.empty() ? shared.api_key.empty()
-                            : shared.api_key.starts_with("cloister_operator_");
+                            : shared.api_key.starts_with(operator_key_prefix);
 }
 
 template <class Print>

@@ -8,6 +8,7 @@
 #include "auth/api_key.hpp"
 #include "core/assert.hpp"
 #include "core/limits.hpp"
+#include "core/organization_share.hpp"
 #include "core/utf8.hpp"
 #include "crypto/aead.hpp"
 #include "engine/revocation_reason.hpp"
@@ -77,7 +78,7 @@ step scope_engine::make_key(const std::shared_ptr<request>& asked) {
                      "that reaches it (`cloister key narrow`)"});
   // Whoever administers a part of the organization leaves room for the whole.
   auto room_of = [&](std::size_t most) {
-    return who.root == identity_->name ? most : most - most / 4;
+    return who.root == identity_->name ? most : organization_share(most);
   };
   if (keys_.live(with_.time->now())
       >= room_of(limits::keys_per_organization_max))

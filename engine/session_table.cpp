@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/limits.hpp"
+#include "core/organization_share.hpp"
 
 namespace cloister::engine {
 
@@ -341,7 +342,8 @@ bool session_table::is_full_for(const scope& any) const {
   std::lock_guard guard{memory_mutex_};
   auto own
     = memory_of_organizations_.find(std::string{any.organization().path()});
-  return own != memory_of_organizations_.end() && own->second > most - most / 4;
+  return own != memory_of_organizations_.end()
+         && own->second > organization_share(most);
 }
 
 live_session_ptr session_table::find(const scope& name) const {

@@ -5,6 +5,7 @@
 
 #include "core/encoding.hpp"
 #include "core/limits.hpp"
+#include "core/organization_share.hpp"
 
 namespace cloister::persistence {
 
@@ -76,12 +77,12 @@ session_files::share_of(bytes_view partition) {
 
 bool session_files::has_memory(const share& own) const {
   return memory_bytes() < room_.memory_bytes
-         && own.memory_bytes < room_.memory_bytes - room_.memory_bytes / 4;
+         && own.memory_bytes < organization_share(room_.memory_bytes);
 }
 
 bool session_files::has_files(const share& own) const {
   return open_files() < room_.files
-         && own.files < room_.files - room_.files / 4;
+         && own.files < organization_share(room_.files);
 }
 
 result<void> session_files::remove_all() {

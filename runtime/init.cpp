@@ -5,6 +5,7 @@
 
 #include "core/clock.hpp"
 #include "core/encoding.hpp"
+#include "core/operator_key.hpp"
 #include "persistence/node_store.hpp"
 
 namespace cloister {
@@ -23,7 +24,7 @@ std::string key_text(std::string_view prefix, bytes_view secret) {
 
 std::string operator_key_of(const persistence::node_identity& node) {
   auto secret = crypto::hmac_sha256(node.operator_signing.view(), "operator");
-  return key_text("cloister_operator_", view_of(secret));
+  return key_text(operator_key_prefix, view_of(secret));
 }
 
 result<init_report> initialize(const init_options& options) {

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <exception>
 
+#include "core/organization_share.hpp"
+
 namespace cloister::server {
 
 background::background(std::size_t threads, std::size_t waiting_max)
-  : waiting_max_(waiting_max), of_owner_max_(threads - threads / 4) {
+  : waiting_max_(waiting_max), of_owner_max_(organization_share(threads)) {
   for (std::size_t i = 0; i < threads; ++i)
     threads_.emplace_back([this] { loop(); });
 }

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/organization_share.hpp"
 #include "server/server.hpp"
 #include "server/service.hpp"
 
@@ -64,8 +65,8 @@ private:
   /// One body must be possible, whatever a share is.
   static tenant_shares bodies(const server_options& options) {
     auto all = options.bodies_bytes_max;
-    return {all,
-            std::min(all, std::max(all - all / 4, options.body_bytes_max))};
+    return {all, std::min(all, std::max(organization_share(all),
+                                        options.body_bytes_max))};
   }
 
   std::vector<std::shared_ptr<open_connection>> all();

@@ -9,6 +9,7 @@
 
 #include "core/encoding.hpp"
 #include "core/json_text.hpp"
+#include "core/operator_key.hpp"
 #include "server/problem.hpp"
 #include "server/route.hpp"
 #include "server/text_stream.hpp"
@@ -254,7 +255,7 @@ void exchange::with_operator(std::string_view wanted,
   if (auto sealed = of_->store.sealed())
     return fail(*sealed);
   if (!of_->store.is_operator_key(*key))
-    return key->starts_with("cloister_operator_")
+    return key->starts_with(operator_key_prefix)
              ? fail({errc::unauthenticated,
                      "this is no operator key of this store; give the one that "
                      "`cloister init` showed for it"})

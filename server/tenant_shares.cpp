@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/organization_share.hpp"
+
 namespace cloister::server {
 
 struct tenant_shares::one {
@@ -30,7 +32,8 @@ struct tenant_shares::one {
 };
 
 tenant_shares::tenant_shares(std::size_t of_all)
-  : tenant_shares(of_all, std::max<std::size_t>(1, of_all - of_all / 4)) {}
+  : tenant_shares(of_all,
+                  std::max<std::size_t>(1, organization_share(of_all))) {}
 
 tenant_shares::turn tenant_shares::take(const scope& of, std::size_t amount) {
   return take(std::string{of.organization().path()}, amount);
